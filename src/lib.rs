@@ -1,1 +1,7 @@
+//! Andon: an alert router that is a drop-in for Prometheus Alertmanager and forgets nothing it accepted.
+#![warn(missing_docs)]
 
+pub mod core;
+pub mod driver;
+pub mod store;
+pub mod time;

@@ -1,0 +1,135 @@
+//! What is stored: absolute changes of keyed state, and who caused them.
+//!
+//! A change says "this is now so", never "add one", so committing it twice is harmless. The whole state is a list of
+//! changes as well: a checkpoint is the shortest list that leads to it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::alert::Alert;
+use super::label::{Fingerprint, LabelSet};
+use super::outbox::{DeadLetter, Delivery, DeliveryId, Thread, Told};
+use super::silence::{Silence, SilenceId};
+use super::work_order::WorkOrder;
+use crate::time::Timestamp;
+
+/// Who did it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// A sender of alerts, at this address.
+    Sender(String),
+    /// A person or program at the API, by the name it gave and its address.
+    User {
+        /// As far as known.
+        name: String,
+        /// Where the request came from.
+        address: String,
+    },
+    /// The passing of time.
+    Clock,
+    /// A delivery worker.
+    Worker,
+    /// A reload of the configuration, by whom.
+    Reload(String),
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sender(address) => write!(f, "sender {address}"),
+            Self::User { name, address } if name.is_empty() => write!(f, "user at {address}"),
+            Self::User { name, address } => write!(f, "{name} at {address}"),
+            Self::Clock => f.write_str("clock"),
+            Self::Worker => f.write_str("delivery"),
+            Self::Reload(by) => write!(f, "reload by {by}"),
+        }
+    }
+}
+
+/// A group's identity: the route (its unique id) and the group labels.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupId {
+    /// [`super::policy::Route::id`].
+    pub route_id: Arc<str>,
+    /// The labels that the group's alerts share.
+    pub labels: LabelSet,
+}
+
+/// What of a group is stored. Its alerts are found again by routing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredGroup {
+    /// Which group.
+    pub id: GroupId,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it is flushed next.
+    pub next_flush: Timestamp,
+    /// When it was last flushed; zero if never.
+    pub last_flush: Timestamp,
+    /// The time intervals that muted it at the last flush.
+    pub muted_by: Vec<Arc<str>>,
+}
+
+/// One change of the stored state.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// The changes after this one, up to the next of its kind, are this one's doing. Changes no state.
+    By(Actor),
+    /// The alert with these labels is now so.
+    Alert(Arc<Alert>),
+    /// The alert was sent again and nothing but these times changed. May be stored late.
+    Refreshed {
+        /// Which alert.
+        fingerprint: Fingerprint,
+        /// When it ends.
+        ends_at: Timestamp,
+        /// When it was received.
+        updated_at: Timestamp,
+    },
+    /// The alert is no longer kept.
+    AlertGone(Fingerprint),
+    /// The group is now so.
+    Group(Arc<StoredGroup>),
+    /// The group was flushed and had nothing to tell: only its timer moved. May be stored late.
+    GroupTimer {
+        /// Which group.
+        id: GroupId,
+        /// When it is flushed next.
+        next_flush: Timestamp,
+        /// When it was last flushed.
+        last_flush: Timestamp,
+    },
+    /// The group is gone.
+    GroupGone(GroupId),
+    /// The silence is now so.
+    Silence(Arc<Silence>),
+    /// The silence is no longer kept.
+    SilenceGone(SilenceId),
+    /// What the thread was last told is now this, or nothing.
+    Told(Thread, Option<Arc<Told>>),
+    /// The outbox row is now so.
+    Outbox(Arc<Delivery>),
+    /// The outbox row is gone: delivered, superseded, or dead.
+    OutboxGone(DeliveryId),
+    /// The dead letter is now so.
+    Dead(Arc<DeadLetter>),
+    /// The dead letter is gone.
+    DeadGone(DeliveryId),
+    /// The work order is now so.
+    WorkOrder(Arc<WorkOrder>),
+    /// The configuration in force is now this one (SHA-256 of the file's bytes in hexadecimal, and its text without
+    /// secrets). Changes no other state.
+    Config {
+        /// SHA-256 of the file.
+        hash: String,
+        /// The configuration, redacted.
+        text: String,
+    },
+}
+
+impl Change {
+    /// Whether it may wait for the next commit that is made anyhow, at most about a second.
+    pub fn is_lazy(&self) -> bool {
+        matches!(self, Self::Refreshed { .. } | Self::GroupTimer { .. } | Self::By(_))
+    }
+}

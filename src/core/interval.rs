@@ -1,0 +1,5 @@
+//! Time intervals: when somebody is told, or not.
+
+/// One time interval; a named one has several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimeInterval {}

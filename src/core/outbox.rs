@@ -1,0 +1,167 @@
+//! What is to be told and what was told: outbox rows, dead letters, and the ledger.
+//!
+//! Three names are kept apart. A **thread** is an integration of a receiver times a group: a PagerDuty incident, a mail
+//! thread. An **episode** runs from first told firing to told resolved. A **notification id** names one notification of
+//! an episode and stays the same over all attempts to send it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::alert::Alert;
+use super::label::{Fingerprint, LabelSet};
+use crate::time::Timestamp;
+
+/// An integration of a receiver times a group.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Thread {
+    /// The group key, as in webhook bodies.
+    pub group_key: Arc<str>,
+    /// The receiver's name.
+    pub receiver: Arc<str>,
+    /// The integration's kind: `webhook`, …
+    pub kind: Arc<str>,
+    /// The integration's place among those of its kind.
+    pub index: u32,
+}
+
+/// An outbox row's id: ascending in the order of decisions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeliveryId(pub u64);
+
+/// Why a notification is sent. The words are those of Alertmanager's `notification_reason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// Nothing of the group had been told.
+    First,
+    /// An alert fires that had not been told.
+    NewAlerts,
+    /// All that had been told firing is over.
+    AllResolved,
+    /// Some of it is over.
+    SomeResolved,
+    /// Nothing changed, but `repeat_interval` has passed.
+    Repeat,
+}
+
+impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::First, Self::NewAlerts, Self::AllResolved, Self::SomeResolved, Self::Repeat];
+
+    /// The words on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "first notification",
+            Self::NewAlerts => "new alerts added",
+            Self::AllResolved => "all alerts resolved",
+            Self::SomeResolved => "some alerts resolved",
+            Self::Repeat => "repeat interval elapsed",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An alert as it is told: with the verdict of the flush on whether it is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToldAlert {
+    /// The alert as it was at the flush.
+    pub alert: Arc<Alert>,
+    /// Whether it was over at the flush.
+    pub resolved: bool,
+}
+
+/// A row of the outbox: one decision to notify one integration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// Where it belongs; rows of a thread are sent in order, one at a time.
+    pub thread: Thread,
+    /// When the thread's episode began.
+    pub episode: Timestamp,
+    /// The notification's number within the episode, from 0.
+    pub sequence: u32,
+    /// Why.
+    pub reason: Reason,
+    /// When it was decided.
+    pub decided_at: Timestamp,
+    /// The labels of the group.
+    pub group_labels: LabelSet,
+    /// The labels of the route.
+    pub route_labels: LabelSet,
+    /// What is told, in Alertmanager's order; never empty.
+    pub alerts: Arc<[ToldAlert]>,
+    /// Attempts that failed so far.
+    pub attempts: u32,
+    /// When the next attempt is due.
+    pub due_at: Timestamp,
+    /// What the last attempt met, or empty.
+    pub last_error: String,
+}
+
+impl Delivery {
+    /// Whether anything it tells still fires.
+    pub fn firing(&self) -> bool {
+        self.alerts.iter().any(|told| !told.resolved)
+    }
+}
+
+/// A notification that was refused for good, or that was tried for too long.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeadLetter {
+    /// What could not be delivered.
+    pub delivery: Delivery,
+    /// Since when it is dead.
+    pub at: Timestamp,
+    /// What the receiver answered, without secrets.
+    pub error: String,
+}
+
+/// What a thread was last told: the ledger's entry. It goes when nothing told is firing any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// When the episode began.
+    pub episode: Timestamp,
+    /// The number of the next notification of the episode.
+    pub next_sequence: u32,
+    /// When it was last told.
+    pub at: Timestamp,
+    /// The alerts told firing in the last notification (Alertmanager's notification log).
+    pub firing: BTreeSet<Fingerprint>,
+    /// The alerts told resolved in the last notification.
+    pub resolved: BTreeSet<Fingerprint>,
+    /// The alerts told firing and not yet told resolved, over the whole episode: what is owed.
+    pub open: BTreeSet<Fingerprint>,
+    /// The labels of the group, kept for a thread whose group is gone.
+    pub group_labels: LabelSet,
+    /// The labels of the route, likewise.
+    pub route_labels: LabelSet,
+}
+
+/// How an attempt to send ended, as a worker reports it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// The receiver took it.
+    Delivered,
+    /// Worth another attempt.
+    Retry {
+        /// What went wrong, without secrets.
+        error: String,
+        /// What the receiver asked for (`Retry-After`), if it did.
+        after: Option<Duration>,
+    },
+    /// The receiver understood and refused: the same request will fail again.
+    Refused {
+        /// What it said, without secrets.
+        error: String,
+    },
+}
+
+/// The outbox as it is kept: rows by id.
+pub type Outbox = BTreeMap<DeliveryId, Arc<Delivery>>;

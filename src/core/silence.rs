@@ -1,0 +1,120 @@
+//! Silences: who is not to be told of what, until when.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+use super::label::LabelSet;
+use super::matcher::Matcher;
+use crate::time::Timestamp;
+
+/// A silence's id: a UUID, written in lower case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SilenceId(pub Uuid);
+
+impl fmt::Display for SilenceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// A silence as it stands now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Silence {
+    /// Its id.
+    pub id: SilenceId,
+    /// All of them must match for an alert to be silenced; in the order they were given.
+    pub matchers: Vec<Matcher>,
+    /// From when it holds.
+    pub starts_at: Timestamp,
+    /// Until when it holds.
+    pub ends_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// Who made it, as they said.
+    pub created_by: String,
+    /// Why.
+    pub comment: String,
+    /// Free-form, often empty.
+    pub annotations: LabelSet,
+}
+
+impl Silence {
+    /// Where it stands at `now`: it holds from its start, and at its very end still.
+    pub fn state(&self, now: Timestamp) -> SilenceState {
+        if now < self.starts_at {
+            SilenceState::Pending
+        } else if now > self.ends_at {
+            SilenceState::Expired
+        } else {
+            SilenceState::Active
+        }
+    }
+
+    /// Whether all matchers match; an absent label is an empty one.
+    pub fn matches(&self, labels: &LabelSet) -> bool {
+        self.matchers.iter().all(|matcher| matcher.matches(labels.value(&matcher.name)))
+    }
+}
+
+/// What a client asks for when it makes or changes a silence.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SilenceDraft {
+    /// The silence to change; a new one where absent.
+    pub id: Option<SilenceId>,
+    /// An id to use if a new silence is made: randomness comes from outside.
+    pub fresh_id: SilenceId,
+    /// At least one, compiled and valid.
+    pub matchers: Vec<Matcher>,
+    /// From when; the zero time and the past mean now.
+    pub starts_at: Timestamp,
+    /// Until when.
+    pub ends_at: Timestamp,
+    /// Who.
+    pub created_by: String,
+    /// Why.
+    pub comment: String,
+    /// Free-form.
+    pub annotations: LabelSet,
+}
+
+/// Why a silence was not made. The texts are Alertmanager's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SilenceRefused {
+    /// There is none with the id.
+    #[error("silence not found")]
+    NotFound,
+    /// `--silences.max-silences`
+    #[error("exceeded maximum number of silences: {count} (limit: {limit})")]
+    TooMany {
+        /// How many there are.
+        count: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// Its times make no sense.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+/// Where a silence stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SilenceState {
+    /// It will begin.
+    Pending,
+    /// It holds.
+    Active,
+    /// It has ended.
+    Expired,
+}
+
+impl SilenceState {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Active => "active",
+            Self::Expired => "expired",
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What readers see: the committed state of one moment, shared and never copied whole.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::alert::Alert;
+use super::alert_set::{AlertSet, Kept};
+use super::inhibit::Inhibitor;
+use super::label::{Fingerprint, LabelSet};
+use super::outbox::{DeadLetter, Delivery, DeliveryId, Thread, Told};
+use super::policy::{Policy, RouteIdx};
+use super::silence::{Silence, SilenceId, SilenceState};
+use super::work_order::WorkOrder;
+use crate::time::Timestamp;
+
+/// When alerts may run out. After an outage of ours, senders get time to send again before anything is taken for over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grace {
+    /// When the outage began: what ran out before then is over.
+    pub from: Timestamp,
+    /// Until when nothing that ran out since `from` is taken for over.
+    pub until: Timestamp,
+}
+
+impl Grace {
+    /// No outage.
+    pub const NONE: Self = Self { from: Timestamp::ZERO, until: Timestamp::ZERO };
+
+    /// Whether the alert is over at `now`: said to be by its sender, or run out and not within the grace.
+    pub fn resolved(&self, alert: &Alert, now: Timestamp) -> bool {
+        alert.ended(now) && (alert.ended_explicitly() || now >= self.until || alert.ends_at <= self.from)
+    }
+}
+
+/// A group as readers see it.
+#[derive(Clone, Debug)]
+pub struct GroupView {
+    /// Its route.
+    pub route: RouteIdx,
+    /// The labels its alerts share.
+    pub labels: LabelSet,
+    /// Its group key.
+    pub key: Arc<str>,
+    /// Its alerts, ascending.
+    pub members: Vec<Fingerprint>,
+    /// The time intervals that muted it at its last flush.
+    pub muted_by: Vec<Arc<str>>,
+    /// When it is flushed next.
+    pub next_flush: Timestamp,
+}
+
+/// The committed state of one moment.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The rules in force.
+    pub policy: Arc<Policy>,
+    /// The alerts, resolved ones among them until they are forgotten.
+    pub alerts: AlertSet,
+    /// The groups, in no order that means anything.
+    pub groups: Vec<Arc<GroupView>>,
+    /// The silences, expired ones among them until they are forgotten.
+    pub silences: Arc<BTreeMap<SilenceId, Arc<Silence>>>,
+    /// All work orders by number.
+    pub work_orders: Arc<BTreeMap<Arc<str>, Arc<WorkOrder>>>,
+    /// What waits to be told.
+    pub outbox: Arc<BTreeMap<DeliveryId, Arc<Delivery>>>,
+    /// What could not be told.
+    pub dead_letters: Arc<BTreeMap<DeliveryId, Arc<DeadLetter>>>,
+    /// What every thread was last told.
+    pub ledger: Arc<BTreeMap<Thread, Arc<Told>>>,
+    /// When alerts may run out.
+    pub grace: Grace,
+}
+
+/// Who holds back which alert at one moment.
+pub struct Muting {
+    silences: Vec<Arc<Silence>>,
+    inhibitor: Inhibitor,
+    policy: Arc<Policy>,
+    grace: Grace,
+    now: Timestamp,
+}
+
+impl View {
+    /// What holds alerts back at `now`, over all alerts and silences of the view.
+    pub fn muting(&self, now: Timestamp) -> Muting {
+        let mut inhibitor = Inhibitor::new(&self.policy);
+        for kept in self.alerts.iter().filter(|kept| !kept.verdict.source_of.is_empty()) {
+            inhibitor.put(&self.policy, kept);
+        }
+        let active = |silence: &&Arc<Silence>| silence.state(now) == SilenceState::Active;
+        let silences = self.silences.values().filter(active).cloned().collect();
+        Muting { silences, inhibitor, policy: Arc::clone(&self.policy), grace: self.grace, now }
+    }
+}
+
+impl Muting {
+    /// The active silences that match, in order of id.
+    pub fn silenced_by(&self, labels: &LabelSet) -> Vec<SilenceId> {
+        self.silences.iter().filter(|silence| silence.matches(labels)).map(|silence| silence.id).collect()
+    }
+
+    /// The source that inhibits the alert, if one does.
+    pub fn inhibited_by(&self, kept: &Kept) -> Option<Fingerprint> {
+        let firing = |source: &Alert| !self.grace.resolved(source, self.now);
+        self.inhibitor.inhibits(&self.policy, kept, firing).map(|by| by.source)
+    }
+}

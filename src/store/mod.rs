@@ -1,0 +1,107 @@
+//! Keeps. A store takes the engine's changes and gives them back after a crash.
+//!
+//! A commit is one journal entry: all changes of all inputs that waited. The trait has the shape that several replicas
+//! on one database would need (a fence, foreign changes, ownership of groups); with one process the fence is constant
+//! and every group is owned.
+
+use std::sync::Arc;
+
+use crate::core::change::{Change, GroupId};
+use crate::time::Timestamp;
+
+/// An entry's number in the journal, ascending from 1; 0 is before all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Seq(pub u64);
+
+/// Proves that the writer is still the one that may write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fence(pub u64);
+
+/// One journal entry.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Its number.
+    pub seq: Seq,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// What changed, in order.
+    pub changes: Vec<Change>,
+}
+
+/// Why a commit was not made; nothing of it was.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another writer holds a newer fence.
+    #[error("another process has taken over the store")]
+    Conflict,
+    /// The store could not be written or read now; it may work again later.
+    #[error("the store does not work: {0}")]
+    Unavailable(String),
+    /// The store was written by a newer version of this program.
+    #[error("the store has format {found}, this program knows up to {known}: use the newer program, or another folder")]
+    Newer {
+        /// What it has.
+        found: u32,
+        /// What we know.
+        known: u32,
+    },
+    /// The store is damaged and `--storage.strict` forbids to go on from its last good state.
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
+}
+
+/// What a store held when it was opened.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The state as changes, to be applied in order: the last checkpoint, then the journal after it.
+    pub changes: Vec<Change>,
+    /// When the last entry was decided: until then nothing is missing. Nothing if the store was empty.
+    pub last: Option<Timestamp>,
+    /// The number of the last entry.
+    pub seq: Seq,
+    /// What was found damaged, in words for a person.
+    pub damage: Option<String>,
+}
+
+/// A place that keeps changes.
+pub trait Store: Send {
+    /// The state, as it was last committed. Called at start, and again after a failure.
+    ///
+    /// # Errors
+    /// If the store cannot be read, or must not be.
+    fn load(&mut self) -> Result<Loaded, StoreError>;
+
+    /// Makes all changes durable, or none. Returns only when they would survive a power cut. Committing the same
+    /// changes twice is harmless.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Conflict`]; the store is as it was.
+    fn commit(&mut self, at: Timestamp, changes: &[Change], fence: Fence) -> Result<Seq, StoreError>;
+
+    /// Up to `limit` entries after `seq`, oldest first: history, replay, and what other replicas wrote.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    fn changes_since(&self, seq: Seq, limit: usize) -> Result<Vec<Entry>, StoreError>;
+
+    /// Whether a checkpoint is worth its cost now.
+    fn wants_checkpoint(&self) -> bool;
+
+    /// Writes the whole state, as of the last commit, so that a start need not read the journal before it. Drops what
+    /// is beyond the retention.
+    ///
+    /// # Errors
+    /// If it cannot be written; the store is as it was.
+    fn checkpoint(&mut self, at: Timestamp, state: &mut dyn Iterator<Item = Change>) -> Result<(), StoreError>;
+
+    /// Whether this process tells for the group.
+    fn owns(&self, group: &GroupId) -> bool;
+
+    /// Bytes on disk.
+    fn size(&self) -> u64;
+}
+
+/// Makes a store for a test that can fail on demand, and others.
+pub type BoxedStore = Box<dyn Store>;
+
+const _: fn(Arc<Entry>) = |_| {};
