@@ -1,6 +1,7 @@
 //! Andon: an alert router that is a drop-in for Prometheus Alertmanager and forgets nothing it accepted.
 #![warn(missing_docs)]
 
+pub mod config;
 pub mod core;
 pub mod driver;
 pub mod store;
