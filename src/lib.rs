@@ -4,5 +4,6 @@
 pub mod config;
 pub mod core;
 pub mod driver;
+pub mod json;
 pub mod store;
 pub mod time;
