@@ -4,7 +4,11 @@
 //! on one database would need (a fence, foreign changes, ownership of groups); with one process the fence is constant
 //! and every group is owned.
 
-use std::sync::Arc;
+pub mod memory;
+pub mod record;
+
+use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::core::change::{Change, GroupId};
 use crate::time::Timestamp;
@@ -45,9 +49,30 @@ pub enum StoreError {
         /// What we know.
         known: u32,
     },
+    /// Another process has the folder.
+    #[error("the storage folder {0} is in use by another process: stop that one, or use another folder")]
+    InUse(PathBuf),
     /// The store is damaged and `--storage.strict` forbids to go on from its last good state.
     #[error("the store is damaged: {0}")]
     Damaged(String),
+}
+
+/// How much history a store keeps, and when it asks for a checkpoint.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    /// Entries older than this are dropped.
+    pub age: Duration,
+    /// The oldest entries are dropped while there are more bytes than this.
+    pub size: u64,
+    /// A checkpoint is not asked for before this many bytes were committed after the last one.
+    pub checkpoint_after: u64,
+}
+
+impl Default for Retention {
+    /// 30 days and 256 MiB, whichever is less; a checkpoint after 16 MiB.
+    fn default() -> Self {
+        Self { age: Duration::from_secs(30 * 24 * 3_600), size: 256 << 20, checkpoint_after: 16 << 20 }
+    }
 }
 
 /// What a store held when it was opened.
@@ -72,7 +97,7 @@ pub trait Store: Send {
     fn load(&mut self) -> Result<Loaded, StoreError>;
 
     /// Makes all changes durable, or none. Returns only when they would survive a power cut. Committing the same
-    /// changes twice is harmless.
+    /// changes twice is harmless. A fence that is less than one already seen is refused.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] or [`StoreError::Conflict`]; the store is as it was.
@@ -88,7 +113,7 @@ pub trait Store: Send {
     fn wants_checkpoint(&self) -> bool;
 
     /// Writes the whole state, as of the last commit, so that a start need not read the journal before it. Drops what
-    /// is beyond the retention.
+    /// is beyond the retention, but nothing that a start may need.
     ///
     /// # Errors
     /// If it cannot be written; the store is as it was.
@@ -101,7 +126,35 @@ pub trait Store: Send {
     fn size(&self) -> u64;
 }
 
-/// Makes a store for a test that can fail on demand, and others.
+/// A store of any kind.
 pub type BoxedStore = Box<dyn Store>;
 
-const _: fn(Arc<Entry>) = |_| {};
+impl Store for BoxedStore {
+    fn load(&mut self) -> Result<Loaded, StoreError> {
+        (**self).load()
+    }
+
+    fn commit(&mut self, at: Timestamp, changes: &[Change], fence: Fence) -> Result<Seq, StoreError> {
+        (**self).commit(at, changes, fence)
+    }
+
+    fn changes_since(&self, seq: Seq, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        (**self).changes_since(seq, limit)
+    }
+
+    fn wants_checkpoint(&self) -> bool {
+        (**self).wants_checkpoint()
+    }
+
+    fn checkpoint(&mut self, at: Timestamp, state: &mut dyn Iterator<Item = Change>) -> Result<(), StoreError> {
+        (**self).checkpoint(at, state)
+    }
+
+    fn owns(&self, group: &GroupId) -> bool {
+        (**self).owns(group)
+    }
+
+    fn size(&self) -> u64 {
+        (**self).size()
+    }
+}

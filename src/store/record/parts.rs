@@ -1,0 +1,164 @@
+//! The stored forms of what changes are about.
+//!
+//! A struct's form is its fields in the order listed here. A field that is added to the struct does not compile until
+//! it is added here too, which makes a new format.
+
+use uuid::Uuid;
+
+use super::wire::{Malformed, Reader, Stored};
+use crate::core::alert::Alert;
+use crate::core::change::{Actor, GroupId, StoredGroup};
+use crate::core::matcher::{Matcher, Op};
+use crate::core::outbox::{DeadLetter, Delivery, DeliveryId, Reason, Thread, Told, ToldAlert};
+use crate::core::silence::{Silence, SilenceId};
+use crate::core::work_order::{AlertOnOrder, Condition, Kind, Note, Priority, Status, WorkOrder};
+
+/// The form of a struct: its fields, in this order.
+macro_rules! fields {
+    ($type:ident { $($field:ident),+ $(,)? }) => {
+        impl Stored for $type {
+            fn put(&self, out: &mut Vec<u8>) {
+                $(self.$field.put(out);)+
+            }
+
+            fn take(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+                // The fields of a struct expression are evaluated in the order they are written.
+                Ok(Self { $($field: Stored::take(from)?),+ })
+            }
+        }
+    };
+}
+
+/// The form of an enum without fields: one byte. Never reused.
+macro_rules! codes {
+    ($type:ident { $($variant:ident = $code:literal),+ $(,)? }) => {
+        impl Stored for $type {
+            fn put(&self, out: &mut Vec<u8>) {
+                out.push(match self { $(Self::$variant => $code),+ });
+            }
+
+            fn take(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+                match from.byte()? {
+                    $($code => Ok(Self::$variant),)+
+                    _ => Err(from.malformed(concat!("not a ", stringify!($type)))),
+                }
+            }
+        }
+    };
+}
+
+fields!(Alert { labels, annotations, generator_url, starts_at, ends_at, updated_at, timeout });
+fields!(GroupId { route_id, labels });
+fields!(StoredGroup { id, created_at, next_flush, last_flush, muted_by });
+fields!(Silence { id, matchers, starts_at, ends_at, updated_at, created_by, comment, annotations });
+fields!(Thread { group_key, receiver, kind, index });
+fields!(ToldAlert { alert, resolved });
+fields!(Told { episode, next_sequence, at, firing, resolved, open, group_labels, route_labels });
+fields!(Delivery {
+    id,
+    thread,
+    episode,
+    sequence,
+    reason,
+    decided_at,
+    group_labels,
+    route_labels,
+    alerts,
+    attempts,
+    due_at,
+    last_error,
+});
+fields!(DeadLetter { delivery, at, error });
+fields!(AlertOnOrder { labels, starts_at, ended_at });
+fields!(Note { at, actor, text });
+fields!(WorkOrder {
+    number,
+    key,
+    receiver,
+    kind,
+    priority,
+    status,
+    condition,
+    title,
+    description,
+    asset_code,
+    opened_at,
+    updated_at,
+    due_at,
+    malfunction_start,
+    malfunction_end,
+    alerts,
+    notes,
+});
+
+codes!(Op { Equal = 0, NotEqual = 1, Regex = 2, NotRegex = 3 });
+codes!(Reason { First = 0, NewAlerts = 1, AllResolved = 2, SomeResolved = 3, Repeat = 4 });
+codes!(Kind { Corrective = 0, Preventive = 1, Predictive = 2, Inspection = 3 });
+codes!(Priority { Emergency = 0, High = 1, Medium = 2, Low = 3 });
+codes!(Status { Open = 0, Assigned = 1, InProgress = 2, OnHold = 3, Completed = 4, Cancelled = 5 });
+codes!(Condition { Active = 0, Cleared = 1, Recurred = 2 });
+
+impl Stored for Matcher {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.name.put(out);
+        self.op.put(out);
+        self.value.put(out);
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(Self { name: Stored::take(from)?, op: Stored::take(from)?, value: Stored::take(from)? })
+    }
+}
+
+impl Stored for DeliveryId {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.0.put(out);
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        u64::take(from).map(Self)
+    }
+}
+
+impl Stored for SilenceId {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.0.as_bytes());
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        from.array().map(Uuid::from_bytes).map(Self)
+    }
+}
+
+impl Stored for Actor {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Sender(address) => {
+                out.push(0);
+                address.put(out);
+            }
+            Self::User { name, address } => {
+                out.push(1);
+                name.put(out);
+                address.put(out);
+            }
+            Self::Clock => out.push(2),
+            Self::Worker => out.push(3),
+            Self::Reload(by) => {
+                out.push(4);
+                by.put(out);
+            }
+        }
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(match from.byte()? {
+            0 => Self::Sender(Stored::take(from)?),
+            1 => Self::User { name: Stored::take(from)?, address: Stored::take(from)? },
+            2 => Self::Clock,
+            3 => Self::Worker,
+            4 => Self::Reload(Stored::take(from)?),
+            _ => return Err(from.malformed("not an Actor")),
+        })
+    }
+}

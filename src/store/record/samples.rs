@@ -1,0 +1,285 @@
+//! Changes for tests: one of each kind, and arbitrary ones.
+
+use std::sync::Arc;
+
+use proptest::collection::{btree_map, btree_set, vec};
+use proptest::option;
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use crate::core::alert::Alert;
+use crate::core::change::{Actor, Change, GroupId, StoredGroup};
+use crate::core::label::{Fingerprint, LabelSet};
+use crate::core::matcher::{Matcher, Op};
+use crate::core::outbox::{DeadLetter, Delivery, DeliveryId, Reason, Thread, Told, ToldAlert};
+use crate::core::silence::{Silence, SilenceId};
+use crate::core::work_order::{AlertOnOrder, Condition, Kind, Note, Priority, Status, WorkOrder};
+use crate::time::Timestamp;
+
+/// Seconds after a fixed moment of the year 2026.
+pub(crate) fn second(number: i64) -> Timestamp {
+    Timestamp::new(1_795_359_600 + number, 0)
+}
+
+/// A label set of these pairs.
+pub(crate) fn labels(pairs: &[(&str, &str)]) -> LabelSet {
+    LabelSet::new(pairs.iter().copied()).expect("short")
+}
+
+/// An alert that is about 300 bytes when stored, the `number`-th of its kind.
+pub(crate) fn alert(number: u64) -> Arc<Alert> {
+    let number = number.to_string();
+    Arc::new(Alert {
+        labels: labels(&[
+            ("alertname", "PumpVibrationHigh"),
+            ("asset_code", &format!("PUMP-{number}")),
+            ("instance", "10.0.0.17:9100"),
+            ("job", "plant-floor"),
+            ("severity", "critical"),
+        ]),
+        annotations: labels(&[
+            ("description", "The vibration of the pump has been above 7.1 mm/s for five minutes."),
+            ("summary", "Vibration too high"),
+        ]),
+        generator_url: "http://prometheus.example:9090/graph?g0.expr=vibration".into(),
+        starts_at: second(1),
+        ends_at: Timestamp::new(1_795_359_840, 250_000_000),
+        updated_at: second(2).with_offset_minutes(60),
+        timeout: false,
+    })
+}
+
+/// One change of every kind, always the same: what the fixture of the format holds.
+pub(crate) fn one_of_each() -> Vec<Change> {
+    let id = GroupId { route_id: "{}/{team=\"x\"}/0".into(), labels: labels(&[("alertname", "A")]) };
+    let thread = Thread { group_key: "{}:{}".into(), receiver: "ops".into(), kind: "webhook".into(), index: 1 };
+    let delivery = Delivery {
+        id: DeliveryId(300),
+        thread: thread.clone(),
+        episode: second(3),
+        sequence: 2,
+        reason: Reason::SomeResolved,
+        decided_at: second(4),
+        group_labels: labels(&[("alertname", "A")]),
+        route_labels: LabelSet::empty(),
+        alerts: vec![ToldAlert { alert: alert(1), resolved: true }, ToldAlert { alert: alert(2), resolved: false }]
+            .into(),
+        attempts: 7,
+        due_at: second(5),
+        last_error: "connection refused".into(),
+    };
+    let told = Told {
+        episode: second(3),
+        next_sequence: 3,
+        at: second(4),
+        firing: [Fingerprint(1), Fingerprint(u64::MAX)].into(),
+        resolved: [Fingerprint(2)].into(),
+        open: [].into(),
+        group_labels: labels(&[("alertname", "A")]),
+        route_labels: LabelSet::empty(),
+    };
+    vec![
+        Change::By(Actor::User { name: "ann".into(), address: "10.0.0.1".into() }),
+        Change::Alert(alert(1)),
+        Change::Refreshed { fingerprint: Fingerprint(9), ends_at: Timestamp::MAX, updated_at: Timestamp::ZERO },
+        Change::AlertGone(Fingerprint(9)),
+        Change::Group(Arc::new(StoredGroup {
+            id: id.clone(),
+            created_at: second(0),
+            next_flush: second(30),
+            last_flush: Timestamp::ZERO,
+            muted_by: vec!["weekends".into()],
+        })),
+        Change::GroupTimer { id: id.clone(), next_flush: second(60), last_flush: second(30) },
+        Change::GroupGone(id),
+        Change::Silence(Arc::new(silence())),
+        Change::SilenceGone(SilenceId(Uuid::from_u128(5))),
+        Change::Told(thread.clone(), Some(Arc::new(told))),
+        Change::Told(thread, None),
+        Change::Outbox(Arc::new(delivery.clone())),
+        Change::OutboxGone(DeliveryId(300)),
+        Change::Dead(Arc::new(DeadLetter { delivery, at: second(9), error: "410 Gone".into() })),
+        Change::DeadGone(DeliveryId(u64::MAX)),
+        Change::WorkOrder(Arc::new(work_order())),
+        Change::Config { hash: "ab".repeat(32), text: "route:\n  receiver: ops\n".into() },
+    ]
+}
+
+fn silence() -> Silence {
+    Silence {
+        id: SilenceId(Uuid::from_u128(4)),
+        matchers: vec![Matcher { name: "team".into(), op: Op::NotRegex, value: "a|b".into() }],
+        starts_at: second(0),
+        ends_at: second(3_600),
+        updated_at: second(0),
+        created_by: "ann".into(),
+        comment: "nul \0 and ünïcode".into(),
+        annotations: LabelSet::empty(),
+    }
+}
+
+fn work_order() -> WorkOrder {
+    WorkOrder {
+        number: "WO-2026-ABCDEFGH".into(),
+        key: "ops/alertname=A".into(),
+        receiver: "ops".into(),
+        kind: Kind::Corrective,
+        priority: Priority::High,
+        status: Status::Open,
+        condition: Condition::Cleared,
+        title: "Pump".into(),
+        description: "It shakes".into(),
+        asset_code: "PUMP-1".into(),
+        opened_at: second(1),
+        updated_at: second(2),
+        due_at: second(3),
+        malfunction_start: second(0),
+        malfunction_end: Some(second(4)),
+        alerts: [(
+            Fingerprint(8),
+            AlertOnOrder { labels: labels(&[("a", "b")]), starts_at: second(0), ended_at: None },
+        )]
+        .into(),
+        notes: vec![Note { at: second(2), actor: "clock".into(), text: "recovered".into() }],
+    }
+}
+
+fn times() -> impl Strategy<Value = Timestamp> {
+    (Timestamp::ZERO.secs()..=Timestamp::MAX.secs(), 0..1_000_000_000_u32, any::<i16>())
+        .prop_map(|(secs, nanos, offset)| Timestamp::new(secs, nanos).with_offset_minutes(offset))
+}
+
+fn texts() -> impl Strategy<Value = String> {
+    vec(any::<char>(), 0..20).prop_map(|chars| chars.into_iter().collect())
+}
+
+fn label_sets() -> impl Strategy<Value = LabelSet> {
+    btree_map(texts(), texts(), 0..4)
+        .prop_map(|pairs| LabelSet::new(pairs.iter().map(|(n, v)| (n.as_str(), v.as_str()))).expect("short"))
+}
+
+fn alerts() -> impl Strategy<Value = Arc<Alert>> {
+    (label_sets(), label_sets(), texts(), times(), times(), times(), any::<bool>()).prop_map(
+        |(labels, annotations, url, starts_at, ends_at, updated_at, timeout)| {
+            let generator_url = url.into();
+            Arc::new(Alert { labels, annotations, generator_url, starts_at, ends_at, updated_at, timeout })
+        },
+    )
+}
+
+fn group_ids() -> impl Strategy<Value = GroupId> {
+    (texts(), label_sets()).prop_map(|(route_id, labels)| GroupId { route_id: route_id.into(), labels })
+}
+
+fn threads() -> impl Strategy<Value = Thread> {
+    (texts(), texts(), texts(), any::<u32>()).prop_map(|(group_key, receiver, kind, index)| Thread {
+        group_key: group_key.into(),
+        receiver: receiver.into(),
+        kind: kind.into(),
+        index,
+    })
+}
+
+fn actors() -> impl Strategy<Value = Actor> {
+    prop_oneof![
+        texts().prop_map(Actor::Sender),
+        (texts(), texts()).prop_map(|(name, address)| Actor::User { name, address }),
+        Just(Actor::Clock),
+        Just(Actor::Worker),
+        texts().prop_map(Actor::Reload),
+    ]
+}
+
+fn deliveries() -> impl Strategy<Value = Delivery> {
+    let told = (alerts(), any::<bool>()).prop_map(|(alert, resolved)| ToldAlert { alert, resolved });
+    let when = (times(), times(), times(), any::<u32>(), any::<u32>());
+    let what = (label_sets(), label_sets(), vec(told, 0..3), texts(), proptest::sample::select(Reason::ALL.to_vec()));
+    (any::<u64>(), threads(), when, what).prop_map(|(id, thread, when, what)| {
+        let (episode, decided_at, due_at, sequence, attempts) = when;
+        let (group_labels, route_labels, alerts, last_error, reason) = what;
+        let (id, alerts) = (DeliveryId(id), alerts.into());
+        Delivery {
+            id,
+            thread,
+            episode,
+            sequence,
+            reason,
+            decided_at,
+            group_labels,
+            route_labels,
+            alerts,
+            attempts,
+            due_at,
+            last_error,
+        }
+    })
+}
+
+fn told() -> impl Strategy<Value = Arc<Told>> {
+    let prints = || btree_set(any::<u64>().prop_map(Fingerprint), 0..4);
+    let sets = (prints(), prints(), prints(), label_sets(), label_sets());
+    (times(), any::<u32>(), times(), sets).prop_map(|(episode, next_sequence, at, sets)| {
+        let (firing, resolved, open, group_labels, route_labels) = sets;
+        Arc::new(Told { episode, next_sequence, at, firing, resolved, open, group_labels, route_labels })
+    })
+}
+
+fn work_orders() -> impl Strategy<Value = Change> {
+    let notes = vec((times(), texts(), texts()).prop_map(|(at, actor, text)| Note { at, actor, text }), 0..3);
+    let codes = (0..Kind::ALL.len(), 0..Priority::ALL.len(), 0..Status::ALL.len(), 0..Condition::ALL.len());
+    (texts(), times(), option::of(times()), notes, codes).prop_map(|(text, at, ended_at, notes, codes)| {
+        let mut order = work_order();
+        (order.title, order.due_at, order.malfunction_end, order.notes) = (text, at, ended_at, notes);
+        (order.kind, order.priority) = (Kind::ALL[codes.0], Priority::ALL[codes.1]);
+        (order.status, order.condition) = (Status::ALL[codes.2], Condition::ALL[codes.3]);
+        order.alerts.values_mut().for_each(|alert| alert.ended_at = ended_at);
+        Change::WorkOrder(Arc::new(order))
+    })
+}
+
+fn silences() -> impl Strategy<Value = Change> {
+    (any::<u128>(), texts(), times(), label_sets()).prop_map(|(id, comment, ends_at, annotations)| {
+        let id = SilenceId(Uuid::from_u128(id));
+        Change::Silence(Arc::new(Silence { id, comment, ends_at, annotations, ..silence() }))
+    })
+}
+
+/// Any change.
+pub(crate) fn changes() -> impl Strategy<Value = Change> {
+    let fingerprints = || any::<u64>().prop_map(Fingerprint);
+    let groups = (group_ids(), times(), times(), times(), vec(texts().prop_map(Arc::from), 0..3)).prop_map(
+        |(id, created_at, next_flush, last_flush, muted_by)| {
+            Change::Group(Arc::new(StoredGroup { id, created_at, next_flush, last_flush, muted_by }))
+        },
+    );
+    prop_oneof![
+        actors().prop_map(Change::By),
+        alerts().prop_map(Change::Alert),
+        (fingerprints(), times(), times()).prop_map(|(fingerprint, ends_at, updated_at)| Change::Refreshed {
+            fingerprint,
+            ends_at,
+            updated_at
+        }),
+        fingerprints().prop_map(Change::AlertGone),
+        groups,
+        (group_ids(), times(), times()).prop_map(|(id, next_flush, last_flush)| Change::GroupTimer {
+            id,
+            next_flush,
+            last_flush
+        }),
+        group_ids().prop_map(Change::GroupGone),
+        silences(),
+        any::<u128>().prop_map(|id| Change::SilenceGone(SilenceId(Uuid::from_u128(id)))),
+        (threads(), option::of(told())).prop_map(|(thread, told)| Change::Told(thread, told)),
+        deliveries().prop_map(|delivery| Change::Outbox(Arc::new(delivery))),
+        any::<u64>().prop_map(|id| Change::OutboxGone(DeliveryId(id))),
+        (deliveries(), times(), texts()).prop_map(|(delivery, at, error)| Change::Dead(Arc::new(DeadLetter {
+            delivery,
+            at,
+            error
+        }))),
+        any::<u64>().prop_map(|id| Change::DeadGone(DeliveryId(id))),
+        work_orders(),
+        (texts(), texts()).prop_map(|(hash, text)| Change::Config { hash, text }),
+    ]
+}
