@@ -5,5 +5,6 @@ pub mod config;
 pub mod core;
 pub mod driver;
 pub mod json;
+pub mod metrics;
 pub mod store;
 pub mod time;

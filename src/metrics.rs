@@ -1,0 +1,507 @@
+//! Counts: every metric that the service shows, under Alertmanager's names where Alertmanager has it.
+//!
+//! What happens is counted here by typed methods; what *is* (alerts, silences, outbox rows) is read from a
+//! [`View`](crate::core::view::View) when somebody asks, so that it can never drift from the state. Dashboards and alert
+//! rules made for Alertmanager find all they use, with the same labels; metrics about things that Andon has not
+//! (gossip, snapshots of the notification log) are left out.
+
+mod process;
+mod state;
+
+use std::time::Duration;
+
+use md5::{Digest, Md5};
+use prometheus::core::Collector;
+use prometheus::{
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
+};
+
+use crate::core::view::View;
+use crate::time::Timestamp;
+
+/// The version of Alertmanager whose wire this service speaks, as clients are told.
+pub const ALERTMANAGER_VERSION: &str = "0.34.0";
+
+/// What scrapers are told about the text.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// All integrations that Alertmanager knows; their counters exist from the start, so that rates are right.
+pub const INTEGRATIONS: [&str; 18] = [
+    "discord",
+    "email",
+    "incidentio",
+    "jira",
+    "mattermost",
+    "msteams",
+    "msteamsv2",
+    "opsgenie",
+    "pagerduty",
+    "pushover",
+    "rocketchat",
+    "slack",
+    "sns",
+    "telegram",
+    "victorops",
+    "webex",
+    "webhook",
+    "wechat",
+];
+
+const HTTP_SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+const HTTP_BYTES: [f64; 7] = [1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
+const NOTIFICATION_SECONDS: [f64; 6] = [1.0, 5.0, 10.0, 15.0, 20.0, 60.0];
+const COMMIT_SECONDS: [f64; 10] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5];
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)+ }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word in the label.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+    };
+}
+
+words! {
+    /// Why a notification failed, in Alertmanager's words.
+    FailureReason {
+        /// 4xx, but for those below.
+        Client = "clientError",
+        /// 5xx
+        Server = "serverError",
+        /// 401 and 403.
+        Auth = "authError",
+        /// 429
+        RateLimited = "rateLimited",
+        /// The service was stopping.
+        Canceled = "contextCanceled",
+        /// It took too long.
+        Timeout = "contextDeadlineExceeded",
+        /// The network, a redirect, and whatever else.
+        Other = "other",
+    }
+}
+
+words! {
+    /// What kept alerts from being told at a flush.
+    SuppressedBy {
+        /// An inhibit rule.
+        Inhibition = "inhibition",
+        /// A silence.
+        Silence = "silence",
+        /// A time interval that mutes.
+        MuteTimeInterval = "mute_time_interval",
+        /// The lack of a time interval that activates.
+        ActiveTimeInterval = "active_time_interval",
+    }
+}
+
+impl FailureReason {
+    /// From the status of an HTTP answer that is not a success.
+    pub fn from_status(status: u16) -> Self {
+        match status {
+            401 | 403 => Self::Auth,
+            429 => Self::RateLimited,
+            400..=499 => Self::Client,
+            500..=599 => Self::Server,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// All metrics of the service. One value for one process; tests make their own.
+pub struct Metrics {
+    registry: Registry,
+    state: state::StateGauges,
+    started: Timestamp,
+    alerts_received: IntCounterVec,
+    alerts_invalid: IntCounterVec,
+    config_hash: Gauge,
+    config_successful: IntGauge,
+    config_success_at: Gauge,
+    notifications: IntCounterVec,
+    notifications_failed: IntCounterVec,
+    requests: IntCounterVec,
+    requests_failed: IntCounterVec,
+    latency: HistogramVec,
+    suppressed: IntCounterVec,
+    http_seconds: HistogramVec,
+    http_bytes: HistogramVec,
+    http_in_flight: IntGaugeVec,
+    http_limited: IntCounterVec,
+    http_connections: IntGauge,
+    commits: Histogram,
+    commit_changes: IntCounter,
+    commit_failures: IntCounter,
+    store_bytes: IntGauge,
+    store_damaged: IntGauge,
+    cluster_enabled: IntGauge,
+}
+
+fn register<C: Collector + Clone + 'static>(registry: &Registry, made: prometheus::Result<C>) -> C {
+    let metric = made.expect("all names and labels are constants in this module, and a test makes every one of them");
+    registry.register(Box::new(metric.clone())).expect("no name stands twice: a test registers all of them");
+    metric
+}
+
+fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    register(registry, IntCounterVec::new(Opts::new(name, help), labels))
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
+    register(registry, IntGauge::new(name, help))
+}
+
+fn histograms(registry: &Registry, name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> HistogramVec {
+    register(registry, HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), labels))
+}
+
+impl Metrics {
+    /// All metrics at zero. `started` is when the process began.
+    pub fn new(started: Timestamp) -> Self {
+        let r = &Registry::new();
+        let commits = HistogramOpts::new("andon_journal_commit_duration_seconds", "How long a journal commit took.");
+        let metrics = Self {
+            registry: r.clone(),
+            state: state::StateGauges::new(r),
+            started,
+            alerts_received: counters(
+                r,
+                "alertmanager_alerts_received_total",
+                "Alerts received.",
+                &["status", "version"],
+            ),
+            alerts_invalid: counters(
+                r,
+                "alertmanager_alerts_invalid_total",
+                "Received alerts that were refused.",
+                &["version"],
+            ),
+            config_hash: register(
+                r,
+                Gauge::new("alertmanager_config_hash", "A hash of the configuration in force, to compare instances."),
+            ),
+            config_successful: gauge(
+                r,
+                "alertmanager_config_last_reload_successful",
+                "Whether the last load of the configuration worked.",
+            ),
+            config_success_at: register(
+                r,
+                Gauge::new(
+                    "alertmanager_config_last_reload_success_timestamp_seconds",
+                    "When the configuration was last loaded.",
+                ),
+            ),
+            notifications: counters(r, "alertmanager_notifications_total", "Notifications begun.", &["integration"]),
+            notifications_failed: counters(
+                r,
+                "alertmanager_notifications_failed_total",
+                "Notifications that failed.",
+                &["integration", "reason"],
+            ),
+            requests: counters(r, "alertmanager_notification_requests_total", "Attempts to notify.", &["integration"]),
+            requests_failed: counters(
+                r,
+                "alertmanager_notification_requests_failed_total",
+                "Attempts to notify that failed.",
+                &["integration"],
+            ),
+            latency: histograms(
+                r,
+                "alertmanager_notification_latency_seconds",
+                "How long attempts to notify took.",
+                &["integration"],
+                &NOTIFICATION_SECONDS,
+            ),
+            suppressed: counters(
+                r,
+                "alertmanager_notifications_suppressed_total",
+                "Alerts held back at a flush.",
+                &["reason"],
+            ),
+            http_seconds: histograms(
+                r,
+                "alertmanager_http_request_duration_seconds",
+                "How long HTTP requests took.",
+                &["handler", "method", "code"],
+                &HTTP_SECONDS,
+            ),
+            http_bytes: histograms(
+                r,
+                "alertmanager_http_response_size_bytes",
+                "How large HTTP responses were.",
+                &["handler", "method"],
+                &HTTP_BYTES,
+            ),
+            http_in_flight: register(
+                r,
+                IntGaugeVec::new(
+                    Opts::new("alertmanager_http_requests_in_flight", "HTTP requests being answered."),
+                    &["method"],
+                ),
+            ),
+            http_limited: counters(
+                r,
+                "alertmanager_http_concurrency_limit_exceeded_total",
+                "HTTP requests refused because too many were being answered.",
+                &["method"],
+            ),
+            http_connections: gauge(r, "andon_http_connections", "Open HTTP connections."),
+            commits: register(r, Histogram::with_opts(commits.buckets(COMMIT_SECONDS.to_vec()))),
+            commit_changes: register(
+                r,
+                IntCounter::new("andon_journal_changes_total", "Changes committed to the journal."),
+            ),
+            commit_failures: register(
+                r,
+                IntCounter::new("andon_journal_commit_failures_total", "Journal commits that failed."),
+            ),
+            store_bytes: gauge(r, "andon_store_size_bytes", "Bytes that the store takes on disk."),
+            store_damaged: gauge(r, "andon_store_damaged", "Whether the store was found damaged at start."),
+            cluster_enabled: gauge(r, "alertmanager_cluster_enabled", "Whether clustering is on."),
+        };
+        metrics.create_known_series();
+        metrics
+    }
+
+    fn create_known_series(&self) {
+        for status in ["firing", "resolved"] {
+            self.alerts_received.with_label_values(&[status, "v2"]);
+        }
+        self.alerts_invalid.with_label_values(&["v2"]);
+        self.http_in_flight.with_label_values(&["get"]);
+        self.http_limited.with_label_values(&["get"]);
+        for integration in INTEGRATIONS {
+            self.notifications.with_label_values(&[integration]);
+            self.requests.with_label_values(&[integration]);
+            self.requests_failed.with_label_values(&[integration]);
+            self.latency.with_label_values(&[integration]);
+            for reason in FailureReason::ALL {
+                self.notifications_failed.with_label_values(&[integration, reason.as_str()]);
+            }
+        }
+        let alertmanager = Opts::new("alertmanager_build_info", "Which Alertmanager this service can stand in for.")
+            .const_label("version", ALERTMANAGER_VERSION)
+            .const_label("revision", "")
+            .const_label("branch", "")
+            .const_label("goversion", "")
+            .const_label("goos", std::env::consts::OS)
+            .const_label("goarch", std::env::consts::ARCH)
+            .const_label("tags", "");
+        let andon =
+            Opts::new("andon_build_info", "Which Andon this is.").const_label("version", env!("CARGO_PKG_VERSION"));
+        for info in [alertmanager, andon] {
+            register(&self.registry, IntGauge::with_opts(info)).set(1);
+        }
+    }
+
+    /// Counts the alerts of a request, refused ones among them.
+    pub fn alerts_received(&self, firing: u64, resolved: u64) {
+        self.alerts_received.with_label_values(&["firing", "v2"]).inc_by(firing);
+        self.alerts_received.with_label_values(&["resolved", "v2"]).inc_by(resolved);
+    }
+
+    /// Counts refused alerts.
+    pub fn alerts_invalid(&self, count: u64) {
+        self.alerts_invalid.with_label_values(&["v2"]).inc_by(count);
+    }
+
+    /// A configuration file with these bytes is in force since `at`.
+    pub fn config_loaded(&self, file: &[u8], at: Timestamp) {
+        let digest = Md5::digest(file);
+        // Alertmanager's hash: the first six bytes, least significant first; 48 bits fit a float exactly.
+        let hash = digest.iter().take(6).rev().fold(0_u64, |hash, byte| hash << 8 | u64::from(*byte));
+        self.config_hash.set(hash as f64);
+        self.config_success_at.set(at.as_secs_f64());
+        self.config_successful.set(1);
+    }
+
+    /// A configuration file was refused; the old one stays in force.
+    pub fn config_refused(&self) {
+        self.config_successful.set(0);
+    }
+
+    /// A notification was begun: a row of the outbox got its first attempt.
+    pub fn notification_sent(&self, integration: &str) {
+        self.notifications.with_label_values(&[integration]).inc();
+    }
+
+    /// A notification failed.
+    pub fn notification_failed(&self, integration: &str, reason: FailureReason) {
+        self.notifications_failed.with_label_values(&[integration, reason.as_str()]).inc();
+    }
+
+    /// An attempt to notify ended.
+    pub fn notification_attempt(&self, integration: &str, succeeded: bool, took: Duration) {
+        self.requests.with_label_values(&[integration]).inc();
+        if !succeeded {
+            self.requests_failed.with_label_values(&[integration]).inc();
+        }
+        self.latency.with_label_values(&[integration]).observe(took.as_secs_f64());
+    }
+
+    /// Alerts were held back at a flush.
+    pub fn suppressed(&self, by: SuppressedBy, alerts: u64) {
+        self.suppressed.with_label_values(&[by.as_str()]).inc_by(alerts);
+    }
+
+    /// A journal commit was made.
+    pub fn commit(&self, took: Duration, changes: usize) {
+        self.commits.observe(took.as_secs_f64());
+        self.commit_changes.inc_by(changes as u64);
+    }
+
+    /// A journal commit failed.
+    pub fn commit_failed(&self) {
+        self.commit_failures.inc();
+    }
+
+    /// The store takes so much space.
+    pub fn store_size(&self, bytes: u64) {
+        self.store_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// The store was found damaged at start.
+    pub fn store_damaged(&self) {
+        self.store_damaged.set(1);
+    }
+
+    /// Shows this instance as a cluster of one, as an Alertmanager that clusters with nobody does.
+    ///
+    /// Call it at most once.
+    pub fn cluster_of_one(&self) {
+        if self.cluster_enabled.get() == 0 {
+            self.cluster_enabled.set(1);
+            gauge(&self.registry, "alertmanager_cluster_members", "Members of the cluster.").set(1);
+            gauge(&self.registry, "alertmanager_cluster_failed_peers", "Members that failed.").set(0);
+            gauge(&self.registry, "alertmanager_cluster_health_score", "How well gossip goes; lower is better.").set(0);
+        }
+    }
+
+    /// An HTTP request was answered. `handler` is the route's pattern, never a path that a client made up. `bytes` is
+    /// left out for API v2, as by Alertmanager.
+    pub fn http_request(&self, handler: &str, method: &str, code: u16, took: Duration, bytes: Option<u64>) {
+        let code = code.to_string();
+        self.http_seconds.with_label_values(&[handler, method, &code]).observe(took.as_secs_f64());
+        if let Some(bytes) = bytes {
+            self.http_bytes.with_label_values(&[handler, method]).observe(bytes as f64);
+        }
+    }
+
+    /// Counts a GET request as being answered until the guard is dropped.
+    pub fn get_in_flight(&self) -> InFlight {
+        InFlight::of(self.http_in_flight.with_label_values(&["get"]))
+    }
+
+    /// A GET request was refused because too many were being answered.
+    pub fn get_refused(&self) {
+        self.http_limited.with_label_values(&["get"]).inc();
+    }
+
+    /// Counts a connection as open until the guard is dropped.
+    pub fn connection(&self) -> InFlight {
+        InFlight::of(self.http_connections.clone())
+    }
+
+    /// The whole exposition at `now`. Without a view (the service is stopping) what follows from the state is left at
+    /// its last value.
+    pub fn render(&self, view: Option<&View>, now: Timestamp) -> String {
+        if let Some(view) = view {
+            self.state.set(view, now);
+        }
+        let mut text = String::with_capacity(64 * 1024);
+        if let Err(error) = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text) {
+            tracing::error!(%error, "metrics could not be written");
+        }
+        process::write(&mut text, self.started);
+        text
+    }
+}
+
+/// Something that is going on; it is over when this is dropped.
+pub struct InFlight(IntGauge);
+
+impl InFlight {
+    fn of(gauge: IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(metrics: &Metrics) -> Vec<String> {
+        metrics.render(None, Timestamp::EPOCH).lines().map(String::from).collect()
+    }
+
+    #[test]
+    fn every_integration_and_reason_is_there_from_the_start() {
+        let lines = lines(&Metrics::new(Timestamp::new(1_795_359_600, 0)));
+        for integration in INTEGRATIONS {
+            let sent = format!("alertmanager_notifications_total{{integration=\"{integration}\"}} 0");
+            assert!(lines.contains(&sent), "{sent}");
+            let failed = format!("alertmanager_notifications_failed_total{{integration=\"{integration}\",reason=");
+            assert_eq!(lines.iter().filter(|line| line.starts_with(&failed)).count(), 7, "{integration}");
+        }
+        assert!(lines.contains(&"process_start_time_seconds 1795359600".into()));
+        assert!(lines.iter().any(|line| line.starts_with("alertmanager_build_info{") && line.contains("\"0.34.0\"")));
+    }
+
+    #[test]
+    fn what_happens_is_counted_under_the_right_name() {
+        let metrics = Metrics::new(Timestamp::EPOCH);
+        metrics.alerts_received(2, 1);
+        metrics.alerts_invalid(1);
+        metrics.notification_failed("webhook", FailureReason::from_status(429));
+        metrics.notification_attempt("webhook", false, Duration::from_secs(2));
+        metrics.suppressed(SuppressedBy::Silence, 3);
+        metrics.http_request("/api/v2/alerts", "post", 200, Duration::from_millis(1), None);
+        let in_flight = metrics.get_in_flight();
+        let lines = lines(&metrics);
+        for line in [
+            r#"alertmanager_alerts_received_total{status="firing",version="v2"} 2"#,
+            r#"alertmanager_alerts_received_total{status="resolved",version="v2"} 1"#,
+            r#"alertmanager_alerts_invalid_total{version="v2"} 1"#,
+            r#"alertmanager_notifications_failed_total{integration="webhook",reason="rateLimited"} 1"#,
+            r#"alertmanager_notification_requests_failed_total{integration="webhook"} 1"#,
+            r#"alertmanager_notification_latency_seconds_bucket{integration="webhook",le="5"} 1"#,
+            r#"alertmanager_notifications_suppressed_total{reason="silence"} 3"#,
+            r#"alertmanager_http_request_duration_seconds_count{code="200",handler="/api/v2/alerts",method="post"} 1"#,
+            r#"alertmanager_http_requests_in_flight{method="get"} 1"#,
+        ] {
+            assert!(lines.iter().any(|found| found == line), "{line}");
+        }
+        drop(in_flight);
+        assert!(self::lines(&metrics).contains(&r#"alertmanager_http_requests_in_flight{method="get"} 0"#.into()));
+    }
+
+    #[test]
+    fn the_configuration_hash_is_the_start_of_its_md5_read_backwards() {
+        let metrics = Metrics::new(Timestamp::EPOCH);
+        // MD5 of nothing is d41d8cd98f00…
+        metrics.config_loaded(b"", Timestamp::new(5, 500_000_000));
+        let lines = lines(&metrics);
+        assert!(lines.contains(&format!("alertmanager_config_hash {}", 0x008f_d98c_1dd4_u64)));
+        assert!(lines.contains(&"alertmanager_config_last_reload_success_timestamp_seconds 5.5".into()));
+        metrics.config_refused();
+        assert!(self::lines(&metrics).contains(&"alertmanager_config_last_reload_successful 0".into()));
+    }
+}

@@ -1,0 +1,102 @@
+//! Gauges that follow from the state: set from a view when somebody asks.
+
+use prometheus::{IntGauge, IntGaugeVec, Opts, Registry};
+
+use super::{gauge, register};
+use crate::core::silence::SilenceState;
+use crate::core::view::View;
+use crate::core::work_order::{Priority, Status};
+use crate::time::Timestamp;
+
+/// The gauges.
+pub struct StateGauges {
+    alerts: IntGaugeVec,
+    silences: IntGaugeVec,
+    groups: IntGauge,
+    inhibit_rules: IntGauge,
+    receivers: IntGauge,
+    integrations: IntGauge,
+    alerts_kept: IntGauge,
+    outbox: IntGaugeVec,
+    outbox_oldest: IntGauge,
+    dead_letters: IntGauge,
+    threads: IntGauge,
+    work_orders: IntGaugeVec,
+}
+
+fn gauges(registry: &Registry, name: &str, help: &str, label: &str) -> IntGaugeVec {
+    register(registry, IntGaugeVec::new(Opts::new(name, help), &[label]))
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+impl StateGauges {
+    /// All of them, registered.
+    pub fn new(r: &Registry) -> Self {
+        Self {
+            alerts: gauges(r, "alertmanager_alerts", "Firing alerts by state.", "state"),
+            silences: gauges(r, "alertmanager_silences", "Silences by state.", "state"),
+            groups: gauge(r, "alertmanager_dispatcher_aggregation_groups", "Groups of alerts."),
+            inhibit_rules: gauge(r, "alertmanager_inhibition_rules", "Inhibit rules in force."),
+            receivers: gauge(r, "alertmanager_receivers", "Receivers that a route uses."),
+            integrations: gauge(r, "alertmanager_integrations", "Integrations of the receivers that a route uses."),
+            alerts_kept: gauge(r, "andon_alerts_kept", "Alerts in memory, resolved ones among them."),
+            outbox: gauges(r, "andon_outbox_rows", "Notifications that wait to be delivered.", "integration"),
+            outbox_oldest: gauge(r, "andon_outbox_oldest_seconds", "Age of the oldest notification that waits."),
+            dead_letters: gauge(r, "andon_dead_letters", "Notifications that could not be delivered."),
+            threads: gauge(r, "andon_ledger_threads", "Threads whose receiver was told of something that still fires."),
+            work_orders: gauges(r, "andon_work_orders_open", "Work orders not completed or cancelled.", "priority"),
+        }
+    }
+
+    /// Sets all of them to what the view says at `now`.
+    pub fn set(&self, view: &View, now: Timestamp) {
+        self.set_alerts(view, now);
+        let states = [SilenceState::Active, SilenceState::Pending, SilenceState::Expired];
+        for state in states {
+            let number = view.silences.values().filter(|silence| silence.state(now) == state).count();
+            self.silences.with_label_values(&[state.as_str()]).set(count(number));
+        }
+        self.groups.set(count(view.groups.len()));
+        self.inhibit_rules.set(count(view.policy.inhibit_rules.len()));
+        let mut used: Vec<_> = view.policy.routes.iter().map(|route| route.receiver).collect();
+        used.sort_unstable();
+        used.dedup();
+        self.receivers.set(count(used.len()));
+        let receivers = used.iter().filter_map(|receiver| view.policy.receivers.get(receiver.0 as usize));
+        self.integrations.set(count(receivers.map(|receiver| receiver.integrations.len()).sum()));
+        self.set_outbox(view, now);
+        self.threads.set(count(view.ledger.len()));
+        for priority in Priority::ALL {
+            let open = view.work_orders.values().filter(|order| {
+                order.priority == *priority && !matches!(order.status, Status::Completed | Status::Cancelled)
+            });
+            self.work_orders.with_label_values(&[priority.as_str()]).set(count(open.count()));
+        }
+    }
+
+    fn set_alerts(&self, view: &View, now: Timestamp) {
+        let muting = view.muting(now);
+        let (mut active, mut suppressed) = (0, 0);
+        for kept in view.alerts.iter().filter(|kept| !view.grace.resolved(&kept.alert, now)) {
+            let held = muting.inhibited_by(kept).is_some() || !muting.silenced_by(&kept.alert.labels).is_empty();
+            *(if held { &mut suppressed } else { &mut active }) += 1;
+        }
+        for (state, number) in [("active", active), ("suppressed", suppressed), ("unprocessed", 0)] {
+            self.alerts.with_label_values(&[state]).set(number);
+        }
+        self.alerts_kept.set(count(view.alerts.len()));
+    }
+
+    fn set_outbox(&self, view: &View, now: Timestamp) {
+        self.outbox.reset();
+        for row in view.outbox.values() {
+            self.outbox.with_label_values(&[&*row.thread.kind]).inc();
+        }
+        let oldest = view.outbox.values().map(|row| now.since(row.decided_at).as_secs()).max().unwrap_or(0);
+        self.outbox_oldest.set(i64::try_from(oldest).unwrap_or(i64::MAX));
+        self.dead_letters.set(count(view.dead_letters.len()));
+    }
+}
