@@ -1,4 +1,15 @@
 //! The configuration file: parsed strictly, every error at once, resolved into a policy and settings.
+//!
+//! A file passes four stations: [`yaml`] makes a tree of it in which each value knows its place; the readers of the
+//! sections walk the tree with [`fields`] and collect their complaints in [`error::Errors`]; what they read is resolved
+//! (inheritance, names to indices, shorthands); and [`print`](mod@print) shows the result as Alertmanager would.
 
+pub mod duration;
+pub mod error;
+pub mod fields;
+pub mod global;
+pub mod node;
+pub mod print;
 pub mod secret;
 pub mod settings;
+pub mod yaml;

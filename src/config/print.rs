@@ -1,0 +1,170 @@
+//! Writes YAML as Go's yaml.v2 does, for what `/api/v2/status` shows as `config.original`.
+
+use std::fmt::Write as _;
+
+/// A value to print. Keys keep their order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Printed {
+    /// `null`
+    Null,
+    /// `true`, `false`
+    Bool(bool),
+    /// A number, as it is to be written.
+    Number(String),
+    /// A text, quoted where it needs to be.
+    Text(String),
+    /// A list.
+    List(Vec<Printed>),
+    /// A mapping.
+    Map(Vec<(String, Printed)>),
+}
+
+impl Printed {
+    /// A text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// `<secret>`
+    pub fn secret() -> Self {
+        Self::text("<secret>")
+    }
+
+    /// A whole number.
+    pub fn number(number: impl ToString) -> Self {
+        Self::Number(number.to_string())
+    }
+
+    /// A list of texts.
+    pub fn texts<T: Into<String>>(texts: impl IntoIterator<Item = T>) -> Self {
+        Self::List(texts.into_iter().map(Self::text).collect())
+    }
+}
+
+/// A mapping in the making.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Map(Vec<(String, Printed)>);
+
+impl Map {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an entry.
+    pub fn put(&mut self, key: &str, value: Printed) {
+        self.0.push((key.to_owned(), value));
+    }
+
+    /// Adds a text.
+    pub fn text(&mut self, key: &str, text: impl Into<String>) {
+        self.put(key, Printed::text(text));
+    }
+
+    /// Adds a text unless it is empty.
+    pub fn text_unless_empty(&mut self, key: &str, text: &str) {
+        if !text.is_empty() {
+            self.text(key, text);
+        }
+    }
+
+    /// Adds a boolean.
+    pub fn bool(&mut self, key: &str, value: bool) {
+        self.put(key, Printed::Bool(value));
+    }
+
+    /// Adds `<secret>` if there is one.
+    pub fn secret_if(&mut self, key: &str, present: bool) {
+        if present {
+            self.put(key, Printed::secret());
+        }
+    }
+
+    /// Adds a list unless it is empty.
+    pub fn list_unless_empty(&mut self, key: &str, list: Vec<Printed>) {
+        if !list.is_empty() {
+            self.put(key, Printed::List(list));
+        }
+    }
+
+    /// The finished mapping.
+    pub fn done(self) -> Printed {
+        Printed::Map(self.0)
+    }
+}
+
+/// The whole text, with a line break at its end.
+pub fn print(value: &Printed) -> String {
+    let mut text = String::new();
+    match value {
+        Printed::Map(entries) if !entries.is_empty() => print_map(entries, 0, &mut text),
+        Printed::List(items) if !items.is_empty() => print_list(items, 0, &mut text),
+        other => {
+            print_scalar(other, 0, &mut text);
+            text.push('\n');
+        }
+    }
+    text
+}
+
+fn print_map(entries: &[(String, Printed)], indent: usize, out: &mut String) {
+    for (i, (key, value)) in entries.iter().enumerate() {
+        if i > 0 {
+            pad(indent, out);
+        }
+        print_scalar(&Printed::text(key.as_str()), indent, out);
+        out.push(':');
+        match value {
+            Printed::Map(inner) if !inner.is_empty() => {
+                out.push('\n');
+                pad(indent + 2, out);
+                print_map(inner, indent + 2, out);
+            }
+            Printed::List(items) if !items.is_empty() => {
+                // A list in a mapping is not indented.
+                out.push('\n');
+                pad(indent, out);
+                print_list(items, indent, out);
+            }
+            scalar => {
+                out.push(' ');
+                print_scalar(scalar, indent, out);
+                out.push('\n');
+            }
+        }
+    }
+}
+
+fn print_list(items: &[Printed], indent: usize, out: &mut String) {
+    for (i, item) in items.iter().enumerate() {
+        if i > 0 {
+            pad(indent, out);
+        }
+        out.push_str("- ");
+        match item {
+            Printed::Map(entries) if !entries.is_empty() => print_map(entries, indent + 2, out),
+            Printed::List(inner) if !inner.is_empty() => print_list(inner, indent + 2, out),
+            scalar => {
+                print_scalar(scalar, indent, out);
+                out.push('\n');
+            }
+        }
+    }
+}
+
+fn pad(indent: usize, out: &mut String) {
+    out.extend(std::iter::repeat_n(' ', indent));
+}
+
+fn print_scalar(value: &Printed, _indent: usize, out: &mut String) {
+    match value {
+        Printed::Null => out.push_str("null"),
+        Printed::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+        Printed::Number(number) => out.push_str(number),
+        Printed::List(_) => out.push_str("[]"),
+        Printed::Map(_) => out.push_str("{}"),
+        Printed::Text(text) => {
+            let _infallible = write!(out, "{text:?}");
+        }
+    }
+}
