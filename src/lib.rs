@@ -1,10 +1,12 @@
 //! Andon: an alert router that is a drop-in for Prometheus Alertmanager and forgets nothing it accepted.
 #![warn(missing_docs)]
 
+pub mod cli;
 pub mod config;
 pub mod core;
 pub mod driver;
 pub mod json;
+pub mod log;
 pub mod metrics;
 pub mod store;
 pub mod time;

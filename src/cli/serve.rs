@@ -1,0 +1,52 @@
+//! `andon` with flags: read them, start the log, serve.
+
+use std::process::ExitCode;
+
+use super::flags::{self, Asked, Flags};
+use crate::log;
+
+/// Serves until a signal ends it. Nothing but the answer to `--help` and `--version` goes to standard output.
+pub fn run(args: &[String]) -> ExitCode {
+    match flags::read(args) {
+        Ok(Asked::Help) => print!("{}", help()),
+        Ok(Asked::Version) => print!("{}", version()),
+        Ok(Asked::Serve(flags)) => return serve(&flags),
+        Err(error) => {
+            eprintln!("andon: error: {error}");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn serve(flags: &Flags) -> ExitCode {
+    log::start(flags.log.level, flags.log.json);
+    ExitCode::SUCCESS
+}
+
+fn help() -> String {
+    format!(
+        "Andon: an alert router that is a drop-in for Prometheus Alertmanager.\n\n\
+         usage: andon [<flags>]                                    serve\n\
+         \x20      andon check [FILE] [--output json]                say what is wrong with a configuration\n\
+         \x20      andon work-order list|show [--url URL] [NUMBER]   read the work orders of a running Andon\n\n\
+         Flags:{}",
+        flags::help()
+    )
+}
+
+/// In the form of Alertmanager's, which tools read: name, version, then lines of the build.
+fn version() -> String {
+    format!(
+        "andon, version {} (branch: , revision: )\n  build user:       \n  build date:       \n  \
+         alertmanager:     {}\n  platform:         {}/{}\n",
+        env!("CARGO_PKG_VERSION"),
+        super::ALERTMANAGER_VERSION,
+        std::env::consts::OS,
+        match std::env::consts::ARCH {
+            "x86_64" => "amd64",
+            "aarch64" => "arm64",
+            other => other,
+        },
+    )
+}
