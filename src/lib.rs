@@ -4,9 +4,11 @@
 pub mod cli;
 pub mod config;
 pub mod core;
+pub mod delivery;
 pub mod driver;
 pub mod json;
 pub mod log;
 pub mod metrics;
+pub mod receivers;
 pub mod store;
 pub mod time;

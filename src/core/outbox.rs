@@ -9,6 +9,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
+
 use super::alert::Alert;
 use super::label::{Fingerprint, LabelSet};
 use crate::time::Timestamp;
@@ -24,6 +26,13 @@ pub struct Thread {
     pub kind: Arc<str>,
     /// The integration's place among those of its kind.
     pub index: u32,
+}
+
+impl Thread {
+    /// SHA-256 of the group key in hexadecimal: Alertmanager's key for what must not be sent as text (`dedup_key`).
+    pub fn group_key_hash(&self) -> String {
+        hex(&Sha256::digest(self.group_key.as_bytes()))
+    }
 }
 
 /// An outbox row's id: ascending in the order of decisions.
@@ -110,6 +119,22 @@ impl Delivery {
     pub fn firing(&self) -> bool {
         self.alerts.iter().any(|told| !told.resolved)
     }
+
+    /// The name of this notification: the same over all attempts to send it and over restarts, and no other's.
+    /// Hexadecimal SHA-256 of thread, episode and sequence, each text preceded by its length.
+    pub fn notification_id(&self) -> String {
+        let thread = &self.thread;
+        let mut hash = Sha256::new();
+        for text in [&thread.group_key, &thread.receiver, &thread.kind] {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text.as_bytes());
+        }
+        hash.update(thread.index.to_be_bytes());
+        hash.update(self.episode.secs().to_be_bytes());
+        hash.update(self.episode.subsec_nanos().to_be_bytes());
+        hash.update(self.sequence.to_be_bytes());
+        hex(&hash.finalize())
+    }
 }
 
 /// A notification that was refused for good, or that was tried for too long.
@@ -165,3 +190,70 @@ pub enum Outcome {
 
 /// The outbox as it is kept: rows by id.
 pub type Outbox = BTreeMap<DeliveryId, Arc<Delivery>>;
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xF)]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delivery() -> Delivery {
+        Delivery {
+            id: DeliveryId(7),
+            thread: Thread {
+                group_key: r#"{}:{alertname="R1", cluster="c"}"#.into(),
+                receiver: "team".into(),
+                kind: "webhook".into(),
+                index: 0,
+            },
+            episode: Timestamp::new(1_795_359_600, 5),
+            sequence: 0,
+            reason: Reason::First,
+            decided_at: Timestamp::EPOCH,
+            group_labels: LabelSet::empty(),
+            route_labels: LabelSet::empty(),
+            alerts: Arc::from([]),
+            attempts: 0,
+            due_at: Timestamp::EPOCH,
+            last_error: String::new(),
+        }
+    }
+
+    #[test]
+    fn the_hash_of_a_group_key_is_alertmanagers() {
+        let expected = "37346d72ce6161179c74e6d7f1357f229f90584fd4c2129786348af96340d993";
+        assert_eq!(delivery().thread.group_key_hash(), expected);
+    }
+
+    #[test]
+    fn a_notification_id_stays_over_attempts_and_differs_otherwise() {
+        let id = delivery().notification_id();
+        assert_eq!(id.len(), 64);
+        let tried = Delivery {
+            id: DeliveryId(9),
+            attempts: 3,
+            due_at: Timestamp::MAX,
+            last_error: "500".into(),
+            episode: delivery().episode.with_offset_minutes(60),
+            ..delivery()
+        };
+        assert_eq!(tried.notification_id(), id);
+        let change: [fn(&mut Delivery); 7] = [
+            |d| d.sequence = 1,
+            |d| d.episode = Timestamp::new(1_795_359_600, 6),
+            |d| d.thread.index = 1,
+            |d| d.thread.kind = "slack".into(),
+            |d| d.thread.receiver = "teams".into(),
+            |d| d.thread.group_key = "{}:{}".into(),
+            |d| (d.thread.receiver, d.thread.kind) = ("teamweb".into(), "hook".into()),
+        ];
+        for (i, change) in change.iter().enumerate() {
+            let mut other = delivery();
+            change(&mut other);
+            assert_ne!(other.notification_id(), id, "change {i}");
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The task that sends what is due.
+//!
+//! Every integration of a receiver has a lane: at most [`PER_LANE`] attempts at once, the rest waits in order of
+//! arrival. Over all lanes about [`IN_ALL`] attempts run at once, and a lane that already has some must leave room for
+//! as many more. So receivers that hang take a half, then a half of the rest, and so on; and a lane that has nothing in
+//! flight may always start one, whatever the others do.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::{Id, JoinSet};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::Observer;
+use crate::core::outbox::{Delivery, Outcome, Thread};
+use crate::driver::Handle;
+use crate::receivers::answer::SendError;
+use crate::receivers::{Context, Receivers};
+
+/// How many attempts run at once.
+const IN_ALL: usize = 256;
+/// How many attempts run at once to one integration of a receiver.
+const PER_LANE: usize = 64;
+/// How long attempts may go on after the service was told to stop.
+const DRAIN: Duration = Duration::from_secs(10);
+/// With the pace of the engine's retries, this many failed attempts take about ten seconds: the shortest time that
+/// Alertmanager tries before it counts a notification as failed.
+const ATTEMPTS_BEFORE_FAILED: u32 = 6;
+
+/// What an attempt needs; shared by all.
+pub struct Shared {
+    /// Who can be told; exchanged at a reload.
+    pub receivers: Arc<ArcSwap<Receivers>>,
+    /// What receivers need to know of the service.
+    pub context: Context,
+    /// Where outcomes go.
+    pub driver: Handle,
+    /// Who counts.
+    pub observer: Arc<dyn Observer>,
+}
+
+/// Sends what comes in through `rows` until `stop` or until there is nobody who sends rows any more; then lets the
+/// attempts in flight end, for at most ten seconds. Rows that were not sent stay in the store and come again.
+pub async fn run(shared: Shared, mut rows: UnboundedReceiver<Arc<Delivery>>, stop: CancellationToken) {
+    let mut lanes = Lanes::new(Arc::new(shared));
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            () = lanes.one_ends(), if lanes.total() > 0 => lanes.start_all(),
+            row = rows.recv() => match row {
+                Some(row) => lanes.add(row),
+                None => break,
+            },
+        }
+    }
+    let drained = tokio::time::timeout(DRAIN, async {
+        while lanes.total() > 0 {
+            lanes.one_ends().await;
+        }
+    });
+    if drained.await.is_err() {
+        tracing::warn!(
+            in_flight = lanes.total(),
+            "Stopped sending; what was in flight will be sent again at the next start"
+        );
+    }
+}
+
+/// An integration of a receiver.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct LaneKey {
+    receiver: Arc<str>,
+    kind: Arc<str>,
+    index: u32,
+}
+
+impl LaneKey {
+    fn of(thread: &Thread) -> Self {
+        Self { receiver: Arc::clone(&thread.receiver), kind: Arc::clone(&thread.kind), index: thread.index }
+    }
+}
+
+#[derive(Default)]
+struct Lane {
+    in_flight: usize,
+    waiting: VecDeque<Arc<Delivery>>,
+}
+
+/// All lanes, and what is in flight. A lane without rows is not kept.
+struct Lanes {
+    shared: Arc<Shared>,
+    lanes: BTreeMap<LaneKey, Lane>,
+    attempts: JoinSet<()>,
+    in_flight: HashMap<Id, Arc<Delivery>>,
+}
+
+impl Lanes {
+    fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, lanes: BTreeMap::new(), attempts: JoinSet::new(), in_flight: HashMap::new() }
+    }
+
+    fn total(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    fn add(&mut self, row: Arc<Delivery>) {
+        let key = LaneKey::of(&row.thread);
+        self.lanes.entry(key.clone()).or_default().waiting.push_back(row);
+        self.start(&key);
+    }
+
+    /// Waits for an attempt to end; there must be one.
+    async fn one_ends(&mut self) {
+        let Some(ended) = self.attempts.join_next_with_id().await else { return };
+        let id = ended.as_ref().map_or_else(tokio::task::JoinError::id, |(id, ())| *id);
+        let Some(row) = self.in_flight.remove(&id) else { return };
+        if let Some(lane) = self.lanes.get_mut(&LaneKey::of(&row.thread)) {
+            lane.in_flight -= 1;
+        }
+        if ended.is_err() {
+            // Only a defect leads here. The row must not be lost for it.
+            tracing::error!(delivery.id = row.id.0, "An attempt to send panicked");
+            let outcome = Outcome::Retry { error: "internal error: the attempt panicked".into(), after: None };
+            report(&self.shared, &row, outcome).await;
+        }
+    }
+
+    fn start_all(&mut self) {
+        let waiting: Vec<_> =
+            self.lanes.iter().filter(|(_, lane)| !lane.waiting.is_empty()).map(|(key, _)| key.clone()).collect();
+        for key in waiting {
+            self.start(&key);
+        }
+        self.lanes.retain(|_, lane| lane.in_flight > 0 || !lane.waiting.is_empty());
+    }
+
+    fn start(&mut self, key: &LaneKey) {
+        let Some(lane) = self.lanes.get_mut(key) else { return };
+        while may_start(lane.in_flight, self.in_flight.len()) {
+            let Some(row) = lane.waiting.pop_front() else { return };
+            lane.in_flight += 1;
+            let attempt = self.attempts.spawn(attempt(Arc::clone(&self.shared), Arc::clone(&row)));
+            self.in_flight.insert(attempt.id(), row);
+        }
+    }
+}
+
+/// Whether a lane with `in_lane` attempts in flight may start one more while `in_all` are in flight.
+fn may_start(in_lane: usize, in_all: usize) -> bool {
+    in_lane == 0 || (in_lane < PER_LANE && in_lane < IN_ALL.saturating_sub(in_all))
+}
+
+async fn attempt(shared: Arc<Shared>, row: Arc<Delivery>) {
+    let kind = &*row.thread.kind;
+    let started = Instant::now();
+    let result = send(&shared, &row).await;
+    let duration = started.elapsed();
+    let observer = &shared.observer;
+    observer.request(kind);
+    observer.latency(kind, duration.as_secs_f64());
+    if let Err(error) = &result {
+        observer.request_failed(kind);
+        tracing::warn!(
+            receiver = &*row.thread.receiver,
+            integration = format!("{kind}[{}]", row.thread.index),
+            group.key = &*row.thread.group_key,
+            delivery.id = row.id.0,
+            attempts = row.attempts + 1,
+            duration_ms = duration.as_millis(),
+            again = matches!(error, SendError::Retry { .. }),
+            %error,
+            "Notify attempt failed"
+        );
+    } else {
+        tracing::debug!(
+            receiver = &*row.thread.receiver,
+            integration = format!("{kind}[{}]", row.thread.index),
+            group.key = &*row.thread.group_key,
+            delivery.id = row.id.0,
+            attempts = row.attempts + 1,
+            duration_ms = duration.as_millis(),
+            "Notify success"
+        );
+    }
+    count(observer.as_ref(), &row, &result);
+    report(&shared, &row, result.map_or_else(Outcome::from, |()| Outcome::Delivered)).await;
+}
+
+async fn send(shared: &Shared, row: &Delivery) -> Result<(), SendError> {
+    let integration = shared.receivers.load().find(&row.thread)?;
+    let limit = integration.timeout;
+    let attempt = tokio::time::timeout(limit, integration.sender.send(row, &shared.context));
+    attempt.await.unwrap_or_else(|_| Err(SendError::timed_out(limit)))
+}
+
+/// What succeeds or is refused is one notification. What is still tried after about ten seconds counts as a failed one
+/// with each further attempt, so that a receiver that is down shows in the rate, as it does with Alertmanager.
+fn count(observer: &dyn Observer, row: &Delivery, result: &Result<(), SendError>) {
+    let kind = &*row.thread.kind;
+    match result {
+        Ok(()) => observer.notification_sent(kind),
+        Err(SendError::Retry { .. }) if row.attempts + 1 < ATTEMPTS_BEFORE_FAILED => {}
+        Err(error) => {
+            observer.notification_sent(kind);
+            observer.notification_failed(kind, error.failure().as_str());
+        }
+    }
+}
+
+async fn report(shared: &Shared, row: &Delivery, outcome: Outcome) {
+    if shared.driver.settled(row.id, outcome, jitter()).await.is_err() {
+        tracing::debug!(delivery.id = row.id.0, "Stopping: the outcome could not be reported");
+    }
+}
+
+/// A random number from 0 to 1.
+fn jitter() -> f64 {
+    let (_, random) = uuid::Uuid::new_v4().as_u64_pair();
+    // The top two bits of this half are fixed; 53 bits fill the number.
+    (random & ((1 << 53) - 1)) as f64 / (1_u64 << 53) as f64
+}

@@ -1,0 +1,219 @@
+//! Tells. One file for each kind of integration; each makes one attempt and says how it ended.
+//!
+//! No receiver retries, waits or remembers: what was told and when it is tried again is the engine's business. An error
+//! never holds a URL or a secret, since it is stored, logged and shown.
+
+pub mod answer;
+pub mod body;
+pub mod http;
+pub mod oauth2;
+pub mod secret;
+#[cfg(test)]
+pub(crate) mod test_support;
+pub mod tls;
+pub mod webhook;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use crate::config::settings::{IntegrationConfig, ReceiverConfig};
+use crate::core::outbox::{Delivery, Thread};
+use crate::time::Clock;
+use answer::SendError;
+use body::Data;
+
+/// How long one attempt may take where the configuration sets no shorter time.
+pub const ATTEMPT_LIMIT: Duration = Duration::from_secs(30);
+/// What Andon calls itself to receivers, which know Alertmanager.
+pub const USER_AGENT: &str = "Alertmanager/0.34.0";
+
+/// What all receivers need to know of the service.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Where Andon is reached, without a slash at the end.
+    pub external_url: Arc<str>,
+    /// Where the time comes from.
+    pub clock: Clock,
+}
+
+/// A way of telling that makes one attempt at a time.
+pub trait Sender: Send + Sync {
+    /// Tries once to send. Dropping the future ends the attempt.
+    fn send<'a>(&'a self, delivery: &'a Delivery, context: &'a Context) -> BoxFuture<'a, Result<(), SendError>>;
+}
+
+/// One integration of a receiver, ready to send.
+pub struct Integration {
+    /// How long one attempt may take.
+    pub timeout: Duration,
+    /// What sends.
+    pub sender: Box<dyn Sender>,
+    config: IntegrationConfig,
+}
+
+impl Integration {
+    fn new(config: &IntegrationConfig) -> Self {
+        let (sender, timeout): (Box<dyn Sender>, Duration) = match config {
+            IntegrationConfig::Webhook(settings) => (Box::new(webhook::Webhook::new(settings)), settings.timeout),
+            IntegrationConfig::Pagerduty(_)
+            | IntegrationConfig::Slack(_)
+            | IntegrationConfig::Email(_)
+            | IntegrationConfig::Unsupported { .. } => (Box::new(Unsupported { kind: kind(config) }), Duration::ZERO),
+        };
+        let timeout = if timeout.is_zero() { ATTEMPT_LIMIT } else { timeout.min(ATTEMPT_LIMIT) };
+        Self { timeout, sender, config: config.clone() }
+    }
+}
+
+/// Who can be told: the integrations of the configuration in force.
+#[derive(Default)]
+pub struct Receivers {
+    by_name: BTreeMap<String, Vec<Arc<Integration>>>,
+}
+
+impl Receivers {
+    /// The integrations of `configs`. Those whose settings stayed as they were in `previous` are taken over with their
+    /// connections and tokens.
+    pub fn new(configs: &[ReceiverConfig], previous: &Self) -> Self {
+        let by_name = configs.iter().map(|receiver| {
+            let known = previous.by_name.get(&receiver.name).map(Vec::as_slice).unwrap_or_default();
+            let integrations = receiver.integrations.iter().map(|config| {
+                let same = known.iter().find(|integration| integration.config == *config);
+                same.cloned().unwrap_or_else(|| Arc::new(Integration::new(config)))
+            });
+            (receiver.name.clone(), integrations.collect())
+        });
+        Self { by_name: by_name.collect() }
+    }
+
+    /// The integration that a thread speaks to.
+    ///
+    /// # Errors
+    /// [`SendError::Refused`] if the configuration has it no more.
+    pub fn find(&self, thread: &Thread) -> Result<Arc<Integration>, SendError> {
+        let Some(integrations) = self.by_name.get(&*thread.receiver) else {
+            return Err(SendError::refused(format!("the configuration has no receiver {:?}", thread.receiver)));
+        };
+        let of_kind = integrations.iter().filter(|integration| kind(&integration.config) == &*thread.kind);
+        let place = usize::try_from(thread.index).unwrap_or(usize::MAX);
+        of_kind.clone().nth(place).cloned().ok_or_else(|| {
+            SendError::refused(format!(
+                "the receiver {:?} has {} integrations of the kind {}, and no {}[{}]",
+                thread.receiver,
+                of_kind.count(),
+                thread.kind,
+                thread.kind,
+                thread.index
+            ))
+        })
+    }
+
+    /// Adds an integration that a test wrote.
+    #[cfg(test)]
+    pub(crate) fn insert(&mut self, receiver: &str, kind: &'static str, timeout: Duration, sender: Box<dyn Sender>) {
+        let integration = Integration { timeout, sender, config: IntegrationConfig::Unsupported { kind } };
+        self.by_name.entry(receiver.into()).or_default().push(Arc::new(integration));
+    }
+}
+
+/// Alertmanager's word for a kind of integration, as it stands in [`Thread::kind`].
+pub fn kind(config: &IntegrationConfig) -> &'static str {
+    match config {
+        IntegrationConfig::Webhook(_) => "webhook",
+        IntegrationConfig::Pagerduty(_) => "pagerduty",
+        IntegrationConfig::Slack(_) => "slack",
+        IntegrationConfig::Email(_) => "email",
+        IntegrationConfig::Unsupported { kind } => kind,
+    }
+}
+
+/// A kind that cannot be sent to: rows for it are left from another configuration or another version.
+struct Unsupported {
+    kind: &'static str,
+}
+
+impl Sender for Unsupported {
+    fn send<'a>(&'a self, _: &'a Delivery, _: &'a Context) -> BoxFuture<'a, Result<(), SendError>> {
+        let refused = SendError::refused(format!("Andon cannot send to integrations of the kind {}", self.kind));
+        Box::pin(async move { Err(refused) })
+    }
+}
+
+/// Fills in a templated text. The one place where the template engines come in; until then texts stay as written.
+///
+/// # Errors
+/// What is wrong with the template.
+pub fn render(text: &str, _data: &Data) -> Result<String, SendError> {
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::receivers::test_support::{delivery, told, webhook_config};
+
+    fn receivers(integrations: Vec<IntegrationConfig>, previous: &Receivers) -> Receivers {
+        Receivers::new(&[ReceiverConfig { name: "team".into(), integrations }], previous)
+    }
+
+    fn webhook(url: &str) -> IntegrationConfig {
+        IntegrationConfig::Webhook(Box::new(webhook_config(url)))
+    }
+
+    #[test]
+    fn integrations_are_found_by_their_place_among_their_kind() {
+        let unsupported = IntegrationConfig::Unsupported { kind: "sns" };
+        let found = receivers(vec![webhook("http://a"), unsupported, webhook("http://b")], &Receivers::default());
+        let mut thread = delivery(vec![told(&[("a", "1")], &[], false)]).thread;
+        //          receiver   kind      index  URL or error
+        let rows = [
+            ("team", "webhook", 0, Ok(webhook("http://a"))),
+            ("team", "webhook", 1, Ok(webhook("http://b"))),
+            ("team", "sns", 0, Ok(IntegrationConfig::Unsupported { kind: "sns" })),
+            (
+                "team",
+                "webhook",
+                2,
+                Err(r#"the receiver "team" has 2 integrations of the kind webhook, and no webhook[2]"#),
+            ),
+            ("team", "slack", 0, Err(r#"the receiver "team" has 0 integrations of the kind slack, and no slack[0]"#)),
+            ("gone", "webhook", 0, Err(r#"the configuration has no receiver "gone""#)),
+        ];
+        for (receiver, kind, index, expected) in rows {
+            (thread.receiver, thread.kind, thread.index) = (receiver.into(), kind.into(), index);
+            let config = found.find(&thread).map(|found| found.config.clone());
+            assert_eq!(config.map_err(|error| error.to_string()), expected.map_err(String::from));
+        }
+    }
+
+    #[test]
+    fn a_reload_keeps_what_did_not_change() {
+        let before = receivers(vec![webhook("http://a"), webhook("http://b")], &Receivers::default());
+        let after = receivers(vec![webhook("http://b"), webhook("http://c")], &before);
+        let of = |receivers: &Receivers, i: usize| Arc::clone(&receivers.by_name["team"][i]);
+        assert!(Arc::ptr_eq(&of(&before, 1), &of(&after, 0)));
+        assert!(!Arc::ptr_eq(&of(&before, 0), &of(&after, 1)));
+    }
+
+    #[test]
+    fn an_attempt_never_takes_longer_than_the_built_in_limit() {
+        let timeout = |seconds| {
+            let mut config = webhook_config("http://a");
+            config.timeout = Duration::from_secs(seconds);
+            Integration::new(&IntegrationConfig::Webhook(Box::new(config))).timeout.as_secs()
+        };
+        assert_eq!((timeout(0), timeout(5), timeout(300)), (30, 5, 30));
+    }
+
+    #[tokio::test]
+    async fn kinds_that_cannot_be_sent_to_are_refused() {
+        let integration = Integration::new(&IntegrationConfig::Unsupported { kind: "sns" });
+        let row = delivery(vec![told(&[("a", "1")], &[], false)]);
+        let context = Context { external_url: "".into(), clock: Clock::System };
+        let error = integration.sender.send(&row, &context).await.unwrap_err();
+        assert_eq!(error, SendError::refused("Andon cannot send to integrations of the kind sns"));
+    }
+}

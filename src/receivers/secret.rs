@@ -1,0 +1,136 @@
+//! Reads secrets where they are used, and keeps them out of what is said about a failure.
+
+use std::path::Path;
+
+use super::answer::SendError;
+use crate::config::settings::SecretSource;
+
+/// What stands in the place of a secret.
+const REDACTED: &str = "<redacted>";
+/// Shorter texts occur by chance; redacting them would only garble the error.
+const SHORTEST: usize = 4;
+
+/// The secret's present value; a file is read anew each time.
+///
+/// # Errors
+/// [`SendError::Retry`] if the file or the environment variable is not there: somebody may put it there.
+pub async fn read(source: &SecretSource) -> Result<String, SendError> {
+    match source {
+        SecretSource::Inline(secret) => Ok(secret.reveal().to_owned()),
+        SecretSource::File(path) => Ok(read_file(path).await?.trim().to_owned()),
+        SecretSource::Env(name) => std::env::var(name)
+            .map_err(|_| SendError::retry(format!("the environment variable {name} is not set, or is not UTF-8"))),
+    }
+}
+
+async fn read_file(path: &Path) -> Result<String, SendError> {
+    let content = tokio::fs::read_to_string(path).await;
+    content.map_err(|error| SendError::retry(format!("cannot read the file {}: {error}", path.display())))
+}
+
+/// The secrets of one request, to be taken out of every text about it.
+#[derive(Clone, Default)]
+pub struct Redactor {
+    secrets: Vec<String>,
+}
+
+impl Redactor {
+    /// Takes `secret` out from now on.
+    pub fn add(&mut self, secret: &str) {
+        if secret.len() >= SHORTEST && !self.secrets.iter().any(|known| known == secret) {
+            self.secrets.push(secret.to_owned());
+            // A secret that contains another is replaced first.
+            self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        }
+    }
+
+    /// Takes a URL out, and what a server may repeat of it: path, query, password.
+    pub fn add_url(&mut self, url: &reqwest::Url) {
+        self.add(url.as_str());
+        self.add(url.path());
+        self.add(url.path().trim_matches('/'));
+        for part in [url.query(), url.password()].into_iter().flatten() {
+            self.add(part);
+        }
+        // Long ones may be tokens; a server may repeat them alone, or with its own escapes between them.
+        for segment in url.path().split('/').filter(|segment| segment.len() >= 16) {
+            self.add(segment);
+        }
+        for (_, value) in url.query_pairs() {
+            self.add(&value);
+        }
+    }
+
+    /// The text without secrets and without URLs.
+    pub fn redact(&self, text: &str) -> String {
+        let mut text = without_urls(text);
+        for secret in &self.secrets {
+            text = text.replace(secret.as_str(), REDACTED);
+        }
+        text
+    }
+}
+
+/// Replaces everything that looks like an HTTP URL.
+fn without_urls(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = first_url(rest) {
+        let (before, url) = rest.split_at(at);
+        out.push_str(before);
+        out.push_str(REDACTED);
+        let end = url.find(|c: char| c.is_whitespace() || "\"'<>()".contains(c)).unwrap_or(url.len());
+        rest = url.get(end..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    out
+}
+
+fn first_url(text: &str) -> Option<usize> {
+    ["http://", "https://"].into_iter().filter_map(|scheme| text.find(scheme)).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::secret::Secret;
+
+    #[tokio::test]
+    async fn secrets_are_read_at_each_use() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("token");
+        let source = SecretSource::File(path.clone());
+        std::fs::write(&path, " one\n").unwrap();
+        assert_eq!(read(&source).await.unwrap(), "one");
+        std::fs::write(&path, "two").unwrap();
+        assert_eq!(read(&source).await.unwrap(), "two");
+        std::fs::remove_file(&path).unwrap();
+        let error = read(&source).await.unwrap_err();
+        assert!(matches!(error, SendError::Retry { .. }) && error.to_string().contains("cannot read the file"));
+        assert_eq!(read(&SecretSource::Inline(Secret::new(" as is "))).await.unwrap(), " as is ");
+        // Cargo sets this one for every test.
+        assert_eq!(read(&SecretSource::Env("CARGO_PKG_NAME".into())).await.unwrap(), "andon");
+        let error = read(&SecretSource::Env("ANDON_TEST_UNSET".into())).await.unwrap_err();
+        assert_eq!(error.to_string(), "the environment variable ANDON_TEST_UNSET is not set, or is not UTF-8");
+    }
+
+    #[test]
+    fn nothing_of_a_url_or_a_secret_is_left() {
+        let mut redactor = Redactor::default();
+        redactor.add_url(&"https://u:pa55word@hooks.example/services/T0/B0/xyzzy?token=sesame&a=1".parse().unwrap());
+        redactor.add("bearer-token");
+        redactor.add("x");
+        let rows = [
+            ("no such hook: /services/T0/B0/xyzzy", "no such hook: <redacted>"),
+            ("services/T0/B0/xyzzy?", "<redacted>?"),
+            ("see https://example.com/help?x=1, or http://b", "see <redacted> or <redacted>"),
+            ("<a href=\"https://example.com/x\">x</a>", "<a href=\"<redacted>\">x</a>"),
+            ("at https://u:pa55word@hooks.example/services/T0/B0/xyzzy now", "at <redacted> now"),
+            ("sesame pa55word bearer-token x", "<redacted> <redacted> <redacted> x"),
+            ("plain", "plain"),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(redactor.redact(text), expected);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What the tests of receivers and of delivery share.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::secret::Secret;
+use crate::config::settings::{Auth, HttpConfig, Proxy, SecretSource, TlsConfig, WebhookConfig};
+use crate::core::alert::Alert;
+use crate::core::label::LabelSet;
+use crate::core::outbox::{Delivery, DeliveryId, Reason, Thread, ToldAlert};
+use crate::time::Timestamp;
+
+/// 2026-11-22T14:48:28.98664923Z
+pub(crate) fn starts_at() -> Timestamp {
+    Timestamp::new(1_795_358_908, 986_649_230)
+}
+
+/// A set of labels.
+pub(crate) fn labels(pairs: &[(&str, &str)]) -> LabelSet {
+    LabelSet::new(pairs.iter().copied()).unwrap()
+}
+
+/// An alert that fires, or that ended a minute after it began.
+pub(crate) fn told(pairs: &[(&str, &str)], annotations: &[(&str, &str)], resolved: bool) -> ToldAlert {
+    let lasts = Duration::from_secs(if resolved { 60 } else { 3600 });
+    let alert = Alert {
+        labels: labels(pairs),
+        annotations: labels(annotations),
+        generator_url: "http://p/g".into(),
+        starts_at: starts_at(),
+        ends_at: starts_at().after(lasts),
+        updated_at: starts_at(),
+        timeout: false,
+    };
+    ToldAlert { alert: Arc::new(alert), resolved }
+}
+
+/// A row of the outbox for the receiver `team`.
+pub(crate) fn delivery(alerts: Vec<ToldAlert>) -> Delivery {
+    Delivery {
+        id: DeliveryId(1),
+        thread: Thread { group_key: "{}:{}".into(), receiver: "team".into(), kind: "webhook".into(), index: 0 },
+        episode: starts_at(),
+        sequence: 0,
+        reason: Reason::First,
+        decided_at: starts_at(),
+        group_labels: LabelSet::empty(),
+        route_labels: LabelSet::empty(),
+        alerts: alerts.into(),
+        attempts: 0,
+        due_at: starts_at(),
+        last_error: String::new(),
+    }
+}
+
+/// An `http_config` with nothing set.
+pub(crate) fn http_config() -> HttpConfig {
+    HttpConfig {
+        auth: Auth::None,
+        tls: TlsConfig::default(),
+        follow_redirects: true,
+        enable_http2: true,
+        proxy: Proxy::default(),
+        headers: BTreeMap::new(),
+    }
+}
+
+/// A `webhook_configs` entry with nothing but its URL set.
+pub(crate) fn webhook_config(url: &str) -> WebhookConfig {
+    WebhookConfig { url: inline(url), http: http_config(), max_alerts: 0, timeout: Duration::ZERO, payload: None }
+}
+
+/// A secret that stands in the configuration.
+pub(crate) fn inline(text: &str) -> SecretSource {
+    SecretSource::Inline(Secret::new(text))
+}
