@@ -1,62 +1,82 @@
 //! The one task that owns the engine and writes the store. Everyone else has a [`Handle`].
 //!
-//! It takes all inputs that wait, lets the engine decide, commits once, and only then answers and lets workers tell.
+//! It takes all inputs that wait, lets the engine decide, commits once, and only then answers, shows the new state to
+//! readers and hands rows to the workers. A commit that fails leaves the engine as it was: whoever asked is told so,
+//! what a worker reported is kept and tried again, and when the store works again nothing runs out until senders have
+//! had time to send again. Commits block this task's own thread and nothing else.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
-use crate::core::change::Actor;
+use crate::core::change::{Actor, Change};
+use crate::core::engine::{Engine, Input, Options, Output};
 use crate::core::ingest::{Batch, Rejected};
-use crate::core::outbox::{DeliveryId, Outcome};
+use crate::core::outbox::{Delivery, DeliveryId, Outcome};
 use crate::core::policy::Policy;
 use crate::core::silence::{SilenceDraft, SilenceId, SilenceRefused};
 use crate::core::view::View;
+use crate::store::{Fence, Store, StoreError};
+use crate::time::{Clock, Timestamp};
 
-/// The store cannot be written now, or the service is stopping: nothing of the request was kept.
+/// How many requests may wait before senders wait.
+const INBOX: usize = 4096;
+/// How many requests one commit takes at most.
+const BATCH: usize = 1024;
+/// How many changes one commit takes at most, roughly.
+const BATCH_CHANGES: usize = 65_536;
+/// How long a refresh may wait to be stored.
+const LAZY: Duration = Duration::from_secs(1);
+/// How long a failing store is left alone.
+const STORE_RETRY: Duration = Duration::from_secs(1);
+/// By how much wall clock and monotonic clock may differ between two looks before it counts as an outage.
+const CLOCK_JUMP: Duration = Duration::from_secs(10);
+/// No sleep is longer, so that a corrected clock is noticed.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// The store cannot be written now, a limit is reached, or the service is stopping: nothing of the request was kept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not stored, try again: {0}")]
 pub struct Unavailable(pub String);
 
+type Answer<T> = oneshot::Sender<Result<T, Unavailable>>;
+
 /// What somebody wants of the engine.
 pub(crate) enum Request {
-    Alerts {
-        actor: Actor,
-        batch: Batch,
-        done: oneshot::Sender<Result<Vec<Rejected>, Unavailable>>,
-    },
-    Silence {
-        actor: Actor,
-        draft: SilenceDraft,
-        done: oneshot::Sender<Result<Result<SilenceId, SilenceRefused>, Unavailable>>,
-    },
-    ExpireSilence {
-        actor: Actor,
-        id: SilenceId,
-        done: oneshot::Sender<Result<Result<(), SilenceRefused>, Unavailable>>,
-    },
-    Reload {
-        actor: Actor,
-        policy: Arc<Policy>,
-        hash: String,
-        text: String,
-        done: oneshot::Sender<Result<(), Unavailable>>,
-    },
-    Settled {
-        delivery: DeliveryId,
-        outcome: Outcome,
-        jitter: f64,
-    },
-    View {
-        done: oneshot::Sender<Arc<View>>,
-    },
+    Alerts { actor: Actor, batch: Batch, done: Answer<Vec<Rejected>> },
+    Silence { actor: Actor, draft: SilenceDraft, done: Answer<Result<SilenceId, SilenceRefused>> },
+    ExpireSilence { actor: Actor, id: SilenceId, done: Answer<Result<SilenceId, SilenceRefused>> },
+    Reload { actor: Actor, policy: Arc<Policy>, hash: String, text: String, done: Answer<()> },
+    Settled { delivery: DeliveryId, outcome: Outcome, jitter: f64 },
+    View { done: oneshot::Sender<Arc<View>> },
+}
+
+/// How the driver fares, for metrics and readiness.
+#[derive(Debug, Default)]
+pub struct Health {
+    /// Commits made.
+    pub commits: AtomicU64,
+    /// Nanoseconds spent in them.
+    pub commit_nanos: AtomicU64,
+    /// Commits that failed.
+    pub commit_failures: AtomicU64,
+    /// Changes stored.
+    pub changes: AtomicU64,
+    /// Bytes of the store on disk, as of the last commit.
+    pub store_bytes: AtomicU64,
+    /// What is wrong with the store now, if something is.
+    pub trouble: ArcSwapOption<String>,
 }
 
 /// The way to the driver; cheap to clone.
 #[derive(Clone)]
 pub struct Handle {
-    pub(crate) inbox: mpsc::Sender<Request>,
+    inbox: mpsc::Sender<Request>,
+    health: Arc<Health>,
 }
 
 impl Handle {
@@ -84,11 +104,15 @@ impl Handle {
     ///
     /// # Errors
     /// [`Unavailable`] if it could not be stored; within, [`SilenceRefused::NotFound`].
-    pub async fn expire_silence(&self, actor: Actor, id: SilenceId) -> Result<Result<(), SilenceRefused>, Unavailable> {
+    pub async fn expire_silence(
+        &self,
+        actor: Actor,
+        id: SilenceId,
+    ) -> Result<Result<SilenceId, SilenceRefused>, Unavailable> {
         self.ask(|done| Request::ExpireSilence { actor, id, done }).await?
     }
 
-    /// Puts other rules in force.
+    /// Puts other rules in force: SHA-256 of the file, and its text without secrets, go into the journal.
     ///
     /// # Errors
     /// [`Unavailable`] if that could not be stored; the old rules stay.
@@ -118,6 +142,11 @@ impl Handle {
         self.inbox.send(Request::Settled { delivery, outcome, jitter }).await.map_err(|_| stopping())
     }
 
+    /// How the driver fares.
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Unavailable> {
         let (done, answer) = oneshot::channel();
         self.inbox.send(request(done)).await.map_err(|_| stopping())?;
@@ -129,4 +158,311 @@ fn stopping() -> Unavailable {
     Unavailable("the service is stopping".into())
 }
 
-const _: Duration = Duration::ZERO;
+/// Owns the engine and the store.
+pub struct Driver {
+    engine: Engine,
+    store: Box<dyn Store>,
+    clock: Clock,
+    inbox: mpsc::Receiver<Request>,
+    workers: mpsc::UnboundedSender<Arc<Delivery>>,
+    health: Arc<Health>,
+    resend_grace: Duration,
+    /// Refreshes and timers that were decided and are not stored yet, and since when.
+    lazy: Vec<Change>,
+    lazy_since: Timestamp,
+    /// What workers reported in a batch that could not be stored.
+    unsettled: Vec<(DeliveryId, Outcome, f64)>,
+    /// When the last commit was made, and whether it failed since.
+    last_commit: Timestamp,
+    failing: bool,
+    /// Before this moment a failing store is left alone, but for requests.
+    retry_at: Timestamp,
+    /// The last look at both clocks.
+    looked: (Timestamp, tokio::time::Instant),
+}
+
+/// Who waits for what in a batch.
+enum Waiting {
+    Alerts(Answer<Vec<Rejected>>, Vec<Rejected>),
+    Silence(Answer<Result<SilenceId, SilenceRefused>>, Result<SilenceId, SilenceRefused>),
+    Reload(Answer<()>),
+    View(oneshot::Sender<Arc<View>>),
+}
+
+impl Driver {
+    /// Loads the state from the store. Rows that are due go to `workers` once [`Driver::run`] runs.
+    ///
+    /// # Errors
+    /// If the store cannot be read. The damage that was found and survived, in words, is the last part of the result.
+    pub fn load(
+        mut store: Box<dyn Store>,
+        policy: Arc<Policy>,
+        options: Options,
+        clock: Clock,
+        workers: mpsc::UnboundedSender<Arc<Delivery>>,
+    ) -> Result<(Self, Handle, Option<String>), StoreError> {
+        let loaded = store.load()?;
+        let now = clock.now();
+        let resend_grace = options.resend_grace;
+        let engine = Engine::restore(policy, options, loaded.changes, loaded.last, now);
+        let (sender, inbox) = mpsc::channel(INBOX);
+        let health = Arc::new(Health::default());
+        health.store_bytes.store(store.size(), Ordering::Relaxed);
+        let handle = Handle { inbox: sender, health: Arc::clone(&health) };
+        let driver = Self {
+            engine,
+            store,
+            clock,
+            inbox,
+            workers,
+            health,
+            resend_grace,
+            lazy: Vec::new(),
+            lazy_since: Timestamp::MAX,
+            unsettled: Vec::new(),
+            last_commit: loaded.last.unwrap_or(now),
+            failing: false,
+            retry_at: Timestamp::ZERO,
+            looked: (now, tokio::time::Instant::now()),
+        };
+        Ok((driver, handle, loaded.damage))
+    }
+
+    /// Runs until `stop` is cancelled and everybody has let go of the [`Handle`], or until another process takes over
+    /// the store. Ends with a checkpoint.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the store is another's now.
+    pub async fn run(mut self, stop: CancellationToken) -> Result<(), StoreError> {
+        self.hand_out(self.clock.now());
+        loop {
+            let now = self.clock.now();
+            let sleep = self.wake_at().since(now).min(LONGEST_SLEEP);
+            let first = tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                request = self.inbox.recv() => match request {
+                    Some(request) => Some(request),
+                    None => break,
+                },
+                () = tokio::time::sleep(sleep) => None,
+            };
+            self.round(first)?;
+        }
+        self.finish()
+    }
+
+    /// One batch: all that waits, decided, committed, answered.
+    fn round(&mut self, first: Option<Request>) -> Result<(), StoreError> {
+        let now = self.look_at_clocks();
+        let mut waiting = Vec::new();
+        let mut settled = std::mem::take(&mut self.unsettled);
+        for (delivery, outcome, jitter) in &settled {
+            self.engine.handle(now, Input::Settled(*delivery, outcome.clone(), *jitter));
+        }
+        let mut next = first;
+        for _ in 0..BATCH {
+            let Some(request) = next.take().or_else(|| self.inbox.try_recv().ok()) else { break };
+            self.take(now, request, &mut waiting, &mut settled);
+            if self.engine.pending().len() > BATCH_CHANGES {
+                break;
+            }
+        }
+        if self.engine.next_deadline() <= now && (!self.failing || self.retry_at <= now) {
+            self.engine.handle(now, Input::Tick);
+        }
+        match self.commit(now) {
+            Ok(()) => {
+                self.hand_out(now);
+                self.answer(waiting);
+                Ok(())
+            }
+            Err(StoreError::Conflict) => Err(StoreError::Conflict),
+            Err(error) => {
+                self.unsettled = settled;
+                refuse(waiting, &error.to_string(), &mut self.engine);
+                Ok(())
+            }
+        }
+    }
+
+    fn take(
+        &mut self,
+        now: Timestamp,
+        request: Request,
+        waiting: &mut Vec<Waiting>,
+        settled: &mut Vec<(DeliveryId, Outcome, f64)>,
+    ) {
+        match request {
+            Request::Alerts { actor, batch, done } => match self.engine.handle(now, Input::Alerts(actor, batch)) {
+                Output::Full(limit) => drop(done.send(Err(Unavailable(limit)))),
+                Output::Rejected(rejected) => waiting.push(Waiting::Alerts(done, rejected)),
+                Output::Done | Output::Silence(_) => waiting.push(Waiting::Alerts(done, Vec::new())),
+            },
+            Request::Silence { actor, draft, done } => {
+                if let Output::Silence(result) = self.engine.handle(now, Input::Silence(actor, draft)) {
+                    waiting.push(Waiting::Silence(done, result));
+                }
+            }
+            Request::ExpireSilence { actor, id, done } => {
+                if let Output::Silence(result) = self.engine.handle(now, Input::ExpireSilence(actor, id)) {
+                    waiting.push(Waiting::Silence(done, result));
+                }
+            }
+            Request::Reload { actor, policy, hash, text, done } => {
+                self.engine.handle(now, Input::Reload(actor, policy, hash, text));
+                waiting.push(Waiting::Reload(done));
+            }
+            Request::Settled { delivery, outcome, jitter } => {
+                self.engine.handle(now, Input::Settled(delivery, outcome.clone(), jitter));
+                settled.push((delivery, outcome, jitter));
+            }
+            Request::View { done } => waiting.push(Waiting::View(done)),
+        }
+    }
+
+    /// Stores what must not wait, with what may; or only notes what may wait, unless it has waited long enough.
+    fn commit(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let urgent = self.engine.pending().iter().any(|change| !change.is_lazy());
+        let overdue = self.lazy_since.after(LAZY) <= now;
+        if !urgent {
+            let later = self.engine.committed().into_iter().filter(|change| !matches!(change, Change::By(_)));
+            self.lazy.extend(later);
+            if self.lazy.is_empty() {
+                return Ok(());
+            }
+            self.lazy_since = self.lazy_since.min(now);
+            if !overdue || (self.failing && now < self.retry_at) {
+                return Ok(());
+            }
+        }
+        let lazy = self.lazy.len();
+        self.lazy.extend_from_slice(self.engine.pending());
+        let started = std::time::Instant::now();
+        let result = self.store.commit(now, &self.lazy, Fence::default());
+        self.note(started.elapsed(), self.lazy.len(), &result);
+        match result {
+            Ok(_) => {
+                self.engine.committed();
+                self.lazy.clear();
+                self.lazy_since = Timestamp::MAX;
+                self.recovered(now);
+                self.checkpoint_if_wanted(now);
+                Ok(())
+            }
+            Err(error) => {
+                self.lazy.truncate(lazy);
+                self.engine.rolled_back();
+                self.retry_at = now.after(STORE_RETRY);
+                Err(error)
+            }
+        }
+    }
+
+    fn note(&mut self, took: Duration, changes: usize, result: &Result<crate::store::Seq, StoreError>) {
+        let health = &self.health;
+        match result {
+            Ok(_) => {
+                health.commits.fetch_add(1, Ordering::Relaxed);
+                let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+                health.commit_nanos.fetch_add(nanos, Ordering::Relaxed);
+                health.changes.fetch_add(changes as u64, Ordering::Relaxed);
+                health.store_bytes.store(self.store.size(), Ordering::Relaxed);
+            }
+            Err(error) => {
+                health.commit_failures.fetch_add(1, Ordering::Relaxed);
+                if !self.failing {
+                    tracing::error!(%error, "The store cannot be written: alerts are refused until it can");
+                }
+                self.failing = true;
+                health.trouble.store(Some(Arc::new(error.to_string())));
+            }
+        }
+    }
+
+    /// After a commit that went well.
+    fn recovered(&mut self, now: Timestamp) {
+        if std::mem::take(&mut self.failing) {
+            tracing::info!("The store can be written again");
+            self.health.trouble.store(None);
+            self.engine.outage(self.last_commit, now);
+        }
+        self.last_commit = now;
+    }
+
+    fn checkpoint_if_wanted(&mut self, now: Timestamp) {
+        if self.store.wants_checkpoint() {
+            if let Err(error) = self.store.checkpoint(now, &mut self.engine.snapshot()) {
+                tracing::error!(%error, "No checkpoint could be written; the journal goes on");
+            }
+        }
+    }
+
+    /// Gives the rows that are due to the workers.
+    fn hand_out(&mut self, now: Timestamp) {
+        for row in self.engine.take_due(now) {
+            // Workers that are gone tell nothing any more; the row is stored.
+            drop(self.workers.send(row));
+        }
+    }
+
+    fn answer(&mut self, waiting: Vec<Waiting>) {
+        let mut view = None;
+        for waiting in waiting {
+            // Whoever asked may have gone away.
+            match waiting {
+                Waiting::Alerts(done, rejected) => drop(done.send(Ok(rejected))),
+                Waiting::Silence(done, result) => drop(done.send(Ok(result))),
+                Waiting::Reload(done) => drop(done.send(Ok(()))),
+                Waiting::View(done) => {
+                    let view = view.get_or_insert_with(|| Arc::new(self.engine.view()));
+                    drop(done.send(Arc::clone(view)));
+                }
+            }
+        }
+    }
+
+    /// When to wake without a request.
+    fn wake_at(&self) -> Timestamp {
+        let work = self.engine.next_deadline().min(self.lazy_since.after(LAZY));
+        let work = if self.unsettled.is_empty() { work } else { Timestamp::ZERO };
+        if self.failing { work.max(self.retry_at) } else { work }
+    }
+
+    /// The present moment; a wall clock that jumped forward, or a machine that slept, is an outage.
+    fn look_at_clocks(&mut self) -> Timestamp {
+        let (now, instant) = (self.clock.now(), tokio::time::Instant::now());
+        let (before, before_instant) = std::mem::replace(&mut self.looked, (now, instant));
+        let jumped = now.since(before).saturating_sub(instant.duration_since(before_instant));
+        if jumped > CLOCK_JUMP {
+            let seconds = jumped.as_secs();
+            tracing::warn!(seconds, grace = ?self.resend_grace, "The clock jumped forward: nothing runs out for a while");
+            self.engine.outage(before, now);
+        }
+        now
+    }
+
+    /// Stores what still waits, and a checkpoint.
+    fn finish(&mut self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        while let Ok(request) = self.inbox.try_recv() {
+            self.round(Some(request))?;
+        }
+        self.lazy_since = Timestamp::ZERO;
+        self.commit(now)?;
+        self.store.checkpoint(now, &mut self.engine.snapshot())
+    }
+}
+
+fn refuse(waiting: Vec<Waiting>, why: &str, engine: &mut Engine) {
+    let unavailable = || Unavailable(why.to_owned());
+    for waiting in waiting {
+        match waiting {
+            Waiting::Alerts(done, _) => drop(done.send(Err(unavailable()))),
+            Waiting::Silence(done, _) => drop(done.send(Err(unavailable()))),
+            Waiting::Reload(done) => drop(done.send(Err(unavailable()))),
+            // What was committed can still be read.
+            Waiting::View(done) => drop(done.send(Arc::new(engine.view()))),
+        }
+    }
+}

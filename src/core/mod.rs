@@ -2,15 +2,26 @@
 
 pub mod alert;
 pub mod alert_set;
+mod arrive;
 pub mod change;
+pub mod dedup;
+pub mod deliver;
+pub mod engine;
+pub mod flush;
+pub mod group;
 pub mod ingest;
 pub mod inhibit;
 pub mod interval;
 pub mod label;
 pub mod matcher;
+mod orders;
 pub mod outbox;
 pub mod policy;
 pub mod quote;
+mod restore;
+pub mod route;
 pub mod silence;
+mod silence_rules;
+mod state;
 pub mod view;
 pub mod work_order;

@@ -40,11 +40,11 @@ pub struct Silence {
 }
 
 impl Silence {
-    /// Where it stands at `now`: it holds from its start, and at its very end still.
+    /// Where it stands at `now`: it holds from its start, and no longer at its very end.
     pub fn state(&self, now: Timestamp) -> SilenceState {
         if now < self.starts_at {
             SilenceState::Pending
-        } else if now > self.ends_at {
+        } else if now >= self.ends_at {
             SilenceState::Expired
         } else {
             SilenceState::Active

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::alert::Alert;
 use super::alert_set::{AlertSet, Kept};
+use super::engine::Counters;
 use super::inhibit::Inhibitor;
 use super::label::{Fingerprint, LabelSet};
 use super::outbox::{DeadLetter, Delivery, DeliveryId, Thread, Told};
@@ -70,6 +71,8 @@ pub struct View {
     pub ledger: Arc<BTreeMap<Thread, Arc<Told>>>,
     /// When alerts may run out.
     pub grace: Grace,
+    /// What was counted since the start.
+    pub counters: Counters,
 }
 
 /// Who holds back which alert at one moment.

@@ -1,0 +1,155 @@
+//! Alerts arrive: defaults, validation, merging, and the groups they fall into.
+
+use std::sync::Arc;
+
+use super::alert::Alert;
+use super::alert_set::Kept;
+use super::change::{Actor, Change, GroupId, StoredGroup};
+use super::engine::{Engine, Output};
+use super::ingest::{Arriving, Batch, Rejected};
+use super::label::LabelSet;
+use super::policy::RouteIdx;
+use crate::time::Timestamp;
+
+impl Engine {
+    pub(super) fn put_alerts(&mut self, now: Timestamp, actor: Actor, batch: &Batch) -> Output {
+        if self.state.alerts.len() + batch.len() > self.options.max_alerts {
+            return Output::Full(format!("{} alerts are kept, which is the limit", self.options.max_alerts));
+        }
+        if self.state.outbox.len() >= self.options.max_outbox {
+            return Output::Full(format!("{} notifications wait, which is the limit", self.options.max_outbox));
+        }
+        self.by(actor);
+        let rejected = batch.iter().filter_map(|arriving| self.put_alert(now, &arriving).err()).collect();
+        Output::Rejected(rejected)
+    }
+
+    fn put_alert(&mut self, now: Timestamp, arriving: &Arriving<'_>) -> Result<(), Rejected> {
+        let stored = self.state.alerts.get(arriving.fingerprint);
+        let (starts_at, ends_at, timeout) = self.times(now, arriving);
+        self.counters.received[usize::from(ends_at <= now)] += 1;
+        let valid = if ends_at < starts_at {
+            Err(Rejected::EndsBeforeStart)
+        } else if arriving.labels.is_empty() {
+            Err(Rejected::NoLabels)
+        } else {
+            Ok(())
+        };
+        valid.inspect_err(|_| self.counters.invalid += 1)?;
+        let same = |text: &str, known: Option<&LabelSet>| match known {
+            Some(known) if known.packed() == text => known.clone(),
+            // What a batch holds was packed by it.
+            _ => LabelSet::from_packed(text).unwrap_or_else(LabelSet::empty),
+        };
+        let known = stored.map(|stored| &stored.alert);
+        let arrived = Alert {
+            labels: same(arriving.labels, known.map(|known| &known.labels)),
+            annotations: same(arriving.annotations, known.map(|known| &known.annotations)),
+            generator_url: match known {
+                Some(known) if *known.generator_url == *arriving.generator_url => Arc::clone(&known.generator_url),
+                _ => Arc::from(arriving.generator_url),
+            },
+            starts_at,
+            ends_at,
+            updated_at: now,
+            timeout,
+        };
+        let alert = match known {
+            Some(known) => Alert::merged(known, arrived, now),
+            None => arrived,
+        };
+        self.store_alert(now, arriving, alert);
+        Ok(())
+    }
+
+    /// The times of an alert that does not say them all: it starts now (or when it ended), and ends by a timeout.
+    fn times(&self, now: Timestamp, arriving: &Arriving<'_>) -> (Timestamp, Timestamp, bool) {
+        let (mut starts_at, mut ends_at) = (arriving.starts_at, arriving.ends_at);
+        if starts_at.is_zero() {
+            starts_at = if ends_at.is_zero() { now } else { ends_at };
+        }
+        let timeout = ends_at.is_zero();
+        if timeout {
+            ends_at = now.after(self.state.policy.resolve_timeout);
+        }
+        (starts_at, ends_at, timeout)
+    }
+
+    fn store_alert(&mut self, now: Timestamp, arriving: &Arriving<'_>, alert: Alert) {
+        let fingerprint = arriving.fingerprint;
+        let (firing, ends_at, updated_at) = (!alert.ended(now), alert.ends_at, alert.updated_at);
+        let (mut known_verdict, mut refresh, mut grouped) = (None, false, false);
+        if let Some(known) = self.state.alerts.get(fingerprint) {
+            let was_firing = !self.state.grace.resolved(&known.alert, now);
+            if known.alert.labels == alert.labels {
+                known_verdict = Some(Arc::clone(&known.verdict));
+                refresh = was_firing && firing && says_the_same(&known.alert, &alert);
+                // What fires and fired is in its groups; what is over and was over has been there.
+                let over_as_before = !was_firing && !firing && known.alert.ends_at == ends_at;
+                grouped = (was_firing && firing) || over_as_before;
+            }
+        } else if firing && self.limited(&alert, now) {
+            self.counters.limited += 1;
+            return;
+        }
+        let verdict = match known_verdict {
+            Some(verdict) => verdict,
+            None => self.state.verdict(&alert.labels),
+        };
+        let alert = Arc::new(alert);
+        let change = if refresh {
+            Change::Refreshed { fingerprint, ends_at, updated_at }
+        } else {
+            Change::Alert(Arc::clone(&alert))
+        };
+        let kept = Kept { fingerprint, alert: Arc::clone(&alert), verdict: Arc::clone(&verdict) };
+        self.state.put_alert(kept, change, &mut self.log);
+        if !grouped {
+            for route in &verdict.routes {
+                self.join(now, *route, fingerprint, &alert);
+            }
+        }
+    }
+
+    /// Whether a new alert is beyond the limit of its alertname.
+    fn limited(&self, alert: &Alert, now: Timestamp) -> bool {
+        let limit = self.options.per_alertname_limit;
+        let name = alert.labels.value("alertname");
+        let same = |kept: &&Kept| kept.alert.labels.value("alertname") == name && !kept.alert.ended(now);
+        limit > 0 && self.state.alerts.iter().filter(same).take(limit).count() >= limit
+    }
+
+    /// Puts an alert into its group on a route, making the group if need be. A group made by an alert that is older
+    /// than `group_wait` is flushed at once.
+    pub(super) fn join(
+        &mut self,
+        now: Timestamp,
+        route: RouteIdx,
+        fingerprint: super::label::Fingerprint,
+        alert: &Alert,
+    ) {
+        let rules = self.state.policy.route(route);
+        let labels = rules.group_labels(&alert.labels);
+        let group = match self.state.groups.find(route, &labels) {
+            Some(group) => group,
+            None => {
+                let waited = alert.starts_at.after(rules.group_wait) < now;
+                let next_flush = if waited { now } else { now.after(rules.group_wait) };
+                let id = GroupId { route_id: Arc::clone(&rules.id), labels };
+                let (last_flush, muted_by) = (Timestamp::ZERO, Vec::new());
+                let stored = StoredGroup { id, created_at: now, next_flush, last_flush, muted_by };
+                self.state.add_group(route, stored, &mut self.log)
+            }
+        };
+        self.state.join(group, fingerprint, &mut self.log);
+    }
+}
+
+/// Whether two versions differ in nothing but how long they hold.
+fn says_the_same(known: &Alert, alert: &Alert) -> bool {
+    known.annotations == alert.annotations
+        && known.generator_url == alert.generator_url
+        && known.starts_at == alert.starts_at
+        && known.starts_at.offset_minutes() == alert.starts_at.offset_minutes()
+        && known.timeout == alert.timeout
+}

@@ -1,0 +1,270 @@
+//! Rows of the outbox: how they take each other's place, and what follows from an attempt to send.
+//!
+//! ```text
+//!            enqueue                 take_due               Delivered
+//! (decision) ───────► waiting, due ───────────► in flight ───────────► gone
+//!                        ▲   │                      │ Refused, or tried for too long
+//!     Retry: later again │   │ a newer row of the   ├──────────────────────────────► dead letter
+//!                        └───┼──── same thread ◄────┘
+//!                            ▼
+//!                        superseded
+//! ```
+//!
+//! Only the first row of a thread is ever due: within a thread order holds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::engine::Engine;
+use super::flush::{fingerprints, told_order};
+use super::label::LabelSet;
+use super::outbox::{DeadLetter, Delivery, DeliveryId, Outcome, Reason, Thread, Told, ToldAlert};
+use crate::time::Timestamp;
+
+/// The first wait after a failed attempt.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// By how much each further wait is longer.
+const FACTOR: f64 = 1.5;
+/// The longest wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// How far a wait varies to either side.
+const JITTER: f64 = 0.2;
+/// The longest wait that a receiver may ask for.
+const LONGEST_ASKED: Duration = Duration::from_secs(3600);
+
+/// How long to wait after the `attempts`-th failed attempt (from 1); `jitter` is from 0 to 1, and `asked` is what the
+/// receiver asked for.
+pub fn wait_after(attempts: u32, jitter: f64, asked: Option<Duration>) -> Duration {
+    let steps = i32::try_from(attempts.saturating_sub(1)).unwrap_or(i32::MAX);
+    let wait = (FIRST_WAIT.as_secs_f64() * FACTOR.powi(steps.min(64))).min(LONGEST_WAIT.as_secs_f64());
+    let varied = wait * (1.0 - JITTER + 2.0 * JITTER * jitter.clamp(0.0, 1.0));
+    let varied = Duration::try_from_secs_f64(varied).unwrap_or(LONGEST_WAIT);
+    varied.max(asked.unwrap_or_default().min(LONGEST_ASKED))
+}
+
+impl Engine {
+    /// Puts a decision into the outbox. What waits in the same thread and was not sent yet gives way to it where one
+    /// message can say both; where it cannot, what fired and is over stays two rows.
+    #[expect(clippy::too_many_arguments, reason = "these are the parts of a row, and they meet only here")]
+    pub(super) fn enqueue(
+        &mut self,
+        now: Timestamp,
+        thread: Thread,
+        (episode, sequence): (Timestamp, u32),
+        reason: Reason,
+        (group_labels, route_labels): (LabelSet, LabelSet),
+        alerts: Vec<ToldAlert>,
+        says_both: bool,
+    ) {
+        self.counters.notified[reason as usize] += 1;
+        let id = DeliveryId(self.next_delivery);
+        self.next_delivery += 1;
+        let alerts = Arc::from(alerts);
+        let mut row = Delivery {
+            id,
+            thread,
+            episode,
+            sequence,
+            reason,
+            decided_at: now,
+            group_labels,
+            route_labels,
+            alerts,
+            attempts: 0,
+            due_at: now,
+            last_error: String::new(),
+        };
+        for older in self.waiting(&row.thread) {
+            if says_both || older.firing() == row.firing() || !older.firing() {
+                self.supersede(&older, &mut row, says_both);
+            }
+        }
+        let thread = row.thread.clone();
+        self.state.put_delivery(row, &mut self.log);
+        self.queue(&thread);
+    }
+
+    /// The rows of a thread that no worker has, oldest first.
+    fn waiting(&self, thread: &Thread) -> Vec<Arc<Delivery>> {
+        let ids = self.state.queues.get(thread).into_iter().flatten();
+        let waiting = ids.filter(|id| !self.state.in_flight.contains(id));
+        waiting.filter_map(|id| self.state.outbox.get(id).cloned()).collect()
+    }
+
+    /// Lets `newer` take the place of a row that was not delivered, with what only that row would have said.
+    fn supersede(&mut self, older: &Delivery, newer: &mut Delivery, says_both: bool) {
+        self.counters.superseded += 1;
+        if older.reason == Reason::First && newer.firing() {
+            newer.reason = Reason::First;
+        }
+        let said = |alert: &ToldAlert| newer.alerts.iter().any(|told| told.alert.labels == alert.alert.labels);
+        let unsaid: Vec<_> = older.alerts.iter().filter(|told| told.resolved && !said(told)).cloned().collect();
+        if says_both && !unsaid.is_empty() {
+            let mut alerts: Vec<_> = newer.alerts.iter().cloned().chain(unsaid).collect();
+            alerts.sort_by(|a, b| told_order(&a.alert.labels, &b.alert.labels));
+            newer.alerts = Arc::from(alerts);
+        }
+        self.due.remove(&(older.due_at, older.id));
+        self.state.remove_delivery(older.id, &mut self.log);
+    }
+
+    /// Lets the first row of a thread be sent when it is due, unless a worker has it.
+    fn queue(&mut self, thread: &Thread) {
+        let first = self.state.queues.get(thread).and_then(|queue| queue.first().copied());
+        let Some(row) = first.and_then(|id| self.state.outbox.get(&id)) else { return };
+        if !self.state.in_flight.contains(&row.id) {
+            self.due.insert((row.due_at, row.id));
+        }
+    }
+
+    /// Finds anew which rows may be due, after the state was loaded or taken back.
+    pub(super) fn queue_all(&mut self) {
+        self.due.clear();
+        let threads: Vec<_> = self.state.queues.keys().cloned().collect();
+        for thread in threads {
+            self.queue(&thread);
+        }
+    }
+
+    /// An attempt ended. What is not known any more is ignored.
+    pub(super) fn settle(&mut self, now: Timestamp, id: DeliveryId, outcome: Outcome, jitter: f64) {
+        let Some(row) = self.state.outbox.get(&id).cloned() else { return };
+        self.state.land(id, &mut self.log);
+        match outcome {
+            Outcome::Delivered => self.state.remove_delivery(id, &mut self.log),
+            Outcome::Refused { error } => self.bury(now, &row, error),
+            Outcome::Retry { error, .. } if now.since(row.decided_at) >= self.options.give_up_after => {
+                self.bury(now, &row, format!("given up after {} attempts: {error}", row.attempts + 1));
+            }
+            Outcome::Retry { error, after } => {
+                self.retry(now, &row, error, wait_after(row.attempts + 1, jitter, after))
+            }
+        }
+        self.queue(&row.thread);
+    }
+
+    fn retry(&mut self, now: Timestamp, row: &Arc<Delivery>, error: String, wait: Duration) {
+        let newer = self.waiting(&row.thread).into_iter().find(|waiting| waiting.id > row.id);
+        let says_both = self.says_both(&row.thread);
+        if let Some(newer) = newer.filter(|newer| says_both || newer.firing() == row.firing()) {
+            let mut newer = Delivery::clone(&newer);
+            self.supersede(row, &mut newer, says_both);
+            newer.due_at = now.after(wait);
+            (newer.attempts, newer.last_error) = (row.attempts + 1, error);
+            self.state.put_delivery(newer, &mut self.log);
+            return;
+        }
+        let mut later = Delivery::clone(row);
+        (later.attempts, later.last_error, later.due_at) = (row.attempts + 1, error, now.after(wait));
+        self.state.put_delivery(later, &mut self.log);
+    }
+
+    /// A notification cannot be delivered: it becomes a dead letter, the only one of its thread, and what it told
+    /// counts as not told, so that the next flush of the group tries anew.
+    fn bury(&mut self, now: Timestamp, row: &Arc<Delivery>, error: String) {
+        self.state.remove_delivery(row.id, &mut self.log);
+        let same_thread = self.state.dead_letters.values().filter(|letter| letter.delivery.thread == row.thread);
+        let earlier: Vec<_> = same_thread.map(|letter| letter.delivery.id).collect();
+        for id in earlier {
+            self.state.forget_dead_letter(id, &mut self.log);
+        }
+        let mut delivery = Delivery::clone(row);
+        delivery.attempts += 1;
+        delivery.last_error.clone_from(&error);
+        self.state.put_dead_letter(DeadLetter { delivery, at: now, error }, &mut self.log);
+        self.untell(now, row);
+    }
+
+    /// Takes back from the ledger what a row would have told.
+    fn untell(&mut self, now: Timestamp, row: &Delivery) {
+        let resolved = fingerprints(&row.alerts, true);
+        let told = self.state.ledger.get(&row.thread).map(|told| Told::clone(told));
+        let mut told = told.unwrap_or_else(|| Told {
+            episode: row.episode,
+            next_sequence: row.sequence.saturating_add(1),
+            at: row.decided_at,
+            firing: Default::default(),
+            resolved: Default::default(),
+            open: Default::default(),
+            group_labels: row.group_labels.clone(),
+            route_labels: row.route_labels.clone(),
+        });
+        for alert in fingerprints(&row.alerts, false) {
+            told.firing.remove(&alert);
+            if row.reason == Reason::First {
+                told.open.remove(&alert);
+            }
+        }
+        told.resolved.retain(|alert| !resolved.contains(alert));
+        // What was to be told resolved had been told firing, and still is.
+        told.firing.extend(resolved.iter().copied());
+        if self.options.resolved_while_muted {
+            told.open.extend(resolved.iter().copied());
+        }
+        let over = told.firing.is_empty() && told.open.is_empty();
+        self.state.put_told(&row.thread, (!over).then_some(told), &mut self.log);
+        for alert in row.alerts.iter().filter(|told| told.resolved) {
+            self.rejoin(now, row, alert);
+        }
+    }
+
+    /// Puts an alert that is over back into its group, so that the next flush tells it.
+    fn rejoin(&mut self, now: Timestamp, row: &Delivery, told: &ToldAlert) {
+        let fingerprint = told.alert.fingerprint();
+        let Some(kept) = self.state.alerts.get(fingerprint).cloned() else { return };
+        let policy = Arc::clone(&self.state.policy);
+        for index in &kept.verdict.routes {
+            let route = policy.route(*index);
+            let labels = route.group_labels(&kept.alert.labels);
+            let ours = policy.receiver_of(route).name == row.thread.receiver
+                && route.group_key(&labels) == *row.thread.group_key;
+            if ours && self.state.groups.find(*index, &labels).is_none() {
+                let id = super::change::GroupId { route_id: Arc::clone(&route.id), labels: labels.clone() };
+                let next_flush = now.after(route.group_interval);
+                let (created_at, last_flush, muted_by) = (now, now, Vec::new());
+                let stored = super::change::StoredGroup { id, created_at, next_flush, last_flush, muted_by };
+                self.state.add_group(*index, stored, &mut self.log);
+            }
+            if let Some(group) = self.state.groups.find(*index, &labels).filter(|_| ours) {
+                self.state.join(group, fingerprint, &mut self.log);
+            }
+        }
+    }
+
+    /// Whether the thread's integration can say in one message that an alert fired and is over.
+    pub(super) fn says_both(&self, thread: &Thread) -> bool {
+        self.integration(thread).is_none_or(|integration| integration.says_both)
+    }
+
+    /// The thread's integration in the rules in force, if they still have it.
+    pub(super) fn integration(&self, thread: &Thread) -> Option<&super::policy::Integration> {
+        let receiver = self.state.policy.receivers.iter().find(|receiver| receiver.name == thread.receiver)?;
+        let same = |i: &&super::policy::Integration| *i.kind == *thread.kind && i.index == thread.index;
+        receiver.integrations.iter().find(same)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_to_a_minute_and_obey_the_receiver_within_reason() {
+        let ms = |millis| Duration::from_millis(millis);
+        let rows = [
+            (1, 0.5, None, ms(500)),
+            (2, 0.5, None, ms(750)),
+            (3, 0.5, None, ms(1125)),
+            (1, 0.0, None, ms(400)),
+            (1, 1.0, None, ms(600)),
+            (100, 0.5, None, ms(60_000)),
+            (1, 0.5, Some(ms(30_000)), ms(30_000)),
+            (100, 0.5, Some(ms(1)), ms(60_000)),
+            (1, 0.5, Some(Duration::MAX), LONGEST_ASKED),
+        ];
+        for (attempts, jitter, asked, expected) in rows {
+            let wait = wait_after(attempts, jitter, asked);
+            assert!(wait.abs_diff(expected) < ms(1), "{attempts} {jitter} {asked:?}: {wait:?}");
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! The engine: one `match` over [`Input`] shows everything the service reacts to.
+//!
+//! [`Engine::handle`] decides and changes the state at once; [`Engine::committed`] or [`Engine::rolled_back`] ends the
+//! batch. Only a committed batch is shown to readers and to workers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::change::{Actor, Change};
+use super::group::GroupIdx;
+use super::ingest::{Batch, Rejected};
+use super::outbox::{Delivery, DeliveryId, Outcome, Reason};
+use super::policy::Policy;
+use super::silence::{SilenceDraft, SilenceId, SilenceRefused};
+use super::state::{Log, State};
+use super::view::{Grace, View};
+use crate::time::Timestamp;
+
+/// How the engine behaves where the configuration file has no word in it.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// After an outage, how long senders have before anything is taken for over (`--alerts.resend-grace`).
+    pub resend_grace: Duration,
+    /// Whether what was told firing is told resolved although it is muted by then or its route is gone; otherwise
+    /// Alertmanager's way (`--notify.resolved-while-muted`).
+    pub resolved_while_muted: bool,
+    /// How long a notification is tried before it is dead.
+    pub give_up_after: Duration,
+    /// How long expired silences are kept (`--data.retention`).
+    pub retention: Duration,
+    /// How often resolved alerts are forgotten (`--alerts.gc-interval`).
+    pub gc_interval: Duration,
+    /// No group is flushed before this moment (`--dispatch.start-delay`).
+    pub not_before: Timestamp,
+    /// How many silences may be kept; 0 means any number (`--silences.max-silences`).
+    pub max_silences: usize,
+    /// How many alerts of one alertname may fire; 0 means any number (`--alerts.per-alertname-limit`).
+    pub per_alertname_limit: usize,
+    /// How many alerts may be kept.
+    pub max_alerts: usize,
+    /// How many outbox rows may wait; beyond it alerts are refused until some were told.
+    pub max_outbox: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            resend_grace: Duration::from_secs(300),
+            resolved_while_muted: true,
+            give_up_after: Duration::from_secs(24 * 3600),
+            retention: Duration::from_secs(120 * 3600),
+            gc_interval: Duration::from_secs(30 * 60),
+            not_before: Timestamp::ZERO,
+            max_silences: 0,
+            per_alertname_limit: 0,
+            max_alerts: 2_000_000,
+            max_outbox: 1_000_000,
+        }
+    }
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// Alerts arrived.
+    Alerts(Actor, Batch),
+    /// A silence is to be made or changed.
+    Silence(Actor, SilenceDraft),
+    /// A silence is to end.
+    ExpireSilence(Actor, SilenceId),
+    /// An attempt to send ended; the number from 0 to 1 varies the next attempt's time.
+    Settled(DeliveryId, Outcome, f64),
+    /// Other rules are in force: SHA-256 of the file and its text without secrets.
+    Reload(Actor, Arc<Policy>, String, String),
+    /// Time passed.
+    Tick,
+}
+
+/// What an input led to, for whoever asked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Nothing to say.
+    Done,
+    /// The alerts that were not taken, in order.
+    Rejected(Vec<Rejected>),
+    /// Nothing of the request was taken: a limit of the service is reached.
+    Full(String),
+    /// The silence that was made or changed.
+    Silence(Result<SilenceId, SilenceRefused>),
+}
+
+/// What was counted since the start; every number only grows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Alerts that arrived firing, and resolved.
+    pub received: [u64; 2],
+    /// Alerts that were not valid.
+    pub invalid: u64,
+    /// Alerts that a limit per alertname held off.
+    pub limited: u64,
+    /// Alerts left out of flushes: inhibited, outside an active interval, within a mute interval, silenced.
+    pub suppressed: [u64; 4],
+    /// Flushes.
+    pub flushes: u64,
+    /// Decisions to notify, in the order of [`Reason::ALL`].
+    pub notified: [u64; Reason::ALL.len()],
+    /// Rows whose place a newer state of their thread took.
+    pub superseded: u64,
+}
+
+/// Decides.
+#[derive(Debug)]
+pub struct Engine {
+    pub(super) options: Options,
+    pub(super) state: State,
+    pub(super) log: Log,
+    pub(super) counters: Counters,
+    pub(super) next_delivery: u64,
+    pub(super) next_gc: Timestamp,
+    pub(super) next_orphan_check: Timestamp,
+    /// Rows that may be due: those that are the first of their thread.
+    pub(super) due: std::collections::BTreeSet<(Timestamp, DeliveryId)>,
+}
+
+/// How many flushes one tick makes at most, so that a storm's first notifications leave early.
+const FLUSHES_PER_TICK: usize = 512;
+
+impl Engine {
+    /// Without any state.
+    pub fn new(policy: Arc<Policy>, options: Options, now: Timestamp) -> Self {
+        let next_gc = now.after(options.gc_interval);
+        Self {
+            options,
+            state: State::new(policy),
+            log: Log::default(),
+            counters: Counters::default(),
+            next_delivery: 0,
+            next_gc,
+            next_orphan_check: Timestamp::MAX,
+            due: std::collections::BTreeSet::new(),
+        }
+    }
+
+    /// Takes one input at `now`. What it changes belongs to the batch that [`Engine::pending`] shows.
+    pub fn handle(&mut self, now: Timestamp, input: Input) -> Output {
+        match input {
+            Input::Alerts(actor, batch) => self.put_alerts(now, actor, &batch),
+            Input::Silence(actor, draft) => {
+                self.by(actor);
+                Output::Silence(self.put_silence(now, draft))
+            }
+            Input::ExpireSilence(actor, id) => {
+                self.by(actor);
+                Output::Silence(self.expire_silence(now, id))
+            }
+            Input::Settled(id, outcome, jitter) => {
+                self.by(Actor::Worker);
+                self.settle(now, id, outcome, jitter);
+                Output::Done
+            }
+            Input::Reload(actor, policy, hash, text) => {
+                self.by(actor);
+                self.reload(now, policy, hash, text);
+                Output::Done
+            }
+            Input::Tick => {
+                self.tick(now);
+                Output::Done
+            }
+        }
+    }
+
+    /// When to call [`Engine::handle`] with [`Input::Tick`] next.
+    pub fn next_deadline(&self) -> Timestamp {
+        let flush = self.state.groups.first_due().map_or(Timestamp::MAX, |(at, _)| at.max(self.options.not_before));
+        let delivery = self.due.first().map_or(Timestamp::MAX, |(at, _)| *at);
+        flush.min(delivery).min(self.next_gc).min(self.next_orphan_check)
+    }
+
+    /// What the batch so far would store.
+    pub fn pending(&self) -> &[Change] {
+        &self.log.changes
+    }
+
+    /// The batch is stored: it stands. Gives its changes back, for whoever stores some of them later.
+    pub fn committed(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.log).changes
+    }
+
+    /// The batch could not be stored: everything is as it was before it.
+    pub fn rolled_back(&mut self) {
+        let log = std::mem::take(&mut self.log);
+        self.state.undo(log);
+        self.queue_all();
+    }
+
+    /// After an outage of ours that began at `from` (a failing store, a stopped clock): nothing runs out until senders
+    /// have had time to send again.
+    pub fn outage(&mut self, from: Timestamp, now: Timestamp) {
+        self.state.grace = Grace { from, until: now.after(self.options.resend_grace) };
+    }
+
+    /// The rows to send now, oldest first. From here on a worker has them, until [`Input::Settled`]. Only between
+    /// batches: what is not stored is not told.
+    pub fn take_due(&mut self, now: Timestamp) -> Vec<Arc<Delivery>> {
+        let mut taken = Vec::new();
+        while let Some((at, id)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
+            self.due.remove(&(at, id));
+            if let Some(row) = self.state.outbox.get(&id) {
+                self.state.in_flight.insert(id);
+                taken.push(Arc::clone(row));
+            }
+        }
+        taken
+    }
+
+    /// The committed state, for readers. Only between batches.
+    pub fn view(&mut self) -> View {
+        let state = &mut self.state;
+        View {
+            policy: Arc::clone(&state.policy),
+            alerts: state.alerts.clone(),
+            groups: state.groups.show(),
+            silences: Arc::clone(&state.silences),
+            work_orders: Arc::clone(&state.work_orders),
+            outbox: Arc::clone(&state.outbox),
+            dead_letters: Arc::clone(&state.dead_letters),
+            ledger: Arc::clone(&state.ledger),
+            grace: state.grace,
+            counters: self.counters,
+        }
+    }
+
+    /// Notes who the following changes come from.
+    pub(super) fn by(&mut self, actor: Actor) {
+        if let Some(Change::By(_)) = self.log.changes.last() {
+            self.log.changes.pop();
+        }
+        self.log.changes.push(Change::By(actor));
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        self.by(Actor::Clock);
+        if now >= self.options.not_before {
+            for _ in 0..FLUSHES_PER_TICK {
+                match self.state.groups.first_due() {
+                    Some((at, group)) if at <= now => self.flush(now, group),
+                    _ => break,
+                }
+            }
+        }
+        if now >= self.next_orphan_check {
+            self.check_orphans(now);
+        }
+        if now >= self.next_gc {
+            self.next_gc = now.after(self.options.gc_interval);
+            self.collect_garbage(now);
+        }
+    }
+
+    /// Forgets alerts that are over and that no group holds, and silences beyond the retention.
+    fn collect_garbage(&mut self, now: Timestamp) {
+        let held: std::collections::BTreeSet<_> =
+            self.state.groups.iter().flat_map(|(_, group)| group.members.iter().copied()).collect();
+        let grace = self.state.grace;
+        let over = |kept: &&super::alert_set::Kept| grace.resolved(&kept.alert, now);
+        let over: Vec<_> = self.state.alerts.iter().filter(over).map(|kept| kept.fingerprint).collect();
+        for fingerprint in over.into_iter().filter(|fingerprint| !held.contains(fingerprint)) {
+            self.state.forget_alert(fingerprint, &mut self.log);
+        }
+        let expired = |at: Timestamp| at.after(self.options.retention) < now;
+        let old = self.state.silences.values().filter(|silence| expired(silence.ends_at));
+        let old: Vec<_> = old.map(|silence| silence.id).collect();
+        for id in old {
+            self.state.forget_silence(id, &mut self.log);
+        }
+    }
+
+    /// The group at this place, for whoever decides about it.
+    pub(super) fn group(&self, at: GroupIdx) -> Option<&super::group::Group> {
+        self.state.groups.get(at)
+    }
+}

@@ -1,0 +1,167 @@
+//! The groups: alerts of a route that share the group labels, and when each is flushed.
+//!
+//! Invariants: a group has a flush time, which stands in the timers; a group that a flush leaves without alerts is
+//! gone. Not here: who is told (`route`), whether it is news (`dedup`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::change::{GroupId, StoredGroup};
+use super::label::{Fingerprint, LabelSet};
+use super::policy::RouteIdx;
+use super::view::GroupView;
+use crate::time::Timestamp;
+
+/// A group's place in [`Groups`]; reused after the group is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GroupIdx(u32);
+
+/// A group and its alerts.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Its route.
+    pub route: RouteIdx,
+    /// Its group key.
+    pub key: Arc<str>,
+    /// What of it is stored.
+    pub stored: Arc<StoredGroup>,
+    /// Its alerts.
+    pub members: BTreeSet<Fingerprint>,
+    /// As readers see it, until it changes.
+    shown: Option<Arc<GroupView>>,
+}
+
+/// All groups.
+#[derive(Clone, Debug, Default)]
+pub struct Groups {
+    slots: Vec<Option<Group>>,
+    free: Vec<GroupIdx>,
+    by_id: BTreeMap<(RouteIdx, LabelSet), GroupIdx>,
+    timers: BTreeSet<(Timestamp, GroupIdx)>,
+}
+
+impl Groups {
+    /// The group at this place, if there is one.
+    pub fn get(&self, at: GroupIdx) -> Option<&Group> {
+        self.slots.get(at.0 as usize)?.as_ref()
+    }
+
+    /// The group of a route with these labels.
+    pub fn find(&self, route: RouteIdx, labels: &LabelSet) -> Option<GroupIdx> {
+        self.by_id.get(&(route, labels.clone())).copied()
+    }
+
+    /// How many groups there are.
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    /// All groups, in order of route and labels.
+    pub fn iter(&self) -> impl Iterator<Item = (GroupIdx, &Group)> {
+        self.by_id.values().filter_map(|at| Some((*at, self.get(*at)?)))
+    }
+
+    /// The group whose flush is due first, and when.
+    pub fn first_due(&self) -> Option<(Timestamp, GroupIdx)> {
+        self.timers.first().copied()
+    }
+
+    /// Adds a group without alerts.
+    pub fn add(&mut self, route: RouteIdx, key: Arc<str>, stored: Arc<StoredGroup>) -> GroupIdx {
+        let group = Group { route, key, stored, members: BTreeSet::new(), shown: None };
+        // More groups than an index can count would not fit in memory.
+        let next = GroupIdx(u32::try_from(self.slots.len()).unwrap_or(u32::MAX));
+        let at = self.free.pop().unwrap_or(next);
+        self.place(at, group);
+        at
+    }
+
+    /// Puts a group back where it was taken out.
+    pub fn put_back(&mut self, at: GroupIdx, group: Group) {
+        if self.free.last() == Some(&at) {
+            self.free.pop();
+        } else {
+            self.free.retain(|free| *free != at);
+        }
+        self.place(at, group);
+    }
+
+    fn place(&mut self, at: GroupIdx, group: Group) {
+        self.by_id.insert((group.route, group.stored.id.labels.clone()), at);
+        self.timers.insert((group.stored.next_flush, at));
+        let slot = at.0 as usize;
+        if self.slots.len() <= slot {
+            self.slots.resize_with(slot + 1, || None);
+        }
+        self.slots[slot] = Some(group);
+    }
+
+    /// Takes a group out.
+    pub fn take(&mut self, at: GroupIdx) -> Option<Group> {
+        let group = self.slots.get_mut(at.0 as usize)?.take()?;
+        self.by_id.remove(&(group.route, group.stored.id.labels.clone()));
+        self.timers.remove(&(group.stored.next_flush, at));
+        self.free.push(at);
+        Some(group)
+    }
+
+    /// Changes what is stored of a group; gives back what it was.
+    pub fn update(&mut self, at: GroupIdx, stored: Arc<StoredGroup>) -> Option<Arc<StoredGroup>> {
+        let group = self.slots.get_mut(at.0 as usize)?.as_mut()?;
+        self.timers.remove(&(group.stored.next_flush, at));
+        self.timers.insert((stored.next_flush, at));
+        group.shown = None;
+        Some(std::mem::replace(&mut group.stored, stored))
+    }
+
+    /// Adds an alert to a group; says whether it was not there.
+    pub fn join(&mut self, at: GroupIdx, alert: Fingerprint) -> bool {
+        self.change_members(at, |members| members.insert(alert))
+    }
+
+    /// Takes an alert out of a group; says whether it was there.
+    pub fn leave(&mut self, at: GroupIdx, alert: Fingerprint) -> bool {
+        self.change_members(at, |members| members.remove(&alert))
+    }
+
+    fn change_members(&mut self, at: GroupIdx, change: impl FnOnce(&mut BTreeSet<Fingerprint>) -> bool) -> bool {
+        let Some(group) = self.slots.get_mut(at.0 as usize).and_then(Option::as_mut) else {
+            return false;
+        };
+        group.shown = None;
+        change(&mut group.members)
+    }
+
+    /// All groups as readers see them; what did not change since the last call is shared.
+    pub fn show(&mut self) -> Vec<Arc<GroupView>> {
+        self.slots.iter_mut().flatten().map(Group::show).collect()
+    }
+}
+
+impl Group {
+    /// The identity that is stored.
+    pub fn id(&self) -> &GroupId {
+        &self.stored.id
+    }
+
+    fn show(&mut self) -> Arc<GroupView> {
+        let (route, key) = (self.route, Arc::clone(&self.key));
+        let (members, stored) = (&self.members, &self.stored);
+        let view = || {
+            Arc::new(GroupView {
+                route,
+                key,
+                labels: stored.id.labels.clone(),
+                members: members.iter().copied().collect(),
+                muted_by: stored.muted_by.clone(),
+                next_flush: stored.next_flush,
+            })
+        };
+        Arc::clone(self.shown.get_or_insert_with(view))
+    }
+}

@@ -1,0 +1,240 @@
+//! The state from what is stored; other rules for the state that is there; threads whose group is gone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::alert::Alert;
+use super::alert_set::{Kept, Verdict};
+use super::change::{Change, GroupId, StoredGroup};
+use super::engine::{Engine, Options};
+use super::flush::fingerprints;
+use super::label::Fingerprint;
+use super::outbox::{Reason, Thread, Told, ToldAlert};
+use super::policy::Policy;
+use super::view::Grace;
+use crate::time::Timestamp;
+
+type StoredGroups = BTreeMap<GroupId, Arc<StoredGroup>>;
+
+/// How often threads whose group is gone are looked at.
+const ORPHAN_INTERVAL: Duration = Duration::from_secs(5);
+
+impl Engine {
+    /// The engine as it was when the last of `changes` was stored, at `last`. What ran out since then is not taken for
+    /// over until senders have had time to send again. Groups that were due meanwhile are due now.
+    pub fn restore(
+        policy: Arc<Policy>,
+        options: Options,
+        changes: Vec<Change>,
+        last: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Self {
+        let mut engine = Self::new(policy, options, now);
+        let mut groups = StoredGroups::new();
+        for change in changes {
+            engine.apply(change, &mut groups);
+        }
+        if let Some(last) = last {
+            engine.state.grace = Grace { from: last, until: now.after(engine.options.resend_grace) };
+        }
+        engine.regroup(now, groups);
+        engine.queue_all();
+        // Nothing of this is news to the store.
+        engine.log = Default::default();
+        engine
+    }
+
+    /// The whole state as changes: what a checkpoint holds. Only between batches.
+    pub fn snapshot(&self) -> impl Iterator<Item = Change> + '_ {
+        let state = &self.state;
+        let alerts = state.alerts.iter().map(|kept| Change::Alert(Arc::clone(&kept.alert)));
+        let groups = state.groups.iter().map(|(_, group)| Change::Group(Arc::clone(&group.stored)));
+        let silences = state.silences.values().cloned().map(Change::Silence);
+        let told = state.ledger.iter().map(|(thread, told)| Change::Told(thread.clone(), Some(Arc::clone(told))));
+        let rows = state.outbox.values().cloned().map(Change::Outbox);
+        let dead = state.dead_letters.values().cloned().map(Change::Dead);
+        let orders = state.work_orders.values().cloned().map(Change::WorkOrder);
+        alerts.chain(groups).chain(silences).chain(told).chain(rows).chain(dead).chain(orders)
+    }
+
+    fn apply(&mut self, change: Change, groups: &mut StoredGroups) {
+        let state = &mut self.state;
+        match change {
+            Change::By(_) | Change::Config { .. } => {}
+            Change::Alert(alert) => {
+                let verdict = state.verdict(&alert.labels);
+                state.judge(Kept { fingerprint: alert.fingerprint(), alert, verdict });
+            }
+            Change::Refreshed { fingerprint, ends_at, updated_at } => {
+                if let Some(mut kept) = state.alerts.get(fingerprint).cloned() {
+                    kept.alert = Arc::new(Alert { ends_at, updated_at, ..Alert::clone(&kept.alert) });
+                    state.judge(kept);
+                }
+            }
+            Change::AlertGone(fingerprint) => {
+                if let Some(old) = state.alerts.remove(fingerprint) {
+                    state.inhibitor.remove(&state.policy, &old);
+                }
+            }
+            Change::Group(stored) => drop(groups.insert(stored.id.clone(), stored)),
+            Change::GroupTimer { id, next_flush, last_flush } => {
+                if let Some(group) = groups.get_mut(&id) {
+                    let group = Arc::make_mut(group);
+                    (group.next_flush, group.last_flush) = (next_flush, last_flush);
+                }
+            }
+            Change::GroupGone(id) => drop(groups.remove(&id)),
+            Change::Silence(silence) => drop(Arc::make_mut(&mut state.silences).insert(silence.id, silence)),
+            Change::SilenceGone(id) => drop(Arc::make_mut(&mut state.silences).remove(&id)),
+            Change::Told(thread, Some(told)) => drop(Arc::make_mut(&mut state.ledger).insert(thread, told)),
+            Change::Told(thread, None) => drop(Arc::make_mut(&mut state.ledger).remove(&thread)),
+            Change::Outbox(row) => {
+                self.next_delivery = self.next_delivery.max(row.id.0.saturating_add(1));
+                state.set_delivery(row.id, Some(row));
+            }
+            Change::OutboxGone(id) => {
+                self.next_delivery = self.next_delivery.max(id.0.saturating_add(1));
+                state.set_delivery(id, None);
+            }
+            Change::Dead(letter) => {
+                self.next_delivery = self.next_delivery.max(letter.delivery.id.0.saturating_add(1));
+                Arc::make_mut(&mut state.dead_letters).insert(letter.delivery.id, letter);
+            }
+            Change::DeadGone(id) => drop(Arc::make_mut(&mut state.dead_letters).remove(&id)),
+            Change::WorkOrder(order) => drop(state.set_order(&Arc::clone(&order.number), Some(order))),
+        }
+    }
+
+    /// Puts other rules in force: every alert is routed anew. Groups keep what muted them; their timers begin anew, and
+    /// a group whose first alert has waited long enough is flushed at once, as Alertmanager does. What was told stands
+    /// in the ledger, so nobody is told twice.
+    pub(super) fn reload(&mut self, now: Timestamp, policy: Arc<Policy>, hash: String, text: String) {
+        let before: Vec<_> = self.state.groups.iter().map(|(_, group)| Arc::clone(&group.stored)).collect();
+        let members: BTreeSet<Fingerprint> =
+            self.state.groups.iter().flat_map(|(_, group)| group.members.iter().copied()).collect();
+        self.state.put_policy(policy, &mut self.log);
+        self.log.changes.push(Change::Config { hash, text });
+        let all: Vec<_> = self.state.alerts.iter().cloned().collect();
+        for mut kept in all {
+            kept.verdict = self.state.verdict(&kept.alert.labels);
+            let (fingerprint, alert, verdict) = (kept.fingerprint, Arc::clone(&kept.alert), Arc::clone(&kept.verdict));
+            self.state.judge(kept);
+            if members.contains(&fingerprint) || !self.state.grace.resolved(&alert, now) {
+                for route in &verdict.routes {
+                    self.join(now, *route, fingerprint, &alert);
+                }
+            }
+        }
+        self.keep_mutes(&before);
+        self.find_orphans(now);
+    }
+
+    /// Groups that are there again keep what muted them; for the others it is noted that they are gone.
+    fn keep_mutes(&mut self, before: &[Arc<StoredGroup>]) {
+        let now_there: BTreeMap<_, _> = self.state.groups.iter().map(|(at, group)| (group.id().clone(), at)).collect();
+        for old in before {
+            let Some(at) = now_there.get(&old.id) else {
+                self.log.changes.push(Change::GroupGone(old.id.clone()));
+                continue;
+            };
+            let Some(group) = self.group(*at).filter(|_| !old.muted_by.is_empty()) else { continue };
+            let mut stored = StoredGroup::clone(&group.stored);
+            stored.muted_by.clone_from(&old.muted_by);
+            self.state.update_group(*at, stored, false, &mut self.log);
+        }
+    }
+
+    /// Puts the alerts that were loaded into their groups: those that fire, and those that are over and were not told
+    /// so yet. A group that was stored keeps its timer.
+    fn regroup(&mut self, now: Timestamp, stored: StoredGroups) {
+        let all: Vec<_> = self.state.alerts.iter().cloned().collect();
+        for kept in &all {
+            for route in &kept.verdict.routes {
+                let rules = self.state.policy.route(*route);
+                let labels = rules.group_labels(&kept.alert.labels);
+                let known = stored.get(&GroupId { route_id: Arc::clone(&rules.id), labels: labels.clone() });
+                let over = self.state.grace.resolved(&kept.alert, now);
+                let flushed = known.map_or(Timestamp::ZERO, |group| group.last_flush);
+                let untold = known.is_some() && kept.alert.ends_at.max(kept.alert.updated_at) > flushed;
+                if over && !untold && !self.told_firing(kept.fingerprint, &kept.verdict) {
+                    continue;
+                }
+                if self.state.groups.find(*route, &labels).is_none() {
+                    if let Some(known) = known {
+                        self.state.add_group(*route, StoredGroup::clone(known), &mut self.log);
+                    }
+                }
+                self.join(now, *route, kept.fingerprint, &kept.alert);
+            }
+        }
+        self.find_orphans(now);
+    }
+
+    /// Whether some thread of the alert's groups was told that it fires, and not yet that it is over.
+    fn told_firing(&self, alert: Fingerprint, verdict: &Verdict) -> bool {
+        let Some(kept) = self.state.alerts.get(alert) else { return false };
+        verdict.routes.iter().any(|index| {
+            let route = self.state.policy.route(*index);
+            let group_key: Arc<str> = Arc::from(route.group_key(&route.group_labels(&kept.alert.labels)));
+            let receiver = Arc::clone(&self.state.policy.receiver_of(route).name);
+            let from = Thread { group_key, receiver, kind: Arc::from(""), index: 0 };
+            let same = |thread: &Thread| thread.group_key == from.group_key && thread.receiver == from.receiver;
+            let threads = self.state.ledger.range(&from..).take_while(|(thread, _)| same(thread));
+            threads.into_iter().any(|(_, told)| told.open.contains(&alert) || told.firing.contains(&alert))
+        })
+    }
+
+    /// Begins to look after threads that were told of alerts whose group the rules no longer make.
+    fn find_orphans(&mut self, now: Timestamp) {
+        let any = self.options.resolved_while_muted && !self.orphans().is_empty();
+        self.next_orphan_check = if any { now } else { Timestamp::MAX };
+    }
+
+    fn orphans(&self) -> Vec<(Thread, Arc<Told>)> {
+        let policy = &self.state.policy;
+        let alive: BTreeSet<_> = self
+            .state
+            .groups
+            .iter()
+            .map(|(_, group)| (Arc::clone(&group.key), Arc::clone(&policy.receiver_of(policy.route(group.route)).name)))
+            .collect();
+        let orphan = |thread: &Thread| !alive.contains(&(Arc::clone(&thread.group_key), Arc::clone(&thread.receiver)));
+        let owing = self.state.ledger.iter().filter(|(thread, told)| !told.open.is_empty() && orphan(thread));
+        owing.map(|(thread, told)| (thread.clone(), Arc::clone(told))).collect()
+    }
+
+    /// Tells those threads what is over. The debt of a receiver that is no longer there goes with its last alert.
+    pub(super) fn check_orphans(&mut self, now: Timestamp) {
+        let orphans = self.orphans();
+        self.next_orphan_check = if orphans.is_empty() { Timestamp::MAX } else { now.after(ORPHAN_INTERVAL) };
+        for (thread, told) in orphans {
+            let grace = self.state.grace;
+            let kept: Vec<_> = told.open.iter().map(|alert| (*alert, self.state.alerts.get(*alert))).collect();
+            let forgotten = kept.iter().filter(|(_, kept)| kept.is_none()).map(|(alert, _)| *alert);
+            let forgotten: BTreeSet<_> = forgotten.collect();
+            let over = kept.into_iter().filter_map(|(_, kept)| kept).filter(|kept| grace.resolved(&kept.alert, now));
+            let told_alert = |kept: &Kept| ToldAlert { alert: Arc::clone(&kept.alert), resolved: true };
+            let mut over: Vec<_> = over.map(told_alert).collect();
+            over.sort_by(|a, b| super::flush::told_order(&a.alert.labels, &b.alert.labels));
+            let resolved = fingerprints(&over, true);
+            let settled = |alert: &Fingerprint| resolved.contains(alert) || forgotten.contains(alert);
+            let mut entry = Told::clone(&told);
+            entry.firing.retain(|alert| !settled(alert));
+            entry.open.retain(|alert| !settled(alert));
+            entry.next_sequence = entry.next_sequence.saturating_add(1);
+            let done = entry.open.is_empty();
+            let says_both = self.integration(&thread).map(|integration| integration.says_both);
+            // A message that can only say that all is over waits for the last alert.
+            if entry.open == told.open || (says_both == Some(false) && !done) {
+                continue;
+            }
+            self.state.put_told(&thread, (!done).then_some(entry), &mut self.log);
+            if let (Some(says_both), false) = (says_both, over.is_empty()) {
+                let reason = if done { Reason::AllResolved } else { Reason::SomeResolved };
+                let labels = (told.group_labels.clone(), told.route_labels.clone());
+                self.enqueue(now, thread, (told.episode, told.next_sequence), reason, labels, over, says_both);
+            }
+        }
+    }
+}

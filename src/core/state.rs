@@ -1,0 +1,322 @@
+//! The state, changed only through a log that can take everything back.
+//!
+//! Deciding changes the state at once, so that the next input of the same batch sees it; what is to be stored and how
+//! to undo it go to the [`Log`]. When the commit fails, [`State::undo`] leaves the state as it was.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::alert_set::{AlertSet, Kept, Verdict};
+use super::change::{Change, StoredGroup};
+use super::group::{Group, GroupIdx, Groups};
+use super::inhibit::Inhibitor;
+use super::label::Fingerprint;
+use super::outbox::{DeadLetter, Delivery, DeliveryId, Thread, Told};
+use super::policy::{Policy, RouteIdx};
+use super::silence::{Silence, SilenceId};
+use super::view::Grace;
+use super::work_order::{Status, WorkOrder};
+
+/// What was decided and not committed yet.
+#[derive(Debug, Default)]
+pub struct Log {
+    /// To be stored, in order.
+    pub changes: Vec<Change>,
+    undo: Vec<Undo>,
+}
+
+#[derive(Debug)]
+enum Undo {
+    Alert(Fingerprint, Option<Kept>),
+    Added(GroupIdx),
+    Removed(GroupIdx, Box<Group>),
+    Updated(GroupIdx, Arc<StoredGroup>),
+    Joined(GroupIdx, Fingerprint),
+    Left(GroupIdx, Fingerprint),
+    Silence(SilenceId, Option<Arc<Silence>>),
+    Told(Thread, Option<Arc<Told>>),
+    Delivery(DeliveryId, Option<Arc<Delivery>>),
+    InFlight(DeliveryId),
+    Dead(DeliveryId, Option<Arc<DeadLetter>>),
+    Order(Arc<str>, Option<Arc<WorkOrder>>),
+    Policy(Box<(Arc<Policy>, AlertSet, Groups, Inhibitor)>),
+}
+
+/// Everything the engine knows.
+#[derive(Debug)]
+pub struct State {
+    /// The rules in force.
+    pub policy: Arc<Policy>,
+    /// When alerts may run out.
+    pub grace: Grace,
+    pub(super) alerts: AlertSet,
+    pub(super) groups: Groups,
+    pub(super) silences: Arc<BTreeMap<SilenceId, Arc<Silence>>>,
+    pub(super) ledger: Arc<BTreeMap<Thread, Arc<Told>>>,
+    pub(super) outbox: Arc<BTreeMap<DeliveryId, Arc<Delivery>>>,
+    pub(super) dead_letters: Arc<BTreeMap<DeliveryId, Arc<DeadLetter>>>,
+    pub(super) work_orders: Arc<BTreeMap<Arc<str>, Arc<WorkOrder>>>,
+    /// Follows from the rest.
+    pub(super) inhibitor: Inhibitor,
+    /// Rows that a worker has. Not stored: after a crash they are sent again.
+    pub(super) in_flight: BTreeSet<DeliveryId>,
+    /// The rows of each thread, oldest first. Follows from the outbox.
+    pub(super) queues: BTreeMap<Thread, BTreeSet<DeliveryId>>,
+    /// The open order of each key. Follows from the orders.
+    pub(super) open_orders: BTreeMap<Arc<str>, Arc<str>>,
+    verdicts: BTreeSet<Arc<Verdict>>,
+}
+
+impl State {
+    /// Nothing yet, under these rules.
+    pub fn new(policy: Arc<Policy>) -> Self {
+        Self {
+            grace: Grace::NONE,
+            inhibitor: Inhibitor::new(&policy),
+            policy,
+            alerts: AlertSet::default(),
+            groups: Groups::default(),
+            silences: Arc::default(),
+            ledger: Arc::default(),
+            outbox: Arc::default(),
+            dead_letters: Arc::default(),
+            work_orders: Arc::default(),
+            in_flight: BTreeSet::new(),
+            queues: BTreeMap::new(),
+            open_orders: BTreeMap::new(),
+            verdicts: BTreeSet::new(),
+        }
+    }
+
+    /// What follows from the alert's labels; shared by all alerts of which the same is true.
+    pub(super) fn verdict(&mut self, labels: &super::label::LabelSet) -> Arc<Verdict> {
+        let verdict = self.policy.verdict(labels);
+        if let Some(known) = self.verdicts.get(&verdict) {
+            return Arc::clone(known);
+        }
+        let verdict = Arc::new(verdict);
+        self.verdicts.insert(Arc::clone(&verdict));
+        verdict
+    }
+
+    pub(super) fn put_alert(&mut self, kept: Kept, change: Change, log: &mut Log) {
+        let fingerprint = kept.fingerprint;
+        self.inhibitor.put(&self.policy, &kept);
+        let old = self.alerts.insert(kept);
+        log.undo.push(Undo::Alert(fingerprint, old));
+        log.changes.push(change);
+    }
+
+    pub(super) fn forget_alert(&mut self, fingerprint: Fingerprint, log: &mut Log) {
+        if let Some(old) = self.alerts.remove(fingerprint) {
+            self.inhibitor.remove(&self.policy, &old);
+            log.undo.push(Undo::Alert(fingerprint, Some(old)));
+            log.changes.push(Change::AlertGone(fingerprint));
+        }
+    }
+
+    pub(super) fn add_group(&mut self, route: RouteIdx, stored: StoredGroup, log: &mut Log) -> GroupIdx {
+        let key = Arc::from(self.policy.route(route).group_key(&stored.id.labels));
+        let stored = Arc::new(stored);
+        log.changes.push(Change::Group(Arc::clone(&stored)));
+        let at = self.groups.add(route, key, stored);
+        log.undo.push(Undo::Added(at));
+        at
+    }
+
+    pub(super) fn remove_group(&mut self, at: GroupIdx, log: &mut Log) {
+        if let Some(group) = self.groups.take(at) {
+            log.changes.push(Change::GroupGone(group.id().clone()));
+            log.undo.push(Undo::Removed(at, Box::new(group)));
+        }
+    }
+
+    pub(super) fn update_group(&mut self, at: GroupIdx, stored: StoredGroup, only_timer: bool, log: &mut Log) {
+        let stored = Arc::new(stored);
+        let change = if only_timer {
+            let (id, next_flush, last_flush) = (stored.id.clone(), stored.next_flush, stored.last_flush);
+            Change::GroupTimer { id, next_flush, last_flush }
+        } else {
+            Change::Group(Arc::clone(&stored))
+        };
+        if let Some(old) = self.groups.update(at, stored) {
+            log.changes.push(change);
+            log.undo.push(Undo::Updated(at, old));
+        }
+    }
+
+    pub(super) fn join(&mut self, at: GroupIdx, alert: Fingerprint, log: &mut Log) {
+        if self.groups.join(at, alert) {
+            log.undo.push(Undo::Joined(at, alert));
+        }
+    }
+
+    pub(super) fn leave(&mut self, at: GroupIdx, alert: Fingerprint, log: &mut Log) {
+        if self.groups.leave(at, alert) {
+            log.undo.push(Undo::Left(at, alert));
+        }
+    }
+
+    pub(super) fn put_silence(&mut self, silence: Silence, log: &mut Log) {
+        let silence = Arc::new(silence);
+        log.changes.push(Change::Silence(Arc::clone(&silence)));
+        let id = silence.id;
+        log.undo.push(Undo::Silence(id, Arc::make_mut(&mut self.silences).insert(id, silence)));
+    }
+
+    pub(super) fn forget_silence(&mut self, id: SilenceId, log: &mut Log) {
+        if let Some(old) = Arc::make_mut(&mut self.silences).remove(&id) {
+            log.changes.push(Change::SilenceGone(id));
+            log.undo.push(Undo::Silence(id, Some(old)));
+        }
+    }
+
+    pub(super) fn put_told(&mut self, thread: &Thread, told: Option<Told>, log: &mut Log) {
+        let told = told.map(Arc::new);
+        let ledger = Arc::make_mut(&mut self.ledger);
+        let old = match &told {
+            Some(told) => ledger.insert(thread.clone(), Arc::clone(told)),
+            None => ledger.remove(thread),
+        };
+        if old.is_some() || told.is_some() {
+            log.changes.push(Change::Told(thread.clone(), told));
+            log.undo.push(Undo::Told(thread.clone(), old));
+        }
+    }
+
+    pub(super) fn put_delivery(&mut self, delivery: Delivery, log: &mut Log) {
+        let (id, delivery) = (delivery.id, Arc::new(delivery));
+        log.changes.push(Change::Outbox(Arc::clone(&delivery)));
+        let old = self.set_delivery(id, Some(delivery));
+        log.undo.push(Undo::Delivery(id, old));
+    }
+
+    pub(super) fn remove_delivery(&mut self, id: DeliveryId, log: &mut Log) {
+        if let Some(old) = self.set_delivery(id, None) {
+            log.changes.push(Change::OutboxGone(id));
+            log.undo.push(Undo::Delivery(id, Some(old)));
+        }
+    }
+
+    /// Notes that no worker has the row any more.
+    pub(super) fn land(&mut self, id: DeliveryId, log: &mut Log) {
+        if self.in_flight.remove(&id) {
+            log.undo.push(Undo::InFlight(id));
+        }
+    }
+
+    pub(super) fn put_dead_letter(&mut self, letter: DeadLetter, log: &mut Log) {
+        let (id, letter) = (letter.delivery.id, Arc::new(letter));
+        log.changes.push(Change::Dead(Arc::clone(&letter)));
+        log.undo.push(Undo::Dead(id, Arc::make_mut(&mut self.dead_letters).insert(id, letter)));
+    }
+
+    pub(super) fn forget_dead_letter(&mut self, id: DeliveryId, log: &mut Log) {
+        if let Some(old) = Arc::make_mut(&mut self.dead_letters).remove(&id) {
+            log.changes.push(Change::DeadGone(id));
+            log.undo.push(Undo::Dead(id, Some(old)));
+        }
+    }
+
+    pub(super) fn put_order(&mut self, order: WorkOrder, log: &mut Log) {
+        let (number, order) = (Arc::clone(&order.number), Arc::new(order));
+        log.changes.push(Change::WorkOrder(Arc::clone(&order)));
+        let old = self.set_order(&number, Some(order));
+        log.undo.push(Undo::Order(number, old));
+    }
+
+    /// Puts other rules in force. Groups and verdicts are the caller's to make anew.
+    pub(super) fn put_policy(&mut self, policy: Arc<Policy>, log: &mut Log) {
+        let old = std::mem::replace(&mut self.policy, policy);
+        let groups = std::mem::take(&mut self.groups);
+        let inhibitor = std::mem::replace(&mut self.inhibitor, Inhibitor::new(&self.policy));
+        self.verdicts.clear();
+        log.undo.push(Undo::Policy(Box::new((old, self.alerts.clone(), groups, inhibitor))));
+    }
+
+    /// Gives an alert the verdict of new rules.
+    pub(super) fn judge(&mut self, kept: Kept) {
+        self.inhibitor.put(&self.policy, &kept);
+        self.alerts.insert(kept);
+    }
+
+    /// Takes everything back that the log holds.
+    pub fn undo(&mut self, log: Log) {
+        for step in log.undo.into_iter().rev() {
+            self.undo_step(step);
+        }
+    }
+
+    fn undo_step(&mut self, step: Undo) {
+        match step {
+            Undo::Alert(fingerprint, old) => self.undo_alert(fingerprint, old),
+            Undo::Added(at) => drop(self.groups.take(at)),
+            Undo::Removed(at, group) => self.groups.put_back(at, *group),
+            Undo::Updated(at, stored) => drop(self.groups.update(at, stored)),
+            Undo::Joined(at, alert) => drop(self.groups.leave(at, alert)),
+            Undo::Left(at, alert) => drop(self.groups.join(at, alert)),
+            Undo::Silence(id, old) => set(Arc::make_mut(&mut self.silences), id, old),
+            Undo::Told(thread, old) => set(Arc::make_mut(&mut self.ledger), thread, old),
+            Undo::Delivery(id, old) => drop(self.set_delivery(id, old)),
+            Undo::InFlight(id) => drop(self.in_flight.insert(id)),
+            Undo::Dead(id, old) => set(Arc::make_mut(&mut self.dead_letters), id, old),
+            Undo::Order(number, old) => drop(self.set_order(&number, old)),
+            Undo::Policy(old) => {
+                (self.policy, self.alerts, self.groups, self.inhibitor) = *old;
+                self.verdicts.clear();
+            }
+        }
+    }
+
+    fn undo_alert(&mut self, fingerprint: Fingerprint, old: Option<Kept>) {
+        if let Some(new) = self.alerts.remove(fingerprint) {
+            self.inhibitor.remove(&self.policy, &new);
+        }
+        if let Some(old) = old {
+            self.inhibitor.put(&self.policy, &old);
+            self.alerts.insert(old);
+        }
+    }
+
+    pub(super) fn set_delivery(&mut self, id: DeliveryId, row: Option<Arc<Delivery>>) -> Option<Arc<Delivery>> {
+        let outbox = Arc::make_mut(&mut self.outbox);
+        match row {
+            Some(row) => {
+                self.queues.entry(row.thread.clone()).or_default().insert(id);
+                outbox.insert(id, row)
+            }
+            None => {
+                let old = outbox.remove(&id)?;
+                if let Some(queue) = self.queues.get_mut(&old.thread) {
+                    queue.remove(&id);
+                    if queue.is_empty() {
+                        self.queues.remove(&old.thread);
+                    }
+                }
+                Some(old)
+            }
+        }
+    }
+
+    pub(super) fn set_order(&mut self, number: &Arc<str>, order: Option<Arc<WorkOrder>>) -> Option<Arc<WorkOrder>> {
+        let orders = Arc::make_mut(&mut self.work_orders);
+        let old = match &order {
+            Some(order) => orders.insert(Arc::clone(number), Arc::clone(order)),
+            None => orders.remove(number),
+        };
+        if let Some(old) = &old {
+            self.open_orders.remove(&old.key);
+        }
+        if let Some(order) = order.filter(|order| !matches!(order.status, Status::Completed | Status::Cancelled)) {
+            self.open_orders.insert(Arc::clone(&order.key), Arc::clone(number));
+        }
+        old
+    }
+}
+
+fn set<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: Option<V>) {
+    match value {
+        Some(value) => map.insert(key, value),
+        None => map.remove(&key),
+    };
+}
