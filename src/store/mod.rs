@@ -4,10 +4,18 @@
 //! on one database would need (a fence, foreign changes, ownership of groups); with one process the fence is constant
 //! and every group is owned.
 
+mod checkpoint;
+#[cfg(test)]
+mod conformance;
+mod folder;
 pub mod memory;
+mod migrate;
 pub mod record;
+pub mod sled;
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::core::change::{Change, GroupId};
@@ -124,6 +132,11 @@ pub trait Store: Send {
 
     /// Bytes on disk.
     fn size(&self) -> u64;
+}
+
+/// Makes what was created, renamed or removed in a folder durable.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 /// A store of any kind.

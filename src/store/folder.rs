@@ -1,0 +1,126 @@
+//! The folder of a store: held by one process, with room kept for the day when the disk is full.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::{StoreError, sync_folder};
+
+/// A folder that this process holds.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    /// Locked as long as it is open; the system unlocks it when the process ends, however it ends.
+    _lock: File,
+}
+
+impl Folder {
+    /// Makes the folder if there is none, and takes hold of it.
+    pub(super) fn hold(path: &Path) -> Result<Self, StoreError> {
+        let unavailable = |error: io::Error| StoreError::Unavailable(format!("{}: {error}", path.display()));
+        fs::create_dir_all(path).map_err(unavailable)?;
+        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            sync_folder(parent).map_err(unavailable)?;
+        }
+        let lock = path.join("lock");
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(lock).map_err(unavailable)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path.to_owned())),
+            Err(TryLockError::Error(error)) => Err(unavailable(error)),
+        }
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The bytes of all files in it and in the folders directly in it, but for the ballast.
+    pub(super) fn size(&self) -> u64 {
+        let own = files(&self.path).filter(|(path, _)| !path.ends_with("ballast"));
+        own.map(|(path, bytes)| if path.is_dir() { files(&path).map(|(_, bytes)| bytes).sum() } else { bytes }).sum()
+    }
+
+    /// Renames something in the folder to a name that is not taken, which is returned.
+    pub(super) fn set_aside(&self, name: &str) -> io::Result<PathBuf> {
+        let from = self.path.join(name);
+        let mut number = 1;
+        let to = loop {
+            let to = self.path.join(format!("{name}.damaged-{number}"));
+            if !to.exists() {
+                break to;
+            }
+            number += 1;
+        };
+        fs::rename(from, &to)?;
+        sync_folder(&self.path)?;
+        Ok(to)
+    }
+}
+
+fn files(folder: &Path) -> impl Iterator<Item = (PathBuf, u64)> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(|file| Some((file.path(), file.metadata().ok()?.len())))
+}
+
+/// A file that holds room: sled cannot be opened on a full disk, so this is given up first.
+#[derive(Debug)]
+pub(super) struct Ballast {
+    path: PathBuf,
+    size: u64,
+    stands: bool,
+}
+
+impl Ballast {
+    /// Takes up the ballast that is there, or makes it. That there is no room for it is not an error yet: the first
+    /// commit will say so.
+    pub(super) fn of(folder: &Folder, size: u64) -> Self {
+        let path = folder.path().join("ballast");
+        let stands = size == 0 || fs::metadata(&path).is_ok_and(|found| found.len() >= size);
+        let mut ballast = Self { path, size, stands };
+        if let Err(error) = ballast.restore() {
+            tracing::warn!(%error, path = %ballast.path.display(), "no room for the ballast");
+        }
+        ballast
+    }
+
+    /// Whether the room is kept.
+    pub(super) fn stands(&self) -> bool {
+        self.stands
+    }
+
+    /// Frees the room.
+    pub(super) fn give_up(&mut self) {
+        if self.size > 0 && fs::remove_file(&self.path).is_ok() {
+            tracing::warn!(path = %self.path.display(), "the disk is full: the ballast was given up");
+        }
+        self.stands = self.size == 0;
+    }
+
+    /// Takes up the room again, if there is so much.
+    pub(super) fn restore(&mut self) -> io::Result<()> {
+        if self.stands {
+            return Ok(());
+        }
+        let filled = self.fill();
+        if filled.is_err() {
+            let _ = fs::remove_file(&self.path);
+        }
+        self.stands = filled.is_ok();
+        filled
+    }
+
+    /// Not zeros: some file systems would store nothing for them.
+    fn fill(&self) -> io::Result<()> {
+        let mut file = File::create(&self.path)?;
+        let block = [0xA5; 64 << 10];
+        let mut left = self.size;
+        while left > 0 {
+            let length = left.min(block.len() as u64);
+            file.write_all(block.get(..length as usize).unwrap_or(&block))?;
+            left -= length;
+        }
+        file.sync_all()
+    }
+}

@@ -1,0 +1,315 @@
+//! The journal on sled: entries in order, durable when they are acknowledged.
+//!
+//! sled's own flush hands the pages to the kernel and no further, so each commit ends with an fdatasync of sled's file.
+//! An error of sled is for good until it is opened anew, and a damaged file makes it panic: every call goes through
+//! [`guarded`], and whoever owns the journal drops it after an error.
+
+use std::fs::{self, File};
+use std::io;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::frame;
+use super::key::Key;
+use crate::store::record::{self, Reader};
+use crate::store::{Seq, sync_folder};
+
+/// Why sled did not do it.
+#[derive(Clone, Debug)]
+pub(super) enum Trouble {
+    /// There is no room on the disk.
+    Full(String),
+    /// The system would not read or write.
+    Io(String),
+    /// What sled reads makes no sense.
+    Corrupt(String),
+}
+
+impl Trouble {
+    /// What happened.
+    pub(super) fn text(&self) -> &str {
+        let (Self::Full(text) | Self::Io(text) | Self::Corrupt(text)) = self;
+        text
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full(error.to_string()),
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => Self::Corrupt(error.to_string()),
+            _ => Self::Io(error.to_string()),
+        }
+    }
+}
+
+impl From<::sled::Error> for Trouble {
+    fn from(error: ::sled::Error) -> Self {
+        match error {
+            ::sled::Error::Io(error) => error.into(),
+            other => Self::Corrupt(other.to_string()),
+        }
+    }
+}
+
+/// Runs something of sled's, and takes its panics for what they are: corruption.
+fn guarded<T>(act: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
+    // Whoever owns the journal drops it after an error, so nobody sees what a panic left half done.
+    catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
+        Err(Trouble::Corrupt(format!("sled gave up: {text}")))
+    })
+}
+
+/// One entry as it was found.
+#[derive(Debug)]
+pub(super) enum Found<'a> {
+    /// All of it.
+    Whole {
+        /// The bytes of all entries before it.
+        position: u64,
+        /// The entry.
+        entry: &'a [u8],
+    },
+    /// Its first parts and not the others: it was never acknowledged.
+    Torn,
+    /// Not what was written.
+    Damaged(&'static str),
+}
+
+/// An open journal.
+pub(super) struct Journal {
+    db: ::sled::Db,
+    /// sled's file, to be synced.
+    file: File,
+}
+
+impl Journal {
+    /// Opens the journal in this folder, or makes it.
+    pub(super) fn open(folder: &Path, cache: u64) -> Result<Self, Trouble> {
+        let data = folder.join("db");
+        let new = !data.exists();
+        if !new {
+            // What the kernel still holds from before must not be lost after we have built on it.
+            File::open(&data)?.sync_all()?;
+            remove_half_snapshots(folder)?;
+            sync_folder(folder)?;
+        }
+        let db = open_sled(folder, cache)?;
+        let file = File::options().write(true).open(&data)?;
+        if new {
+            file.sync_all()?;
+            File::open(folder.join("conf"))?.sync_all()?;
+            sync_folder(folder)?;
+            sync_folder(folder.parent().unwrap_or(folder))?;
+        }
+        Ok(Self { db, file })
+    }
+
+    /// The newest format of anything in the journal; nothing in a new one.
+    pub(super) fn format(&self) -> Result<Option<u32>, Trouble> {
+        guarded(|| {
+            let key = Key::Format;
+            let Some(value) = self.db.get(key.to_bytes())? else { return Ok(None) };
+            let number = frame::unseal(key, &value).ok().and_then(|(_, share)| Reader::new(share).number().ok());
+            // A mark that cannot be read is put right again; entries say their format themselves.
+            Ok(number.and_then(|number| u32::try_from(number).ok()))
+        })
+    }
+
+    /// Marks the journal with the present format.
+    pub(super) fn mark_format(&self) -> Result<(), Trouble> {
+        guarded(|| {
+            let mut share = Vec::new();
+            record::put_number(u64::from(record::FORMAT), &mut share);
+            self.db.insert(Key::Format.to_bytes(), frame::seal(Key::Format, true, &share))?;
+            self.sync()
+        })
+    }
+
+    /// Appends an entry, which `body` holds with its position before it. It is durable when this returns.
+    pub(super) fn append(&self, seq: Seq, body: &[u8]) -> Result<(), Trouble> {
+        guarded(|| {
+            let mut parts = frame::parts(seq, body);
+            match (parts.next(), parts.next()) {
+                (Some((key, value)), None) => {
+                    self.db.insert(key.to_bytes(), value)?;
+                }
+                (first, second) => {
+                    let mut batch = ::sled::Batch::default();
+                    for (key, value) in first.into_iter().chain(second).chain(parts) {
+                        batch.insert(key.to_bytes().as_ref(), value);
+                    }
+                    self.db.apply_batch(batch)?;
+                }
+            }
+            self.sync()
+        })
+    }
+
+    /// Closes sled. What was acknowledged is durable already, so an error here is nobody's loss.
+    pub(super) fn close(self) {
+        let _ = guarded(|| {
+            drop(self);
+            Ok(())
+        });
+    }
+
+    fn sync(&self) -> Result<(), Trouble> {
+        self.db.flush()?;
+        self.file.sync_data()?;
+        Ok(())
+    }
+
+    /// The number of the last entry of which there is anything.
+    pub(super) fn last(&self) -> Result<Option<Seq>, Trouble> {
+        guarded(|| {
+            let Some(last) = self.db.range(Key::first_of(Seq(0)).to_bytes()..).next_back() else { return Ok(None) };
+            match Key::parse(&last?.0) {
+                Some(Key::Part { seq, .. }) => Ok(Some(seq)),
+                _ => Err(Trouble::Corrupt("a key that is not ours".into())),
+            }
+        })
+    }
+
+    /// Shows all entries after `after`, in order, until `visit` breaks.
+    pub(super) fn scan(
+        &self,
+        after: Seq,
+        mut visit: impl FnMut(Seq, Found<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Trouble> {
+        guarded(|| {
+            let from = Key::first_of(Seq(after.0.saturating_add(1)));
+            let mut gathered = Gathered::default();
+            for pair in self.db.range(from.to_bytes()..) {
+                let (key, value) = pair?;
+                let Some(Key::Part { seq, part }) = Key::parse(&key) else {
+                    return Err(Trouble::Corrupt("a key that is not ours".into()));
+                };
+                if seq != gathered.seq {
+                    if gathered.show(&mut visit).is_break() {
+                        return Ok(());
+                    }
+                    gathered.begin(seq);
+                }
+                gathered.add(part, &value);
+            }
+            let _the_end = gathered.show(&mut visit);
+            Ok(())
+        })
+    }
+
+    /// Removes the entries from `first` to `last`, both included.
+    pub(super) fn remove(&self, first: Seq, last: Seq) -> Result<(), Trouble> {
+        const AT_ONCE: usize = 1_024;
+        guarded(|| {
+            let to = Key::Part { seq: last, part: u16::MAX }.to_bytes();
+            loop {
+                let mut batch = ::sled::Batch::default();
+                let mut count = 0;
+                for key in self.db.range(Key::first_of(first).to_bytes()..=to).keys().take(AT_ONCE) {
+                    batch.remove(key?);
+                    count += 1;
+                }
+                if count > 0 {
+                    self.db.apply_batch(batch)?;
+                }
+                if count < AT_ONCE {
+                    return self.sync();
+                }
+            }
+        })
+    }
+}
+
+/// The parts of one entry, as they come.
+#[derive(Default)]
+struct Gathered {
+    seq: Seq,
+    body: Vec<u8>,
+    parts: u32,
+    ended: bool,
+    damage: Option<&'static str>,
+}
+
+impl Gathered {
+    fn begin(&mut self, seq: Seq) {
+        self.body.clear();
+        (self.seq, self.parts, self.ended, self.damage) = (seq, 0, false, None);
+    }
+
+    fn add(&mut self, part: u16, value: &[u8]) {
+        let in_order = u32::from(part) == self.parts && !self.ended;
+        self.parts = u32::from(part) + 1;
+        match frame::unseal(Key::Part { seq: self.seq, part }, value) {
+            Ok(_) if !in_order => self.damage = Some("a part is missing"),
+            Ok((last, share)) => {
+                self.ended = last;
+                self.body.extend_from_slice(share);
+            }
+            Err(what) => self.damage = Some(what),
+        }
+    }
+
+    fn show(&self, visit: &mut impl FnMut(Seq, Found<'_>) -> ControlFlow<()>) -> ControlFlow<()> {
+        if self.parts == 0 {
+            return ControlFlow::Continue(());
+        }
+        let found = match self.damage {
+            Some(what) => Found::Damaged(what),
+            None if !self.ended => Found::Torn,
+            None => {
+                let mut body = Reader::new(&self.body);
+                match body.number() {
+                    Ok(position) => Found::Whole { position, entry: body.rest() },
+                    Err(_) => Found::Damaged("no position"),
+                }
+            }
+        };
+        visit(self.seq, found)
+    }
+}
+
+/// Opens sled, which may still hold its own lock for a moment after it was closed in this process.
+fn open_sled(folder: &Path, cache: u64) -> Result<::sled::Db, Trouble> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let started = Instant::now();
+    loop {
+        let config = ::sled::Config::new().path(folder).cache_capacity(cache).flush_every_ms(Some(500));
+        let opened = guarded(|| Ok(config.mode(::sled::Mode::HighThroughput).open()?));
+        match opened {
+            // Nobody else has it: the folder's own lock is ours.
+            Err(Trouble::Io(text)) if text.contains("could not acquire lock") && started.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            other => return other,
+        }
+    }
+}
+
+/// A snapshot that sled was writing when it was killed would be taken for its newest one.
+fn remove_half_snapshots(folder: &Path) -> io::Result<()> {
+    for file in fs::read_dir(folder)? {
+        let file = file?;
+        if file.file_name().to_str().is_some_and(|name| name.starts_with("snap.") && name.ends_with(".generating")) {
+            fs::remove_file(file.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts sled's own snapshots aside: it can do without them, and a damaged one keeps it from opening.
+pub(super) fn set_snapshots_aside(folder: &Path) -> io::Result<bool> {
+    let mut any = false;
+    for file in fs::read_dir(folder)? {
+        let file = file?;
+        if let Some(name) = file.file_name().to_str().filter(|name| name.starts_with("snap.")) {
+            fs::rename(file.path(), folder.join(format!("damaged.{name}")))?;
+            any = true;
+        }
+    }
+    Ok(any)
+}
