@@ -13,6 +13,7 @@ pub mod ingest;
 pub mod inhibit;
 pub mod interval;
 pub mod label;
+pub mod label_name;
 pub mod matcher;
 mod orders;
 pub mod outbox;

@@ -3,6 +3,8 @@
 //! A struct's form is its fields in the order listed here. A field that is added to the struct does not compile until
 //! it is added here too, which makes a new format.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use super::wire::{Malformed, Reader, Stored};
@@ -106,7 +108,9 @@ impl Stored for Matcher {
     }
 
     fn take(from: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(Self { name: Stored::take(from)?, op: Stored::take(from)?, value: Stored::take(from)? })
+        let (name, op, value) = (<Arc<str>>::take(from)?, Op::take(from)?, <Arc<str>>::take(from)?);
+        // Only what compiled was ever stored.
+        Self::new(name, op, value).map_err(|_| from.malformed("a pattern that does not compile"))
     }
 }
 

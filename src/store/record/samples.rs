@@ -108,7 +108,7 @@ pub(crate) fn one_of_each() -> Vec<Change> {
 fn silence() -> Silence {
     Silence {
         id: SilenceId(Uuid::from_u128(4)),
-        matchers: vec![Matcher { name: "team".into(), op: Op::NotRegex, value: "a|b".into() }],
+        matchers: vec![Matcher::new("team", Op::NotRegex, "a|b").expect("the pattern is one")],
         starts_at: second(0),
         ends_at: second(3_600),
         updated_at: second(0),
