@@ -6,6 +6,7 @@ pub mod config;
 pub mod core;
 pub mod delivery;
 pub mod driver;
+pub mod http;
 pub mod json;
 pub mod log;
 pub mod metrics;

@@ -5,19 +5,22 @@
 //! rules made for Alertmanager find all they use, with the same labels; metrics about things that Andon has not
 //! (gossip, snapshots of the notification log) are left out.
 
+mod engine;
+mod family;
 mod process;
 mod state;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use md5::{Digest, Md5};
 use prometheus::core::Collector;
 use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder,
+    Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 use crate::core::view::View;
+use crate::driver::Health;
 use crate::time::Timestamp;
 
 /// The version of Alertmanager whose wire this service speaks, as clients are told.
@@ -51,7 +54,6 @@ pub const INTEGRATIONS: [&str; 18] = [
 const HTTP_SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 const HTTP_BYTES: [f64; 7] = [1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
 const NOTIFICATION_SECONDS: [f64; 6] = [1.0, 5.0, 10.0, 15.0, 20.0, 60.0];
-const COMMIT_SECONDS: [f64; 10] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5];
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
@@ -91,20 +93,6 @@ words! {
     }
 }
 
-words! {
-    /// What kept alerts from being told at a flush.
-    SuppressedBy {
-        /// An inhibit rule.
-        Inhibition = "inhibition",
-        /// A silence.
-        Silence = "silence",
-        /// A time interval that mutes.
-        MuteTimeInterval = "mute_time_interval",
-        /// The lack of a time interval that activates.
-        ActiveTimeInterval = "active_time_interval",
-    }
-}
-
 impl FailureReason {
     /// From the status of an HTTP answer that is not a success.
     pub fn from_status(status: u16) -> Self {
@@ -123,8 +111,8 @@ pub struct Metrics {
     registry: Registry,
     state: state::StateGauges,
     started: Timestamp,
-    alerts_received: IntCounterVec,
-    alerts_invalid: IntCounterVec,
+    /// Alerts that were refused before the engine saw them: resolved and firing ones.
+    refused: [AtomicU64; 2],
     config_hash: Gauge,
     config_successful: IntGauge,
     config_success_at: Gauge,
@@ -133,16 +121,11 @@ pub struct Metrics {
     requests: IntCounterVec,
     requests_failed: IntCounterVec,
     latency: HistogramVec,
-    suppressed: IntCounterVec,
     http_seconds: HistogramVec,
     http_bytes: HistogramVec,
     http_in_flight: IntGaugeVec,
     http_limited: IntCounterVec,
     http_connections: IntGauge,
-    commits: Histogram,
-    commit_changes: IntCounter,
-    commit_failures: IntCounter,
-    store_bytes: IntGauge,
     store_damaged: IntGauge,
     cluster_enabled: IntGauge,
 }
@@ -169,23 +152,11 @@ impl Metrics {
     /// All metrics at zero. `started` is when the process began.
     pub fn new(started: Timestamp) -> Self {
         let r = &Registry::new();
-        let commits = HistogramOpts::new("andon_journal_commit_duration_seconds", "How long a journal commit took.");
         let metrics = Self {
             registry: r.clone(),
             state: state::StateGauges::new(r),
             started,
-            alerts_received: counters(
-                r,
-                "alertmanager_alerts_received_total",
-                "Alerts received.",
-                &["status", "version"],
-            ),
-            alerts_invalid: counters(
-                r,
-                "alertmanager_alerts_invalid_total",
-                "Received alerts that were refused.",
-                &["version"],
-            ),
+            refused: Default::default(),
             config_hash: register(
                 r,
                 Gauge::new("alertmanager_config_hash", "A hash of the configuration in force, to compare instances."),
@@ -223,12 +194,6 @@ impl Metrics {
                 &["integration"],
                 &NOTIFICATION_SECONDS,
             ),
-            suppressed: counters(
-                r,
-                "alertmanager_notifications_suppressed_total",
-                "Alerts held back at a flush.",
-                &["reason"],
-            ),
             http_seconds: histograms(
                 r,
                 "alertmanager_http_request_duration_seconds",
@@ -257,16 +222,6 @@ impl Metrics {
                 &["method"],
             ),
             http_connections: gauge(r, "andon_http_connections", "Open HTTP connections."),
-            commits: register(r, Histogram::with_opts(commits.buckets(COMMIT_SECONDS.to_vec()))),
-            commit_changes: register(
-                r,
-                IntCounter::new("andon_journal_changes_total", "Changes committed to the journal."),
-            ),
-            commit_failures: register(
-                r,
-                IntCounter::new("andon_journal_commit_failures_total", "Journal commits that failed."),
-            ),
-            store_bytes: gauge(r, "andon_store_size_bytes", "Bytes that the store takes on disk."),
             store_damaged: gauge(r, "andon_store_damaged", "Whether the store was found damaged at start."),
             cluster_enabled: gauge(r, "alertmanager_cluster_enabled", "Whether clustering is on."),
         };
@@ -275,10 +230,6 @@ impl Metrics {
     }
 
     fn create_known_series(&self) {
-        for status in ["firing", "resolved"] {
-            self.alerts_received.with_label_values(&[status, "v2"]);
-        }
-        self.alerts_invalid.with_label_values(&["v2"]);
         self.http_in_flight.with_label_values(&["get"]);
         self.http_limited.with_label_values(&["get"]);
         for integration in INTEGRATIONS {
@@ -305,15 +256,9 @@ impl Metrics {
         }
     }
 
-    /// Counts the alerts of a request, refused ones among them.
-    pub fn alerts_received(&self, firing: u64, resolved: u64) {
-        self.alerts_received.with_label_values(&["firing", "v2"]).inc_by(firing);
-        self.alerts_received.with_label_values(&["resolved", "v2"]).inc_by(resolved);
-    }
-
-    /// Counts refused alerts.
-    pub fn alerts_invalid(&self, count: u64) {
-        self.alerts_invalid.with_label_values(&["v2"]).inc_by(count);
+    /// An alert was refused before the engine saw it; the engine counts all others itself.
+    pub fn alert_refused(&self, firing: bool) {
+        self.refused[usize::from(!firing)].fetch_add(1, Ordering::Relaxed);
     }
 
     /// A configuration file with these bytes is in force since `at`.
@@ -350,25 +295,9 @@ impl Metrics {
         self.latency.with_label_values(&[integration]).observe(took.as_secs_f64());
     }
 
-    /// Alerts were held back at a flush.
-    pub fn suppressed(&self, by: SuppressedBy, alerts: u64) {
-        self.suppressed.with_label_values(&[by.as_str()]).inc_by(alerts);
-    }
-
-    /// A journal commit was made.
-    pub fn commit(&self, took: Duration, changes: usize) {
-        self.commits.observe(took.as_secs_f64());
-        self.commit_changes.inc_by(changes as u64);
-    }
-
-    /// A journal commit failed.
-    pub fn commit_failed(&self) {
-        self.commit_failures.inc();
-    }
-
-    /// The store takes so much space.
-    pub fn store_size(&self, bytes: u64) {
-        self.store_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    /// How the driver fares, to be shown beside what this value counts.
+    pub fn render_driver(out: &mut String, health: &Health) {
+        engine::write_health(out, health);
     }
 
     /// The store was found damaged at start.
@@ -413,8 +342,8 @@ impl Metrics {
         InFlight::of(self.http_connections.clone())
     }
 
-    /// The whole exposition at `now`. Without a view (the service is stopping) what follows from the state is left at
-    /// its last value.
+    /// The whole exposition at `now`. Without a view (the service is stopping) the gauges that follow from the state are
+    /// left at their last value, and the engine's counters are left out.
     pub fn render(&self, view: Option<&View>, now: Timestamp) -> String {
         if let Some(view) = view {
             self.state.set(view, now);
@@ -422,6 +351,10 @@ impl Metrics {
         let mut text = String::with_capacity(64 * 1024);
         if let Err(error) = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text) {
             tracing::error!(%error, "metrics could not be written");
+        }
+        if let Some(view) = view {
+            let refused = [&self.refused[0], &self.refused[1]].map(|count| count.load(Ordering::Relaxed));
+            engine::write(&mut text, &view.counters, refused);
         }
         process::write(&mut text, self.started);
         text
@@ -468,22 +401,15 @@ mod tests {
     #[test]
     fn what_happens_is_counted_under_the_right_name() {
         let metrics = Metrics::new(Timestamp::EPOCH);
-        metrics.alerts_received(2, 1);
-        metrics.alerts_invalid(1);
         metrics.notification_failed("webhook", FailureReason::from_status(429));
         metrics.notification_attempt("webhook", false, Duration::from_secs(2));
-        metrics.suppressed(SuppressedBy::Silence, 3);
         metrics.http_request("/api/v2/alerts", "post", 200, Duration::from_millis(1), None);
         let in_flight = metrics.get_in_flight();
         let lines = lines(&metrics);
         for line in [
-            r#"alertmanager_alerts_received_total{status="firing",version="v2"} 2"#,
-            r#"alertmanager_alerts_received_total{status="resolved",version="v2"} 1"#,
-            r#"alertmanager_alerts_invalid_total{version="v2"} 1"#,
             r#"alertmanager_notifications_failed_total{integration="webhook",reason="rateLimited"} 1"#,
             r#"alertmanager_notification_requests_failed_total{integration="webhook"} 1"#,
             r#"alertmanager_notification_latency_seconds_bucket{integration="webhook",le="5"} 1"#,
-            r#"alertmanager_notifications_suppressed_total{reason="silence"} 3"#,
             r#"alertmanager_http_request_duration_seconds_count{code="200",handler="/api/v2/alerts",method="post"} 1"#,
             r#"alertmanager_http_requests_in_flight{method="get"} 1"#,
         ] {

@@ -1,8 +1,8 @@
 //! What the operating system says about this process. Where it says nothing (not Linux), nothing is written.
 
-use std::fmt::Write as _;
 use std::fs;
 
+use super::family;
 use crate::time::Timestamp;
 
 /// Linux counts processor time in hundredths of a second on every architecture it runs on today.
@@ -10,26 +10,33 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Appends the `process_*` families in the text format.
 pub fn write(out: &mut String, started: Timestamp) {
-    family(out, "process_start_time_seconds", "gauge", "When the process started.", started.as_secs_f64());
+    family::write(
+        out,
+        "process_start_time_seconds",
+        "gauge",
+        "When the process started.",
+        [("", started.as_secs_f64())],
+    );
     if let Some(seconds) = cpu_seconds() {
-        family(out, "process_cpu_seconds_total", "counter", "Processor time spent.", seconds);
+        family::write(out, "process_cpu_seconds_total", "counter", "Processor time spent.", [("", seconds)]);
     }
     if let Some((virtual_bytes, resident_bytes)) = memory() {
-        family(out, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes);
-        family(out, "process_virtual_memory_bytes", "gauge", "Virtual memory.", virtual_bytes);
+        family::write(out, "process_resident_memory_bytes", "gauge", "Resident memory.", [("", resident_bytes)]);
+        family::write(out, "process_virtual_memory_bytes", "gauge", "Virtual memory.", [("", virtual_bytes)]);
     }
     if let Ok(open) = fs::read_dir("/proc/self/fd") {
         // One of them is the directory being read.
-        family(out, "process_open_fds", "gauge", "Open file descriptors.", open.count().saturating_sub(1) as f64);
+        family::write(
+            out,
+            "process_open_fds",
+            "gauge",
+            "Open file descriptors.",
+            [("", open.count().saturating_sub(1) as f64)],
+        );
     }
     if let Some(limit) = max_fds() {
-        family(out, "process_max_fds", "gauge", "File descriptors that may be open.", limit);
+        family::write(out, "process_max_fds", "gauge", "File descriptors that may be open.", [("", limit)]);
     }
-}
-
-fn family(out: &mut String, name: &str, kind: &str, help: &str, value: f64) {
-    // Writing to a string cannot fail.
-    let _ = write!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n");
 }
 
 fn cpu_seconds() -> Option<f64> {

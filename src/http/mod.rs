@@ -1,0 +1,213 @@
+//! Answers HTTP: Alertmanager's API v2 byte for byte, the endpoints for operators, and Andon's own under
+//! `/api/andon/v1/`.
+//!
+//! A handler parses, asks the driver, and answers; it decides nothing that the engine decides. Paths are matched as by
+//! Go's router under Alertmanager (redirects, trailing slashes, `Allow`), which no pattern of axum does, so the router
+//! has one fallback, [`dispatch`]. A page for people may be put in front of it.
+//!
+//! Different from Alertmanager on purpose: bodies are limited in size and time; `/-/healthy` and `/-/ready` do not count
+//! against the limit on GET requests (a full one must not get a healthy process killed); other sites' pages may read but
+//! not write, unless [`AppState::cors_writes`] says so; what was not stored is a 503, never a 200.
+
+pub mod alerts_body;
+mod andon;
+mod guard;
+pub mod json_read;
+mod ops;
+mod path;
+pub mod query;
+pub mod reply;
+pub mod server;
+pub mod silence_body;
+mod times;
+mod uri;
+mod v2;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use http::Request;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use self::reply::FrameworkError;
+use crate::core::change::Actor;
+use crate::core::matcher::Mode;
+use crate::driver::Handle;
+use crate::metrics::Metrics;
+use crate::time::{Clock, Timestamp};
+
+/// What all handlers share.
+pub struct AppState {
+    /// The way to the engine.
+    pub driver: Handle,
+    /// What time it is.
+    pub clock: Clock,
+    /// Where things are counted.
+    pub metrics: Arc<Metrics>,
+    /// What `/api/v2/status` says that does not change.
+    pub status: StatusInfo,
+    /// The configuration in force, as it is shown.
+    pub config: ArcSwap<ShownConfig>,
+    /// Loads the configuration again.
+    pub reloader: Reloader,
+    /// Which grammar matchers and label names follow.
+    pub mode: Mode,
+    /// Where the service is reached from outside, without a slash at the end.
+    pub external_url: String,
+    /// Empty, or a path that begins with a slash and does not end with one.
+    pub route_prefix: String,
+    /// How many GET requests are answered at once.
+    pub gets: GetLimit,
+    /// After how long a request is given up (`--web.timeout`).
+    pub timeout: Option<Duration>,
+    /// How large requests may be.
+    pub limits: Limits,
+    /// Whether pages of other sites may write.
+    pub cors_writes: bool,
+    /// What was found damaged in the store at start, in words for a person.
+    pub storage_damage: Option<String>,
+}
+
+/// What does not change while the service runs.
+#[derive(Clone, Debug)]
+pub struct StatusInfo {
+    /// When the service started.
+    pub started: Timestamp,
+    /// The cluster of one that is shown where `--cluster.listen-address` is given.
+    pub cluster: Option<ClusterInfo>,
+    /// The program's branch, for `versionInfo`.
+    pub branch: String,
+    /// The program's revision.
+    pub revision: String,
+    /// When the program was built.
+    pub build_date: String,
+    /// Who built it.
+    pub build_user: String,
+}
+
+/// This instance as the only member of a cluster.
+#[derive(Clone, Debug)]
+pub struct ClusterInfo {
+    /// Its name.
+    pub name: String,
+    /// Its address.
+    pub address: String,
+}
+
+/// The configuration in force, as it is shown: without secrets.
+#[derive(Clone, Debug, Default)]
+pub struct ShownConfig {
+    /// As Alertmanager would print it; amtool loads it.
+    pub original: String,
+    /// With Andon's own keys.
+    pub redacted: String,
+}
+
+/// How many GET requests are answered at once.
+pub struct GetLimit {
+    permits: Semaphore,
+    size: usize,
+}
+
+impl GetLimit {
+    /// So many; 0 means as many as there are processors, and at least 8.
+    pub fn new(size: usize) -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let size = if size == 0 { processors.max(8) } else { size };
+        Self { permits: Semaphore::new(size.min(Semaphore::MAX_PERMITS)), size }
+    }
+}
+
+/// How large requests may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of a body.
+    pub body: usize,
+    /// How long a body may take to arrive.
+    pub body_time: Duration,
+    /// Labels of an alert, and annotations.
+    pub labels: usize,
+    /// Bytes of a name.
+    pub name: usize,
+    /// Bytes of a label's value.
+    pub value: usize,
+    /// Bytes of an annotation's value.
+    pub annotation: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body: 32 << 20,
+            body_time: Duration::from_secs(30),
+            labels: 128,
+            name: 1 << 10,
+            value: 16 << 10,
+            annotation: 256 << 10,
+        }
+    }
+}
+
+/// Who wants a reload, and where to say how it went.
+pub type ReloadRequest = (Actor, oneshot::Sender<Result<(), String>>);
+
+/// The way to whoever reloads the configuration.
+#[derive(Clone)]
+pub struct Reloader(pub mpsc::Sender<ReloadRequest>);
+
+impl Reloader {
+    /// Loads the configuration again and waits for the end.
+    ///
+    /// # Errors
+    /// Why the new configuration is not in force; the old one is.
+    pub async fn reload(&self, actor: Actor) -> Result<(), String> {
+        let (done, answer) = oneshot::channel();
+        let stopping = || "the service is stopping".to_owned();
+        self.0.send((actor, done)).await.map_err(|_| stopping())?;
+        answer.await.map_err(|_| stopping())?
+    }
+}
+
+/// The whole service as a router.
+pub fn router(state: Arc<AppState>) -> Router {
+    Router::new().fallback(guard::answer).with_state(state)
+}
+
+/// Reads a body within the limits.
+async fn read_body(state: &AppState, request: Request<Body>) -> Result<bytes::Bytes, FrameworkError> {
+    use http_body_util::{BodyExt, LengthLimitError, Limited};
+    let limits = &state.limits;
+    let body = Limited::new(request.into_body(), limits.body).collect();
+    match tokio::time::timeout(limits.body_time, body).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => {
+            Err(FrameworkError::new(413, format!("the body is larger than the limit of {} bytes", limits.body)))
+        }
+        Ok(Err(_)) => Err(FrameworkError::new(400, "the body could not be read")),
+        Err(_) => {
+            let seconds = limits.body_time.as_secs();
+            Err(FrameworkError::new(408, format!("the body did not arrive within the limit of {seconds} seconds")))
+        }
+    }
+}
+
+/// Where a request came from, as far as is known.
+fn peer<B>(request: &Request<B>) -> String {
+    request.extensions().get::<SocketAddr>().map_or_else(|| "unknown".into(), |address| address.ip().to_string())
+}
+
+/// Routes a request by its path.
+async fn dispatch(state: &AppState, path: path::Path, request: Request<Body>) -> Response {
+    match path {
+        path::Path::Redirect { status, to } => reply::redirect(status, request.method(), &to),
+        path::Path::V2(endpoint) => v2::answer(state, endpoint, request).await,
+        path::Path::Andon(rest) => andon::answer(state, &rest, &request.into_parts().0.method).await,
+        path::Path::Ops(endpoint) => ops::answer(state, endpoint, request).await,
+        path::Path::NotFound => reply::text_error(http::StatusCode::NOT_FOUND, "404 page not found"),
+    }
+}

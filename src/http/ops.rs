@@ -1,0 +1,88 @@
+//! The endpoints for operators: health, readiness, reload, metrics, the page at `/`, and what API v1 left behind.
+
+use axum::body::Body;
+use axum::response::Response;
+use http::header::{ALLOW, CACHE_CONTROL, EXPIRES, HeaderValue, PRAGMA};
+use http::{Method, Request, StatusCode};
+
+use super::path::Ops;
+use super::{AppState, peer, reply};
+use crate::core::change::Actor;
+use crate::metrics::{self, Metrics};
+
+const V1_GONE: &str = concat!(
+    r#"{"status":"deprecated","error":"The Alertmanager v1 API was deprecated in version 0.16.0 "#,
+    r#"and is removed as of version 0.27.0 - please use the equivalent route in the v2 API"}"#,
+    "\n"
+);
+
+/// Answers a request to one of them.
+pub async fn answer(state: &AppState, endpoint: Ops, request: Request<Body>) -> Response {
+    if !endpoint.methods().contains(request.method()) {
+        return other_method(endpoint, request.method());
+    }
+    match endpoint {
+        Ops::Healthy => reply::text(StatusCode::OK, "OK"),
+        Ops::Ready => ready(state).await,
+        Ops::Reload => reload(state, peer(&request)).await,
+        Ops::Metrics => exposition(state).await,
+        Ops::Root => page(),
+        Ops::V1(..) => reply::with_type(StatusCode::GONE, HeaderValue::from_static("application/json"), V1_GONE),
+    }
+}
+
+fn other_method(endpoint: Ops, method: &Method) -> Response {
+    let mut allowed: Vec<&str> = endpoint.methods().iter().map(Method::as_str).collect();
+    allowed.push("OPTIONS");
+    allowed.sort_unstable();
+    let mut answer = if *method == Method::OPTIONS {
+        reply::empty(StatusCode::OK)
+    } else {
+        reply::text_error(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
+    };
+    reply::set(&mut answer, ALLOW, &allowed.join(", "));
+    answer
+}
+
+/// Ready is who answers: the driver is asked, since it is what everything else waits for. A store that was found damaged
+/// is named, but does not keep the service from paging.
+async fn ready(state: &AppState) -> Response {
+    match (state.driver.view().await, &state.storage_damage) {
+        (Err(error), _) => reply::text(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {error}\n")),
+        (Ok(_), None) => reply::text(StatusCode::OK, "OK"),
+        (Ok(_), Some(damage)) => reply::text(StatusCode::OK, format!("OK, but the store was damaged: {damage}\n")),
+    }
+}
+
+async fn reload(state: &AppState, address: String) -> Response {
+    let actor = Actor::User { name: String::new(), address };
+    match state.reloader.reload(actor).await {
+        Ok(()) => reply::empty(StatusCode::OK),
+        Err(error) => {
+            let message = format!("failed to reload config: {error}");
+            reply::text_error(StatusCode::INTERNAL_SERVER_ERROR, &message)
+        }
+    }
+}
+
+async fn exposition(state: &AppState) -> Response {
+    let view = state.driver.view().await.ok();
+    let (metrics, now) = (state.metrics.clone(), state.clock.now());
+    let text = tokio::task::spawn_blocking(move || metrics.render(view.as_deref(), now)).await;
+    match text {
+        Ok(mut text) => {
+            Metrics::render_driver(&mut text, state.driver.health());
+            reply::with_type(StatusCode::OK, HeaderValue::from_static(metrics::CONTENT_TYPE), text)
+        }
+        Err(_) => reply::text_error(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be written"),
+    }
+}
+
+fn page() -> Response {
+    let html = HeaderValue::from_static("text/html; charset=utf-8");
+    let mut answer = reply::with_type(StatusCode::OK, html, include_str!("page.html"));
+    reply::set(&mut answer, CACHE_CONTROL, "no-cache, no-store, must-revalidate");
+    reply::set(&mut answer, PRAGMA, "no-cache");
+    reply::set(&mut answer, EXPIRES, "0");
+    answer
+}

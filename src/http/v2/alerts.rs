@@ -1,0 +1,100 @@
+//! `GET` and `POST /api/v2/alerts`.
+
+use axum::response::Response;
+use http::StatusCode;
+
+use super::filter::ReceiverFilter;
+use super::shown::{Wanted, write_alert};
+use crate::core::change::Actor;
+use crate::core::ingest::{Batch, Rejected};
+use crate::core::matcher::Mode;
+use crate::core::view::View;
+use crate::http::alerts_body::{Refused, parse_alerts};
+use crate::http::query::Query;
+use crate::http::{AppState, reply};
+use crate::time::Timestamp;
+
+/// Room for one alert in an answer.
+const BYTES_PER_ALERT: usize = 768;
+
+/// Lists the firing alerts that the query wants, by fingerprint.
+pub async fn list(state: &AppState, query: &Query) -> Response {
+    let view = match state.driver.view().await {
+        Ok(view) => view,
+        Err(error) => return reply::unavailable(&error),
+    };
+    match listed(&view, query, state.mode, state.clock.now()) {
+        Ok(document) => reply::json(document),
+        Err(refused) => refused,
+    }
+}
+
+fn listed(view: &View, query: &Query, mode: Mode, now: Timestamp) -> Result<String, Response> {
+    let wanted = Wanted::of(query, mode, view, now)?;
+    let receivers = ReceiverFilter::of(query, mode, &view.policy)?;
+    let mut out = String::with_capacity(view.alerts.len().saturating_mul(BYTES_PER_ALERT));
+    out.push('[');
+    for kept in view.alerts.iter() {
+        let routes = kept.verdict.routes.iter().map(|route| view.policy.route(*route));
+        if !receivers.wants_any(routes.clone().map(|route| route.receiver)) {
+            continue;
+        }
+        let Some(status) = wanted.status(kept) else { continue };
+        if out.len() > 1 {
+            out.push(',');
+        }
+        let names = routes.map(|route| &*view.policy.receiver_of(route).name);
+        write_alert(&mut out, kept, &status, names, &[]);
+    }
+    out.push(']');
+    Ok(out)
+}
+
+/// Takes alerts in. What is not named in a 400 is durable when this answers.
+pub async fn post(state: &AppState, address: String, body: &[u8]) -> Response {
+    let parsed = match parse_alerts(body, state.mode, &state.limits) {
+        Ok(parsed) => parsed,
+        Err(error) => return error.reply(),
+    };
+    let now = state.clock.now();
+    for refused in &parsed.refused {
+        let firing = refused.ends_at.is_zero() || refused.ends_at > now;
+        state.metrics.alert_refused(firing);
+    }
+    let expected = expected_refusals(&parsed.batch);
+    let rejected = if parsed.batch.is_empty() {
+        Vec::new()
+    } else {
+        match state.driver.put_alerts(Actor::Sender(address), parsed.batch).await {
+            Ok(rejected) => rejected,
+            Err(error) => return reply::unavailable(&error),
+        }
+    };
+    match message(parsed.refused, rejected, &expected) {
+        None => reply::empty(StatusCode::OK),
+        Some(message) => reply::json_error(StatusCode::BAD_REQUEST, &message),
+    }
+}
+
+/// The places in the batch of alerts that the engine is going to refuse. Only the order of messages hangs on this: the
+/// engine, which alone knows `resolve_timeout`, says what it refused in order but not where.
+fn expected_refusals(batch: &Batch) -> Vec<usize> {
+    let refused =
+        batch.iter().enumerate().filter(|(_, alert)| !alert.ends_at.is_zero() && alert.ends_at < alert.starts_at);
+    refused.map(|(place, _)| place).collect()
+}
+
+/// All that was refused, a line each, in the order of the body.
+fn message(refused: Vec<Refused>, rejected: Vec<Rejected>, expected: &[usize]) -> Option<String> {
+    if refused.is_empty() && rejected.is_empty() {
+        return None;
+    }
+    // From a place in the batch to one in the body: skip what did not get into the batch.
+    let in_body = |place: usize| refused.iter().fold(place, |at, refused| at + usize::from(refused.index <= at));
+    let places = expected.iter().map(|place| in_body(*place)).chain(std::iter::repeat(usize::MAX));
+    let mut lines: Vec<(usize, String)> = places.zip(&rejected).map(|(place, why)| (place, why.to_string())).collect();
+    lines.extend(refused.iter().map(|refused| (refused.index, refused.why.to_string())));
+    lines.sort_by_key(|line| line.0);
+    let lines: Vec<String> = lines.into_iter().map(|line| line.1).collect();
+    Some(lines.join("\n"))
+}

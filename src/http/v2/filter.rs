@@ -1,0 +1,88 @@
+//! What a client wants to see: matchers on labels, and on receivers.
+
+use axum::response::Response;
+use http::StatusCode;
+
+use crate::core::label::LabelSet;
+use crate::core::matcher::{Matcher, Mode, Op, parse_matcher};
+use crate::core::policy::{Policy, Receiver, ReceiverIdx};
+use crate::http::query::Query;
+use crate::http::reply::json_error;
+
+/// The values of `filter`: all must match.
+pub struct LabelFilter(Vec<Matcher>);
+
+impl LabelFilter {
+    /// From the query.
+    ///
+    /// # Errors
+    /// 400 with the parser's sentence.
+    pub fn of(query: &Query, mode: Mode) -> Result<Self, Response> {
+        let matchers = query.all("filter").map(|input| parse_matcher(mode, input));
+        matchers.collect::<Result<_, _>>().map(Self).map_err(|error| bad_request(&error.to_string()))
+    }
+
+    /// Whether the labels are wanted.
+    pub fn wants(&self, labels: &LabelSet) -> bool {
+        self.0.iter().all(|matcher| matcher.filter_matches(labels.get(&matcher.name)))
+    }
+
+    /// The matchers, for those who compare them as they stand.
+    pub fn matchers(&self) -> &[Matcher] {
+        &self.0
+    }
+}
+
+/// `receiver` and `receiver_matchers`, asked of every receiver once.
+pub struct ReceiverFilter {
+    /// For each receiver: whether its name is wanted, and whether its labels are.
+    wanted: Vec<(bool, bool)>,
+}
+
+impl ReceiverFilter {
+    /// From the query, for the receivers of this policy.
+    ///
+    /// # Errors
+    /// 400 with the parser's sentence.
+    pub fn of(query: &Query, mode: Mode, policy: &Policy) -> Result<Self, Response> {
+        let labels = receiver_matchers(query, mode)?;
+        let name = query.last("receiver").map(|pattern| Matcher::new("", Op::Regex, pattern)).transpose();
+        let name = name.map_err(|error| bad_request(&format!("failed to parse receiver param: {error}")))?;
+        let wanted = policy.receivers.iter().map(|receiver| {
+            let name_wanted = name.as_ref().is_none_or(|name| name.matches(&receiver.name));
+            (name_wanted, labels_match(&labels, receiver))
+        });
+        Ok(Self { wanted: wanted.collect() })
+    }
+
+    /// Whether one of the receivers has a wanted name, and one, maybe another, wanted labels.
+    pub fn wants_any(&self, receivers: impl Iterator<Item = ReceiverIdx> + Clone) -> bool {
+        receivers.clone().any(|receiver| self.get(receiver).0)
+            && receivers.into_iter().any(|receiver| self.get(receiver).1)
+    }
+
+    fn get(&self, receiver: ReceiverIdx) -> (bool, bool) {
+        self.wanted.get(receiver.0 as usize).copied().unwrap_or_default()
+    }
+}
+
+/// The values of `receiver_matchers`.
+///
+/// # Errors
+/// 400 with the parser's sentence.
+pub fn receiver_matchers(query: &Query, mode: Mode) -> Result<Vec<Matcher>, Response> {
+    let matchers = query.all("receiver_matchers").map(|input| parse_matcher(mode, input));
+    matchers
+        .collect::<Result<_, _>>()
+        .map_err(|error| bad_request(&format!("failed to parse receiver_matchers param: {error}")))
+}
+
+/// Whether all matchers accept the receiver's labels.
+pub fn labels_match(matchers: &[Matcher], receiver: &Receiver) -> bool {
+    let label = |name: &str| receiver.labels.get(name).map(String::as_str);
+    matchers.iter().all(|matcher| matcher.filter_matches(label(&matcher.name)))
+}
+
+fn bad_request(message: &str) -> Response {
+    json_error(StatusCode::BAD_REQUEST, message)
+}

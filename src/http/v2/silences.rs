@@ -1,0 +1,164 @@
+//! `GET` and `POST /api/v2/silences`, `GET` and `DELETE /api/v2/silence/{silenceID}`.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use axum::response::Response;
+use http::StatusCode;
+use uuid::Uuid;
+
+use super::filter::LabelFilter;
+use super::shown::{write_list, write_time};
+use crate::core::change::Actor;
+use crate::core::silence::{Silence, SilenceDraft, SilenceId, SilenceRefused, SilenceState};
+use crate::http::query::Query;
+use crate::http::reply::FrameworkError;
+use crate::http::silence_body::{parse_silence, validate};
+use crate::http::{AppState, reply};
+use crate::json::{write_labels, write_string};
+use crate::time::Timestamp;
+
+/// Lists silences: active ones first, by their end; then pending ones, by their start; then expired ones, the latest
+/// first. A `filter` must stand among a silence's matchers as it is.
+pub async fn list(state: &AppState, query: &Query) -> Response {
+    let filter = match LabelFilter::of(query, state.mode) {
+        Ok(filter) => filter,
+        Err(refused) => return refused,
+    };
+    let view = match state.driver.view().await {
+        Ok(view) => view,
+        Err(error) => return reply::unavailable(&error),
+    };
+    let now = state.clock.now();
+    let shown = [SilenceState::Active, SilenceState::Pending, SilenceState::Expired]
+        .map(|state| query.switch(state.as_str()).then_some(state));
+    let has_all = |silence: &Silence| filter.matchers().iter().all(|matcher| silence.matchers.contains(matcher));
+    let silences = view.silences.values();
+    let mut silences: Vec<&Arc<Silence>> =
+        silences.filter(|silence| shown.contains(&Some(silence.state(now))) && has_all(silence)).collect();
+    silences.sort_by_key(|silence| match silence.state(now) {
+        SilenceState::Active => (0, silence.ends_at, Reverse(Timestamp::ZERO)),
+        SilenceState::Pending => (1, silence.starts_at, Reverse(Timestamp::ZERO)),
+        SilenceState::Expired => (2, Timestamp::ZERO, Reverse(silence.ends_at)),
+    });
+    let mut out = String::new();
+    write_list(&mut out, silences.into_iter(), |out, silence| write_silence(out, silence, now));
+    reply::json(out)
+}
+
+/// Shows one silence.
+pub async fn one(state: &AppState, id: &str) -> Response {
+    let id = match silence_id(id) {
+        Ok(id) => id,
+        Err(error) => return error.reply(),
+    };
+    match state.driver.view().await {
+        Err(error) => reply::unavailable(&error),
+        Ok(view) => view.silences.get(&id).map_or_else(
+            || reply::empty(StatusCode::NOT_FOUND),
+            |silence| {
+                let mut out = String::new();
+                write_silence(&mut out, silence, state.clock.now());
+                reply::json(out)
+            },
+        ),
+    }
+}
+
+/// Ends a silence.
+pub async fn expire(state: &AppState, id: &str, address: String) -> Response {
+    let id = match silence_id(id) {
+        Ok(id) => id,
+        Err(error) => return error.reply(),
+    };
+    let actor = Actor::User { name: String::new(), address };
+    match state.driver.expire_silence(actor, id).await {
+        Ok(Ok(_)) => reply::empty(StatusCode::OK),
+        Ok(Err(SilenceRefused::NotFound)) => reply::empty(StatusCode::NOT_FOUND),
+        Ok(Err(refused)) => reply::json_error(StatusCode::INTERNAL_SERVER_ERROR, &refused.to_string()),
+        Err(error) => reply::unavailable(&error),
+    }
+}
+
+/// Makes or changes a silence.
+pub async fn post(state: &AppState, address: String, body: &[u8]) -> Response {
+    let posted = match parse_silence(body) {
+        Ok(posted) => posted,
+        Err(error) => return error.reply(),
+    };
+    let matchers = match validate(&posted, state.mode, state.clock.now()) {
+        Ok(matchers) => matchers,
+        Err(message) => return reply::json_error(StatusCode::BAD_REQUEST, &message),
+    };
+    let id = match known_form(&posted.id) {
+        Ok(id) => id,
+        Err(refused) => return reply::json_error(StatusCode::NOT_FOUND, &refused.to_string()),
+    };
+    let draft = SilenceDraft {
+        id,
+        fresh_id: SilenceId(Uuid::new_v4()),
+        matchers,
+        starts_at: posted.starts_at,
+        ends_at: posted.ends_at,
+        created_by: posted.created_by.clone(),
+        comment: posted.comment,
+        annotations: posted.annotations,
+    };
+    let actor = Actor::User { name: posted.created_by, address };
+    match state.driver.put_silence(actor, draft).await {
+        Ok(Ok(id)) => reply::json(format!("{{\"silenceID\":\"{id}\"}}")),
+        Ok(Err(refused @ SilenceRefused::NotFound)) => reply::json_error(StatusCode::NOT_FOUND, &refused.to_string()),
+        Ok(Err(refused)) => reply::json_error(StatusCode::BAD_REQUEST, &refused.to_string()),
+        Err(error) => reply::unavailable(&error),
+    }
+}
+
+/// The silence a body names. Ids are compared as texts: one in capitals is nobody's.
+fn known_form(id: &str) -> Result<Option<SilenceId>, SilenceRefused> {
+    if id.is_empty() {
+        return Ok(None);
+    }
+    let known = Uuid::try_parse(id).ok().map(SilenceId).filter(|known| known.to_string() == id);
+    known.map(Some).ok_or(SilenceRefused::NotFound)
+}
+
+/// The id in a path: a UUID with hyphens, in small letters or capitals.
+fn silence_id(text: &str) -> Result<SilenceId, FrameworkError> {
+    let id = Uuid::try_parse(text).ok().filter(|_| text.len() == 36);
+    id.map(SilenceId).ok_or_else(|| {
+        let quoted = crate::core::quote::Quoted(text);
+        FrameworkError::new(601, format!("silenceID in path must be of type uuid: {quoted}"))
+    })
+}
+
+fn write_silence(out: &mut String, silence: &Silence, now: Timestamp) {
+    out.push_str("{\"id\":\"");
+    out.push_str(&silence.id.to_string());
+    out.push_str("\",\"status\":{\"state\":\"");
+    out.push_str(silence.state(now).as_str());
+    out.push_str("\"},\"updatedAt\":");
+    write_time(out, silence.updated_at);
+    if !silence.annotations.is_empty() {
+        out.push_str(",\"annotations\":");
+        write_labels(out, &silence.annotations, true);
+    }
+    out.push_str(",\"comment\":");
+    write_string(out, &silence.comment, true);
+    out.push_str(",\"createdBy\":");
+    write_string(out, &silence.created_by, true);
+    out.push_str(",\"endsAt\":");
+    write_time(out, silence.ends_at);
+    out.push_str(",\"matchers\":");
+    write_list(out, silence.matchers.iter(), |out, matcher| {
+        out.push_str(if matcher.op.is_equal() { "{\"isEqual\":true" } else { "{\"isEqual\":false" });
+        out.push_str(if matcher.op.is_regex() { ",\"isRegex\":true" } else { ",\"isRegex\":false" });
+        out.push_str(",\"name\":");
+        write_string(out, &matcher.name, true);
+        out.push_str(",\"value\":");
+        write_string(out, &matcher.value, true);
+        out.push('}');
+    });
+    out.push_str(",\"startsAt\":");
+    write_time(out, silence.starts_at);
+    out.push('}');
+}

@@ -1,0 +1,73 @@
+//! What the engine and the driver count themselves.
+
+use std::sync::atomic::Ordering;
+
+use super::family;
+use crate::core::engine::Counters;
+use crate::core::flush::HeldBack;
+use crate::core::outbox::Reason;
+use crate::driver::Health;
+
+const COUNTER: &str = "counter";
+
+/// Appends the engine's counters. `refused` are the alerts, firing and resolved, that were refused before the engine saw
+/// them; they count as received and as invalid.
+pub fn write(out: &mut String, counters: &Counters, refused: [u64; 2]) {
+    let [firing, resolved] = counters.received;
+    let received = [
+        (r#"{status="firing",version="v2"}"#, (firing + refused[0]) as f64),
+        (r#"{status="resolved",version="v2"}"#, (resolved + refused[1]) as f64),
+    ];
+    family::write(out, "alertmanager_alerts_received_total", COUNTER, "Alerts received.", received);
+    let invalid = (counters.invalid + refused[0] + refused[1]) as f64;
+    let help = "Received alerts that were refused.";
+    family::write(out, "alertmanager_alerts_invalid_total", COUNTER, help, [(r#"{version="v2"}"#, invalid)]);
+    if counters.limited > 0 {
+        let help = "Alerts that the limit for each alertname held off.";
+        family::write(out, "alertmanager_alerts_limited_total", COUNTER, help, [("", counters.limited as f64)]);
+    }
+    let reason = |word: &str| format!("{{reason=\"{word}\"}}");
+    let suppressed = HeldBack::ALL.map(|by| reason(by.as_str()));
+    let samples = suppressed.iter().map(String::as_str).zip(counters.suppressed.map(|count| count as f64));
+    let help = "Alerts held back at a flush.";
+    family::write(out, "alertmanager_notifications_suppressed_total", COUNTER, help, samples);
+    let notified = Reason::ALL.map(|why| reason(why.as_str()));
+    let samples = notified.iter().map(String::as_str).zip(counters.notified.map(|count| count as f64));
+    family::write(out, "andon_decisions_to_notify_total", COUNTER, "Decisions to notify an integration.", samples);
+    for (name, help, count) in [
+        ("andon_flushes_total", "Flushes of groups.", counters.flushes),
+        ("andon_outbox_superseded_total", "Notifications whose place a newer one took.", counters.superseded),
+    ] {
+        family::write(out, name, COUNTER, help, [("", count as f64)]);
+    }
+}
+
+/// Appends how the driver fares.
+pub fn write_health(out: &mut String, health: &Health) {
+    let seconds = health.commit_nanos.load(Ordering::Relaxed) as f64 / 1e9;
+    for (name, kind, help, value) in [
+        (
+            "andon_journal_commits_total",
+            COUNTER,
+            "Journal commits made.",
+            health.commits.load(Ordering::Relaxed) as f64,
+        ),
+        ("andon_journal_commit_seconds_total", COUNTER, "Time spent in journal commits.", seconds),
+        (
+            "andon_journal_commit_failures_total",
+            COUNTER,
+            "Journal commits that failed.",
+            health.commit_failures.load(Ordering::Relaxed) as f64,
+        ),
+        ("andon_journal_changes_total", COUNTER, "Changes stored.", health.changes.load(Ordering::Relaxed) as f64),
+        ("andon_store_size_bytes", "gauge", "Bytes on disk.", health.store_bytes.load(Ordering::Relaxed) as f64),
+        (
+            "andon_store_failing",
+            "gauge",
+            "Whether the store cannot be written now.",
+            f64::from(u8::from(health.trouble.load().is_some())),
+        ),
+    ] {
+        family::write(out, name, kind, help, [("", value)]);
+    }
+}
