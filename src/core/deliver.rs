@@ -12,13 +12,16 @@
 //!
 //! Only the first row of a thread is ever due: within a thread order holds.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::change::{GroupId, StoredGroup};
 use super::engine::Engine;
 use super::flush::{fingerprints, told_order};
-use super::label::LabelSet;
+use super::label::{Fingerprint, LabelSet};
 use super::outbox::{DeadLetter, Delivery, DeliveryId, Outcome, Reason, Thread, Told, ToldAlert};
+use super::policy::{Integration, RouteIdx};
 use crate::time::Timestamp;
 
 /// The first wait after a failed attempt.
@@ -29,6 +32,8 @@ const FACTOR: f64 = 1.5;
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// How far a wait varies to either side.
 const JITTER: f64 = 0.2;
+/// After how long a refusal is tried anew for a thread whose group is gone; the others wait for their next flush.
+const REFUSED_ORPHAN_WAIT: Duration = Duration::from_secs(300);
 /// The longest wait that a receiver may ask for.
 const LONGEST_ASKED: Duration = Duration::from_secs(3600);
 
@@ -175,17 +180,32 @@ impl Engine {
         self.untell(now, row);
     }
 
-    /// Takes back from the ledger what a row would have told.
+    /// Takes back from the ledger what a row would have told. What was to be told resolved is told firing still, and
+    /// goes back into its group as long as it is kept, so that the next flush tells it.
     fn untell(&mut self, now: Timestamp, row: &Delivery) {
-        let resolved = fingerprints(&row.alerts, true);
+        let resolved = row.alerts.iter().filter(|told| told.resolved).map(|told| told.alert.fingerprint());
+        let (mut owed, mut orphaned) = (Vec::new(), false);
+        for alert in resolved {
+            if self.state.alerts.get(alert).is_none() {
+                continue;
+            }
+            let grouped = self.rejoin(now, row, alert);
+            orphaned |= !grouped;
+            if grouped || self.options.resolved_while_muted {
+                owed.push(alert);
+            }
+        }
+        if orphaned && self.options.resolved_while_muted {
+            self.next_orphan_check = self.next_orphan_check.min(now.after(REFUSED_ORPHAN_WAIT));
+        }
         let told = self.state.ledger.get(&row.thread).map(|told| Told::clone(told));
         let mut told = told.unwrap_or_else(|| Told {
             episode: row.episode,
             next_sequence: row.sequence.saturating_add(1),
             at: row.decided_at,
-            firing: Default::default(),
-            resolved: Default::default(),
-            open: Default::default(),
+            firing: BTreeSet::new(),
+            resolved: BTreeSet::new(),
+            open: BTreeSet::new(),
             group_labels: row.group_labels.clone(),
             route_labels: row.route_labels.clone(),
         });
@@ -195,40 +215,35 @@ impl Engine {
                 told.open.remove(&alert);
             }
         }
-        told.resolved.retain(|alert| !resolved.contains(alert));
-        // What was to be told resolved had been told firing, and still is.
-        told.firing.extend(resolved.iter().copied());
+        told.resolved.retain(|alert| !owed.contains(alert));
+        told.firing.extend(owed.iter().copied());
         if self.options.resolved_while_muted {
-            told.open.extend(resolved.iter().copied());
+            told.open.extend(owed);
         }
         let over = told.firing.is_empty() && told.open.is_empty();
         self.state.put_told(&row.thread, (!over).then_some(told), &mut self.log);
-        for alert in row.alerts.iter().filter(|told| told.resolved) {
-            self.rejoin(now, row, alert);
-        }
     }
 
-    /// Puts an alert that is over back into its group, so that the next flush tells it.
-    fn rejoin(&mut self, now: Timestamp, row: &Delivery, told: &ToldAlert) {
-        let fingerprint = told.alert.fingerprint();
-        let Some(kept) = self.state.alerts.get(fingerprint).cloned() else { return };
+    /// Puts an alert that is over back into the group of the row, making it anew if need be. Says whether it could.
+    fn rejoin(&mut self, now: Timestamp, row: &Delivery, alert: Fingerprint) -> bool {
+        let Some(kept) = self.state.alerts.get(alert).cloned() else { return false };
         let policy = Arc::clone(&self.state.policy);
-        for index in &kept.verdict.routes {
+        let ours = |index: &RouteIdx| {
             let route = policy.route(*index);
             let labels = route.group_labels(&kept.alert.labels);
-            let ours = policy.receiver_of(route).name == row.thread.receiver
-                && route.group_key(&labels) == *row.thread.group_key;
-            if ours && self.state.groups.find(*index, &labels).is_none() {
-                let id = super::change::GroupId { route_id: Arc::clone(&route.id), labels: labels.clone() };
-                let next_flush = now.after(route.group_interval);
-                let (created_at, last_flush, muted_by) = (now, now, Vec::new());
-                let stored = super::change::StoredGroup { id, created_at, next_flush, last_flush, muted_by };
-                self.state.add_group(*index, stored, &mut self.log);
-            }
-            if let Some(group) = self.state.groups.find(*index, &labels).filter(|_| ours) {
-                self.state.join(group, fingerprint, &mut self.log);
-            }
-        }
+            let same = policy.receiver_of(route).name == row.thread.receiver;
+            (same && route.group_key(&labels) == *row.thread.group_key).then_some((*index, labels))
+        };
+        let Some((index, labels)) = kept.verdict.routes.iter().find_map(ours) else { return false };
+        let group = self.state.groups.find(index, &labels).unwrap_or_else(|| {
+            let route = policy.route(index);
+            let id = GroupId { route_id: Arc::clone(&route.id), labels };
+            let (next_flush, muted_by) = (now.after(route.group_interval), Vec::new());
+            let stored = StoredGroup { id, created_at: now, next_flush, last_flush: now, muted_by };
+            self.state.add_group(index, stored, &mut self.log)
+        });
+        self.state.join(group, alert, &mut self.log);
+        true
     }
 
     /// Whether the thread's integration can say in one message that an alert fired and is over.
@@ -237,9 +252,9 @@ impl Engine {
     }
 
     /// The thread's integration in the rules in force, if they still have it.
-    pub(super) fn integration(&self, thread: &Thread) -> Option<&super::policy::Integration> {
+    pub(super) fn integration(&self, thread: &Thread) -> Option<&Integration> {
         let receiver = self.state.policy.receivers.iter().find(|receiver| receiver.name == thread.receiver)?;
-        let same = |i: &&super::policy::Integration| *i.kind == *thread.kind && i.index == thread.index;
+        let same = |i: &&Integration| *i.kind == *thread.kind && i.index == thread.index;
         receiver.integrations.iter().find(same)
     }
 }

@@ -26,3 +26,6 @@ mod silence_rules;
 mod state;
 pub mod view;
 pub mod work_order;
+
+#[cfg(test)]
+mod tests;

@@ -28,7 +28,9 @@ impl Engine {
         unmuted: impl Fn(&Alert) -> bool,
     ) {
         for rule in &receiver.work_orders {
-            for told in alerts {
+            // What fires comes first: a failure that goes on under other labels has not recovered in between.
+            let firing = alerts.iter().filter(|told| !told.resolved);
+            for told in firing.chain(alerts.iter().filter(|told| told.resolved)) {
                 let key = order_key(rule, &told.alert.labels);
                 let open =
                     self.state.open_orders.get(&key).and_then(|number| self.state.work_orders.get(number)).cloned();

@@ -1,0 +1,256 @@
+//! Plays a script against the engine, from deadline to deadline, and writes down who is told what.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::core::change::{Actor, Change};
+use crate::core::engine::{Engine, Input, Options, Output};
+use crate::core::ingest::Batch;
+use crate::core::label::LabelSet;
+use crate::core::matcher::{Matcher, Op};
+use crate::core::outbox::{Delivery, Outcome};
+use crate::core::policy::{
+    GroupBy, InhibitRule, Integration, Policy, Receiver, ReceiverIdx, Route, RouteIdx, WorkOrderRule,
+};
+use crate::core::silence::{SilenceDraft, SilenceId};
+use crate::core::work_order::{Kind, Priority};
+use crate::time::Timestamp;
+
+pub const SECOND: Duration = Duration::from_secs(1);
+
+/// What a receiver answers: to the path of a thread's receiver, the outcomes of the next attempts in order.
+#[derive(Default)]
+pub struct Receivers(pub BTreeMap<String, Vec<Outcome>>);
+
+pub struct World {
+    pub engine: Engine,
+    pub now: Timestamp,
+    pub options: Options,
+    pub receivers: Receivers,
+    /// All changes that were committed, in order.
+    pub stored: Vec<Change>,
+    pub last_commit: Option<Timestamp>,
+    /// Who was told what.
+    pub transcript: Vec<String>,
+    /// What was delivered.
+    pub told: Vec<Arc<Delivery>>,
+    /// Whether commits fail now.
+    pub store_fails: bool,
+    silences: u128,
+}
+
+pub fn matcher(name: &str, op: Op, value: &str) -> Matcher {
+    Matcher::new(name, op, value).unwrap()
+}
+
+pub fn receiver(name: &str, kind: &'static str, send_resolved: bool) -> Receiver {
+    let says_both = kind != "pagerduty";
+    let integrations = vec![Integration { kind, index: 0, send_resolved, says_both }];
+    Receiver { name: Arc::from(name), labels: BTreeMap::new(), integrations, work_orders: vec![] }
+}
+
+pub fn route(matchers: Vec<Matcher>, receiver: u32, group_by: &[&str]) -> Route {
+    let labels = group_by.iter().map(|name| Arc::from(*name)).collect();
+    let key = format!("{{}}/{}", matchers.len());
+    Route {
+        parent: Some(RouteIdx(0)),
+        children: vec![],
+        matchers,
+        receiver: ReceiverIdx(receiver),
+        group_by: GroupBy::Labels(labels),
+        group_wait: 30 * SECOND,
+        group_interval: 300 * SECOND,
+        repeat_interval: 4 * 3600 * SECOND,
+        continues: false,
+        mute_time_intervals: vec![],
+        active_time_intervals: vec![],
+        labels: BTreeMap::new(),
+        key: Arc::from(key.as_str()),
+        id: Arc::from(key.as_str()),
+    }
+}
+
+/// One route, by alertname, to one webhook named `hook`; critical inhibits warning of the same instance; work orders
+/// for `CriticalAssetOffline`.
+pub fn policy() -> Policy {
+    let mut root = route(vec![], 0, &["alertname"]);
+    (root.parent, root.key, root.id) = (None, Arc::from("{}"), Arc::from("{}"));
+    let rule = InhibitRule {
+        name: Arc::from("severity"),
+        source_matchers: vec![matcher("severity", Op::Equal, "critical")],
+        target_matchers: vec![matcher("severity", Op::Equal, "warning")],
+        equal: vec![Arc::from("instance")],
+    };
+    let mut hook = receiver("hook", "webhook", true);
+    hook.work_orders = vec![WorkOrderRule {
+        key_labels: vec![Arc::from("alertname"), Arc::from("asset_code")],
+        kind: Kind::Corrective,
+        priority: Priority::Emergency,
+        due_after: 4 * 3600 * SECOND,
+        title: None,
+        description: None,
+    }];
+    Policy {
+        routes: vec![root],
+        inhibit_rules: vec![rule],
+        intervals: BTreeMap::new(),
+        receivers: vec![hook],
+        resolve_timeout: 300 * SECOND,
+    }
+}
+
+impl World {
+    pub fn new(policy: Policy) -> Self {
+        Self::with(policy, Options { gc_interval: 1800 * SECOND, ..Options::default() })
+    }
+
+    pub fn with(policy: Policy, options: Options) -> Self {
+        let now = Timestamp::new(1_800_000_000, 0);
+        Self {
+            engine: Engine::new(Arc::new(policy), options.clone(), now),
+            now,
+            options,
+            receivers: Receivers::default(),
+            stored: vec![],
+            last_commit: None,
+            transcript: vec![],
+            told: vec![],
+            store_fails: false,
+            silences: 0,
+        }
+    }
+
+    fn minute(&self) -> String {
+        let since = self.now.since(Timestamp::new(1_800_000_000, 0)).as_secs();
+        format!("{:02}:{:02}", since / 60, since % 60)
+    }
+
+    /// One batch of one input; delivers what it leads to, at once.
+    pub fn input(&mut self, input: Input) -> Output {
+        let output = self.engine.handle(self.now, input);
+        if self.store_fails {
+            self.engine.rolled_back();
+            return output;
+        }
+        let changes = self.engine.committed();
+        self.stored.extend(changes);
+        self.last_commit = Some(self.now);
+        for row in self.engine.take_due(self.now) {
+            self.send(row);
+        }
+        output
+    }
+
+    fn send(&mut self, row: Arc<Delivery>) {
+        let answers = self.receivers.0.entry(row.thread.receiver.to_string()).or_default();
+        let outcome = if answers.is_empty() { Outcome::Delivered } else { answers.remove(0) };
+        let names = |resolved| {
+            let told = row.alerts.iter().filter(|told| told.resolved == resolved);
+            told.map(|told| told.alert.labels.value("instance").to_owned()).collect::<Vec<_>>().join(" ")
+        };
+        let verdict = match &outcome {
+            Outcome::Delivered => "",
+            Outcome::Retry { .. } => " (retry)",
+            Outcome::Refused { .. } => " (refused)",
+        };
+        let (firing, resolved) = (names(false), names(true));
+        let line = format!(
+            "{} {} {}: {} firing=[{firing}] resolved=[{resolved}]{verdict}",
+            self.minute(),
+            row.thread.receiver,
+            row.group_labels,
+            row.reason
+        );
+        self.transcript.push(line);
+        if outcome == Outcome::Delivered {
+            self.told.push(Arc::clone(&row));
+        }
+        self.input(Input::Settled(row.id, outcome, 0.5));
+    }
+
+    /// Moves the time on, ticking at every deadline.
+    pub fn pass(&mut self, by: Duration) {
+        let until = self.now.after(by);
+        loop {
+            let next = self.engine.next_deadline();
+            if next > until {
+                break;
+            }
+            self.now = self.now.max(next);
+            self.input(Input::Tick);
+            assert!(self.engine.next_deadline() > self.now || self.store_fails, "a tick leaves nothing due");
+            if self.store_fails {
+                break;
+            }
+        }
+        self.now = until;
+    }
+
+    /// Sends alerts as Prometheus does: firing ones end in four minutes unless sent again.
+    pub fn post(&mut self, alerts: &[&str], firing: bool) -> Output {
+        let mut batch = Batch::default();
+        for alert in alerts {
+            let (mut labels, mut annotations) = (pairs(alert), vec![]);
+            let ends_at = if firing { self.now.after(240 * SECOND) } else { self.now };
+            batch.push(&mut labels, &mut annotations, "", self.started(alert), ends_at).unwrap();
+        }
+        self.input(Input::Alerts(Actor::Sender("test".into()), batch))
+    }
+
+    /// Since when an alert that is known fires, as its sender would say.
+    fn started(&mut self, alert: &str) -> Timestamp {
+        let labels = LabelSet::new(pairs(alert)).unwrap();
+        let view = self.engine.view();
+        let known = view.alerts.get(labels.fingerprint()).filter(|kept| !kept.alert.ended_explicitly());
+        known.map_or(self.now, |kept| kept.alert.starts_at)
+    }
+
+    pub fn silence(&mut self, name: &str, value: &str, lasts: Duration) -> SilenceId {
+        self.silences += 1;
+        let draft = SilenceDraft {
+            id: None,
+            fresh_id: SilenceId(Uuid::from_u128(self.silences)),
+            matchers: vec![matcher(name, Op::Equal, value)],
+            starts_at: Timestamp::ZERO,
+            ends_at: self.now.after(lasts),
+            created_by: "ana".into(),
+            comment: "test".into(),
+            annotations: LabelSet::empty(),
+        };
+        match self.input(Input::Silence(Actor::Clock, draft)) {
+            Output::Silence(Ok(id)) => id,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub fn reload(&mut self, policy: Policy) {
+        self.input(Input::Reload(Actor::Clock, Arc::new(policy), "hash".into(), "text".into()));
+    }
+
+    /// The process dies and starts again after `away`.
+    pub fn crash(&mut self, away: Duration) {
+        self.now = self.now.after(away);
+        let policy = Arc::clone(&self.engine.view().policy);
+        let (changes, last) = (self.stored.clone(), self.last_commit);
+        self.engine = Engine::restore(policy, self.options.clone(), changes, last, self.now);
+        for row in self.engine.take_due(self.now) {
+            self.send(row);
+        }
+    }
+
+    /// The lines since the last call.
+    pub fn lines(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.transcript)
+    }
+}
+
+/// `Name a=b c=d`: the alertname, `instance` for a bare word, and labels.
+pub fn pairs(alert: &str) -> Vec<(&str, &str)> {
+    let mut words = alert.split(' ');
+    let name = ("alertname", words.next().unwrap_or_default());
+    let label = |word| str::split_once(word, '=').unwrap_or(("instance", word));
+    std::iter::once(name).chain(words.map(label)).collect()
+}
