@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use super::change::{GroupId, StoredGroup};
 use super::engine::Engine;
-use super::flush::{fingerprints, told_order};
+use super::flush::told_order;
 use super::label::{Fingerprint, LabelSet};
 use super::outbox::{DeadLetter, Delivery, DeliveryId, Outcome, Reason, Thread, Told, ToldAlert};
 use super::policy::{Integration, RouteIdx};
@@ -58,7 +58,7 @@ impl Engine {
         (episode, sequence): (Timestamp, u32),
         reason: Reason,
         (group_labels, route_labels): (LabelSet, LabelSet),
-        alerts: Vec<ToldAlert>,
+        (alerts, new): (Vec<ToldAlert>, BTreeSet<Fingerprint>),
         says_both: bool,
     ) {
         self.counters.notified[reason as usize] += 1;
@@ -75,6 +75,7 @@ impl Engine {
             group_labels,
             route_labels,
             alerts,
+            new,
             attempts: 0,
             due_at: now,
             last_error: String::new(),
@@ -109,6 +110,7 @@ impl Engine {
             alerts.sort_by(|a, b| told_order(&a.alert.labels, &b.alert.labels));
             newer.alerts = Arc::from(alerts);
         }
+        newer.new.extend(older.new.iter().copied());
         self.due.remove(&(older.due_at, older.id));
         self.state.remove_delivery(older.id, &mut self.log);
     }
@@ -181,12 +183,13 @@ impl Engine {
     }
 
     /// Takes back from the ledger what a row would have told. What was to be told resolved is told firing still, and
-    /// goes back into its group as long as it is kept, so that the next flush tells it.
+    /// goes back into its group, so that the next flush tells it, unless it ended too long ago to be tried anew.
     fn untell(&mut self, now: Timestamp, row: &Delivery) {
         let resolved = row.alerts.iter().filter(|told| told.resolved).map(|told| told.alert.fingerprint());
         let (mut owed, mut orphaned) = (Vec::new(), false);
         for alert in resolved {
-            if self.state.alerts.get(alert).is_none() {
+            let ended = self.state.alerts.get(alert).map(|kept| kept.alert.ends_at);
+            if ended.is_none_or(|ended| ended.after(self.options.give_up_after) <= now) {
                 continue;
             }
             let grouped = self.rejoin(now, row, alert);
@@ -209,12 +212,10 @@ impl Engine {
             group_labels: row.group_labels.clone(),
             route_labels: row.route_labels.clone(),
         });
-        for alert in fingerprints(&row.alerts, false) {
-            told.firing.remove(&alert);
-            if row.reason == Reason::First {
-                told.open.remove(&alert);
-            }
-        }
+        told.firing.retain(|alert| !row.new.contains(alert));
+        told.open.retain(|alert| !row.new.contains(alert));
+        // A repetition that was not heard is due again at the next flush.
+        told.at = Timestamp::ZERO;
         told.resolved.retain(|alert| !owed.contains(alert));
         told.firing.extend(owed.iter().copied());
         if self.options.resolved_while_muted {

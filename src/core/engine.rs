@@ -3,9 +3,11 @@
 //! [`Engine::handle`] decides and changes the state at once; [`Engine::committed`] or [`Engine::rolled_back`] ends the
 //! batch. Only a committed batch is shown to readers and to workers.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::alert_set::Kept;
 use super::change::{Actor, Change};
 use super::group::GroupIdx;
 use super::ingest::{Batch, Rejected};
@@ -119,7 +121,7 @@ pub struct Engine {
     pub(super) next_gc: Timestamp,
     pub(super) next_orphan_check: Timestamp,
     /// Rows that may be due: those that are the first of their thread.
-    pub(super) due: std::collections::BTreeSet<(Timestamp, DeliveryId)>,
+    pub(super) due: BTreeSet<(Timestamp, DeliveryId)>,
 }
 
 /// How many flushes one tick makes at most, so that a storm's first notifications leave early.
@@ -137,7 +139,7 @@ impl Engine {
             next_delivery: 0,
             next_gc,
             next_orphan_check: Timestamp::MAX,
-            due: std::collections::BTreeSet::new(),
+            due: BTreeSet::new(),
         }
     }
 
@@ -258,14 +260,21 @@ impl Engine {
         }
     }
 
-    /// Forgets alerts that are over and that no group holds, and silences beyond the retention.
+    /// Forgets alerts that are over, that no group and no waiting notification holds and that are owed to nobody (or
+    /// for too long), and silences beyond the retention.
     fn collect_garbage(&mut self, now: Timestamp) {
-        let held: std::collections::BTreeSet<_> =
-            self.state.groups.iter().flat_map(|(_, group)| group.members.iter().copied()).collect();
+        let grouped = self.state.groups.iter().flat_map(|(_, group)| group.members.iter().copied());
+        let waiting = self.state.outbox.values().flat_map(|row| row.alerts.iter());
+        let held: BTreeSet<_> = grouped.chain(waiting.map(|told| told.alert.fingerprint())).collect();
+        let owed: BTreeSet<_> = self.state.ledger.values().flat_map(|told| told.open.iter().copied()).collect();
         let grace = self.state.grace;
-        let over = |kept: &&super::alert_set::Kept| grace.resolved(&kept.alert, now);
-        let over: Vec<_> = self.state.alerts.iter().filter(over).map(|kept| kept.fingerprint).collect();
-        for fingerprint in over.into_iter().filter(|fingerprint| !held.contains(fingerprint)) {
+        let over = self.state.alerts.iter().filter(|kept| grace.resolved(&kept.alert, now));
+        let owed = |kept: &Kept| {
+            owed.contains(&kept.fingerprint) && kept.alert.ends_at.after(self.options.give_up_after) > now
+        };
+        let over = over.filter(|kept| !held.contains(&kept.fingerprint) && !owed(kept));
+        let over: Vec<_> = over.map(|kept| kept.fingerprint).collect();
+        for fingerprint in over {
             self.state.forget_alert(fingerprint, &mut self.log);
         }
         let expired = |at: Timestamp| at.after(self.options.retention) < now;

@@ -191,13 +191,16 @@ impl Engine {
             },
         };
         let (episode, sequence) = (entry.episode, entry.next_sequence);
+        let known = |alert: &Fingerprint| entry.firing.contains(alert) || entry.open.contains(alert);
+        let new = firing.iter().copied().filter(|alert| !known(alert)).collect();
         let sent: Vec<_> = alerts.into_iter().filter(|alert| integration.send_resolved || !alert.resolved).collect();
         entry.record(flush.now, firing, resolved, passes);
         let over = entry.firing.is_empty() && entry.open.is_empty();
         self.state.put_told(&thread, (!over).then_some(entry), &mut self.log);
         if !sent.is_empty() {
             let (labels, says_both) = (flush.labels.clone(), integration.says_both);
-            self.enqueue(flush.now, thread, (episode, sequence), reason, (labels, route_labels), sent, says_both);
+            let (episode, labels) = ((episode, sequence), (labels, route_labels));
+            self.enqueue(flush.now, thread, episode, reason, labels, (sent, new), says_both);
         }
     }
 }

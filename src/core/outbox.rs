@@ -106,6 +106,8 @@ pub struct Delivery {
     pub route_labels: LabelSet,
     /// What is told, in Alertmanager's order; never empty.
     pub alerts: Arc<[ToldAlert]>,
+    /// The alerts that the thread is told firing for the first time: not told, if this cannot be delivered.
+    pub new: BTreeSet<Fingerprint>,
     /// Attempts that failed so far.
     pub attempts: u32,
     /// When the next attempt is due.
@@ -216,6 +218,7 @@ mod tests {
             group_labels: LabelSet::empty(),
             route_labels: LabelSet::empty(),
             alerts: Arc::from([]),
+            new: Default::default(),
             attempts: 0,
             due_at: Timestamp::EPOCH,
             last_error: String::new(),

@@ -233,7 +233,8 @@ impl Engine {
             if let (Some(says_both), false) = (says_both, over.is_empty()) {
                 let reason = if done { Reason::AllResolved } else { Reason::SomeResolved };
                 let labels = (told.group_labels.clone(), told.route_labels.clone());
-                self.enqueue(now, thread, (told.episode, told.next_sequence), reason, labels, over, says_both);
+                let (episode, alerts) = ((told.episode, told.next_sequence), (over, BTreeSet::new()));
+                self.enqueue(now, thread, episode, reason, labels, alerts, says_both);
             }
         }
     }

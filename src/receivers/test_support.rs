@@ -48,6 +48,7 @@ pub(crate) fn delivery(alerts: Vec<ToldAlert>) -> Delivery {
         group_labels: LabelSet::empty(),
         route_labels: LabelSet::empty(),
         alerts: alerts.into(),
+        new: Default::default(),
         attempts: 0,
         due_at: starts_at(),
         last_error: String::new(),

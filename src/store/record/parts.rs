@@ -66,6 +66,7 @@ fields!(Delivery {
     group_labels,
     route_labels,
     alerts,
+    new,
     attempts,
     due_at,
     last_error,

@@ -64,6 +64,7 @@ pub(crate) fn one_of_each() -> Vec<Change> {
         route_labels: LabelSet::empty(),
         alerts: vec![ToldAlert { alert: alert(1), resolved: true }, ToldAlert { alert: alert(2), resolved: false }]
             .into(),
+        new: [Fingerprint(9)].into(),
         attempts: 7,
         due_at: second(5),
         last_error: "connection refused".into(),
@@ -194,7 +195,8 @@ fn deliveries() -> impl Strategy<Value = Delivery> {
     let told = (alerts(), any::<bool>()).prop_map(|(alert, resolved)| ToldAlert { alert, resolved });
     let when = (times(), times(), times(), any::<u32>(), any::<u32>());
     let what = (label_sets(), label_sets(), vec(told, 0..3), texts(), proptest::sample::select(Reason::ALL.to_vec()));
-    (any::<u64>(), threads(), when, what).prop_map(|(id, thread, when, what)| {
+    let new = btree_set(any::<u64>().prop_map(Fingerprint), 0..4);
+    (any::<u64>(), threads(), when, what, new).prop_map(|(id, thread, when, what, new)| {
         let (episode, decided_at, due_at, sequence, attempts) = when;
         let (group_labels, route_labels, alerts, last_error, reason) = what;
         let (id, alerts) = (DeliveryId(id), alerts.into());
@@ -208,6 +210,7 @@ fn deliveries() -> impl Strategy<Value = Delivery> {
             group_labels,
             route_labels,
             alerts,
+            new,
             attempts,
             due_at,
             last_error,
