@@ -3,8 +3,13 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use super::{StoreError, sync_folder};
+
+/// How long to wait for whoever holds the folder.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A folder that this process holds.
 #[derive(Debug)]
@@ -24,10 +29,15 @@ impl Folder {
         }
         let lock = path.join("lock");
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(lock).map_err(unavailable)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path.to_owned())),
-            Err(TryLockError::Error(error)) => Err(unavailable(error)),
+        // A process that is just ending, or a child of ours that is just starting, may hold it for a moment.
+        let started = Instant::now();
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(Self { path: path.to_owned(), _lock: lock }),
+                Err(TryLockError::WouldBlock) if started.elapsed() < PATIENCE => sleep(Duration::from_millis(5)),
+                Err(TryLockError::WouldBlock) => return Err(StoreError::InUse(path.to_owned())),
+                Err(TryLockError::Error(error)) => return Err(unavailable(error)),
+            }
         }
     }
 

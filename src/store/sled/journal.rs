@@ -300,16 +300,3 @@ fn remove_half_snapshots(folder: &Path) -> io::Result<()> {
     }
     Ok(())
 }
-
-/// Puts sled's own snapshots aside: it can do without them, and a damaged one keeps it from opening.
-pub(super) fn set_snapshots_aside(folder: &Path) -> io::Result<bool> {
-    let mut any = false;
-    for file in fs::read_dir(folder)? {
-        let file = file?;
-        if let Some(name) = file.file_name().to_str().filter(|name| name.starts_with("snap.")) {
-            fs::rename(file.path(), folder.join(format!("damaged.{name}")))?;
-            any = true;
-        }
-    }
-    Ok(any)
-}

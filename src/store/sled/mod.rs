@@ -156,7 +156,8 @@ impl SledStore {
         let mut reading = Reading::from(newest, self.options.steps);
         let Some(journal) = &self.journal else { return Err(StoreError::Unavailable("the journal is closed".into())) };
         let after = reading.seq;
-        match journal.scan(after, |seq, found| reading.take(seq, found)) {
+        let scanned = journal.scan(after, |seq, found| reading.take(seq, found));
+        match scanned.and_then(|()| journal.last()).map(|last| reading.ends_with(last, after)) {
             Ok(()) => Ok((reading, None)),
             Err(trouble @ Trouble::Corrupt(_)) => Ok((reading, Some(trouble))),
             Err(trouble) => Err(self.failed(&trouble)),

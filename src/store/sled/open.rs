@@ -1,16 +1,47 @@
 //! Opens the journal, whatever state its folder is in.
 
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
 use super::Options;
-use super::journal::{self, Journal, Trouble};
+use super::journal::{Journal, Trouble};
 use super::unavailable;
 use crate::store::folder::{Ballast, Folder};
 use crate::store::{StoreError, checkpoint, record};
 
 /// The folder of sled's files.
 const JOURNAL: &str = "journal";
+/// What of them sled cannot do without. Its snapshots only spare it reading, and a damaged one keeps it from opening.
+const NEEDED: [&str; 2] = ["conf", "db"];
 
-/// Opens the journal of the store, or makes it. One that cannot be opened is set aside, and a new one begun, unless
-/// the options are strict; `damage` is told.
+/// Why a journal was not opened.
+enum NotOpened {
+    /// sled would not.
+    Trouble(Trouble),
+    /// We will not.
+    Refused(StoreError),
+}
+
+impl From<Trouble> for NotOpened {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(trouble)
+    }
+}
+
+impl From<NotOpened> for StoreError {
+    fn from(not: NotOpened) -> Self {
+        match not {
+            NotOpened::Trouble(trouble) => unavailable(&trouble),
+            NotOpened::Refused(error) => error,
+        }
+    }
+}
+
+/// Opens the journal of the store, or makes it.
+///
+/// One that cannot be opened is set aside, unless the options are strict, and `damage` is told. sled repairs what it
+/// opens by dropping what it cannot read, so the repair is tried on a copy.
 pub(super) fn journal(
     folder: &Folder,
     ballast: &mut Ballast,
@@ -18,67 +49,65 @@ pub(super) fn journal(
     damage: &mut Vec<String>,
 ) -> Result<Journal, StoreError> {
     let path = folder.path().join(JOURNAL);
-    let known_damage = damage.len();
-    let journal = match with_room(ballast, || Journal::open(&path, options.cache)) {
-        Ok(journal) => journal,
-        Err(trouble @ Trouble::Corrupt(_)) => match without_snapshots(folder, options) {
-            Some(journal) => journal,
-            None if options.strict => {
-                return Err(StoreError::Damaged(format!("{}: {}", path.display(), trouble.text())));
-            }
-            None => {
-                set_aside(folder, &trouble, damage)?;
-                Journal::open(&path, options.cache).map_err(|trouble| unavailable(&trouble))?
-            }
-        },
-        Err(trouble) => return Err(unavailable(&trouble)),
+    let mut opened = attempt(folder, options, damage);
+    if let Err(NotOpened::Trouble(Trouble::Full(_))) = opened {
+        ballast.give_up();
+        opened = attempt(folder, options, damage);
+    }
+    let trouble = match opened {
+        Err(NotOpened::Trouble(trouble @ Trouble::Corrupt(_))) => trouble,
+        other => return Ok(other?),
     };
+    if options.strict {
+        return Err(StoreError::Damaged(format!("{}: {}", path.display(), trouble.text())));
+    }
+    let aside = set_aside(folder, &trouble, damage)?;
+    let again = copy_needed(&aside, &path).map_err(Trouble::from).map_err(NotOpened::from);
+    match again.and_then(|()| attempt(folder, options, damage)) {
+        Ok(journal) => Ok(journal),
+        Err(NotOpened::Refused(error)) => Err(error),
+        Err(NotOpened::Trouble(_)) => {
+            // This is our copy; what was found stands aside.
+            fs::remove_dir_all(&path).map_err(|error| unavailable(&error.into()))?;
+            Ok(attempt(folder, options, damage)?)
+        }
+    }
+}
+
+fn attempt(folder: &Folder, options: &Options, damage: &mut Vec<String>) -> Result<Journal, NotOpened> {
+    let path = folder.path().join(JOURNAL);
+    let journal = Journal::open(&path, options.cache)?;
     let known = u32::from(record::FORMAT);
-    match journal.format().map_err(|trouble| unavailable(&trouble))? {
-        Some(found) if found > known => return Err(StoreError::Newer { found, known }),
+    match journal.format()? {
+        Some(found) if found > known => return Err(NotOpened::Refused(StoreError::Newer { found, known })),
         Some(found) if found == known => return Ok(journal),
         Some(_) => {}
         None => {
-            let checkpoints = checkpoint::list(folder.path()).map_err(|error| unavailable(&error.into()))?;
-            let new = journal.last().map_err(|trouble| unavailable(&trouble))?.is_none();
-            if new && !checkpoints.is_empty() && damage.len() == known_damage {
+            let checkpoints = checkpoint::list(folder.path()).map_err(Trouble::from)?;
+            if journal.last()?.is_none() && !checkpoints.is_empty() && damage.is_empty() {
                 let what = format!("{}: the journal is missing, the last checkpoint is all there is", path.display());
                 if options.strict {
-                    return Err(StoreError::Damaged(what));
+                    return Err(NotOpened::Refused(StoreError::Damaged(what)));
                 }
                 damage.push(what);
             }
         }
     }
-    journal.mark_format().map_err(|trouble| unavailable(&trouble))?;
+    journal.mark_format()?;
     Ok(journal)
 }
 
-/// Opens once more with the ballast's room, where there was none.
-fn with_room<T>(ballast: &mut Ballast, open: impl Fn() -> Result<T, Trouble>) -> Result<T, Trouble> {
-    match open() {
-        Err(Trouble::Full(_)) => {
-            ballast.give_up();
-            open()
-        }
-        other => other,
-    }
-}
-
-/// Opens without sled's own snapshots: they only spare it reading, and a damaged one keeps it from opening.
-fn without_snapshots(folder: &Folder, options: &Options) -> Option<Journal> {
-    let path = folder.path().join(JOURNAL);
-    if !journal::set_snapshots_aside(&path).unwrap_or(false) {
-        return None;
-    }
-    let journal = Journal::open(&path, options.cache).ok()?;
-    tracing::warn!(path = %path.display(), "sled's snapshot was damaged; the journal was read without it");
-    Some(journal)
-}
-
 /// Sets the journal aside, never to be deleted by us, and says so.
-pub(super) fn set_aside(folder: &Folder, trouble: &Trouble, damage: &mut Vec<String>) -> Result<(), StoreError> {
+pub(super) fn set_aside(folder: &Folder, trouble: &Trouble, damage: &mut Vec<String>) -> Result<PathBuf, StoreError> {
     let aside = folder.set_aside(JOURNAL).map_err(|error| unavailable(&error.into()))?;
     damage.push(format!("the journal cannot be read ({}) and was set aside as {}", trouble.text(), aside.display()));
+    Ok(aside)
+}
+
+fn copy_needed(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir(to)?;
+    for name in NEEDED {
+        fs::copy(from.join(name), to.join(name))?;
+    }
     Ok(())
 }

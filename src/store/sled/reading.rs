@@ -81,6 +81,16 @@ impl Reading {
         ControlFlow::Continue(())
     }
 
+    /// Compares the end of the journal with the checkpoint, which was never ahead of it. A journal without entries is
+    /// one that took another's place.
+    pub(super) fn ends_with(&mut self, last: Option<Seq>, checkpoint: Seq) {
+        if let Some(last) = last
+            && last < checkpoint
+        {
+            self.damaged(format!("the journal ends at entry {}, before the checkpoint at {}", last.0, checkpoint.0));
+        }
+    }
+
     fn damaged(&mut self, what: String) {
         match self.damage.len() {
             NAMED => self.damage.push("and more".into()),

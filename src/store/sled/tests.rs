@@ -1,1 +1,399 @@
+//! What only a store on disk can suffer: damage, a kill, a full disk, another program.
 
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use proptest::prelude::*;
+use tempfile::{TempDir, tempdir};
+
+use super::journal::Trouble;
+use super::key::Key;
+use super::*;
+use crate::core::outbox::DeliveryId;
+use crate::store::migrate::Step;
+use crate::store::record::samples::{alert, one_of_each, second};
+
+fn options() -> Options {
+    Options { ballast: 0, ..Options::default() }
+}
+
+fn strict() -> Options {
+    Options { strict: true, ..options() }
+}
+
+fn open(folder: &TempDir) -> SledStore {
+    SledStore::open(folder.path(), options()).unwrap()
+}
+
+fn gone(number: u64) -> Change {
+    Change::DeadGone(DeliveryId(number))
+}
+
+fn alerts(count: u64) -> Vec<Change> {
+    (0..count).map(|number| Change::Alert(alert(number))).collect()
+}
+
+/// A store with `count` entries of one small change each.
+fn with_entries(count: u64) -> TempDir {
+    let folder = tempdir().unwrap();
+    let mut store = open(&folder);
+    for number in 1..=count {
+        store.commit(second(0), &[gone(number)], Fence(0)).unwrap();
+    }
+    folder
+}
+
+/// Changes the journal behind the store's back.
+fn tamper(folder: &TempDir, change: impl FnOnce(&::sled::Db)) {
+    let db = ::sled::Config::new().path(folder.path().join("journal")).flush_every_ms(None).open().unwrap();
+    change(&db);
+    db.flush().unwrap();
+}
+
+fn part(seq: u64, part: u16) -> impl AsRef<[u8]> {
+    Key::Part { seq: Seq(seq), part }.to_bytes()
+}
+
+fn numbers(loaded: &Loaded) -> Vec<u64> {
+    let number = |change: &Change| match change {
+        Change::DeadGone(id) => Some(id.0),
+        _ => None,
+    };
+    loaded.changes.iter().filter_map(number).collect()
+}
+
+#[test]
+fn a_damaged_entry_is_reported_and_the_others_count() {
+    let cases: [(&str, fn(&::sled::Db), &[u64], &str); 3] = [
+        ("a flipped bit", |db| flip(db, 2), &[1, 3, 4], "entry 2: a wrong checksum"),
+        ("a missing entry", |db| drop(db.remove(part(3, 0))), &[1, 2, 4], "the entries 3 to 3 are missing"),
+        ("damage at the end", |db| flip(db, 4), &[1, 2, 3], "entry 4: a wrong checksum"),
+    ];
+    for (what, change, kept, damage) in cases {
+        let folder = with_entries(4);
+        tamper(&folder, change);
+        let refused = SledStore::open(folder.path(), strict()).unwrap().load().unwrap_err();
+        assert_eq!(refused.to_string(), format!("the store is damaged: {damage}"), "{what}");
+        let mut store = open(&folder);
+        let loaded = store.load().unwrap();
+        assert_eq!((numbers(&loaded), loaded.damage.as_deref()), (kept.to_vec(), Some(damage)), "{what}");
+        assert!(store.wants_checkpoint(), "so that the damage is behind it");
+        assert_eq!(store.commit(second(1), &[gone(5)], Fence(0)).unwrap(), Seq(5));
+        store.checkpoint(second(1), &mut loaded.changes.into_iter().chain([gone(5)])).unwrap();
+        drop(store);
+        let loaded = SledStore::open(folder.path(), strict()).unwrap().load().unwrap();
+        assert_eq!((numbers(&loaded), loaded.damage), ([kept, &[5]].concat(), None), "{what}");
+    }
+}
+
+fn flip(db: &::sled::Db, seq: u64) {
+    let mut value = db.get(part(seq, 0)).unwrap().unwrap().to_vec();
+    value[8] ^= 1;
+    db.insert(part(seq, 0), value).unwrap();
+}
+
+#[test]
+fn an_entry_torn_at_the_end_was_never_there_and_one_in_the_middle_is_damage() {
+    let folder = tempdir().unwrap();
+    let mut store = open(&folder);
+    store.commit(second(1), &alerts(1), Fence(0)).unwrap();
+    store.commit(second(2), &alerts(100), Fence(0)).unwrap();
+    drop(store);
+    let cut = |db: &::sled::Db| db.range(part(2, 3)..).keys().for_each(|key| drop(db.remove(key.unwrap())));
+    tamper(&folder, cut);
+    let mut store = SledStore::open(folder.path(), strict()).unwrap();
+    let loaded = store.load().unwrap();
+    assert_eq!((loaded.changes, loaded.seq, loaded.damage), (alerts(1), Seq(1), None));
+    assert_eq!(store.commit(second(2), &alerts(100), Fence(0)).unwrap(), Seq(2));
+    store.commit(second(3), &[gone(3)], Fence(0)).unwrap();
+    drop(store);
+    tamper(&folder, |db| drop(db.remove(part(2, 3))));
+    let loaded = open(&folder).load().unwrap();
+    assert_eq!(loaded.changes, [alerts(1), vec![gone(3)]].concat());
+    assert_eq!(loaded.damage.as_deref(), Some("entry 2: a part is missing"));
+}
+
+#[test]
+fn a_journal_that_cannot_be_opened_is_set_aside() {
+    let folder = with_entries(2);
+    open(&folder).checkpoint(second(1), &mut [gone(7)].into_iter()).unwrap();
+    let db = folder.path().join("journal/db");
+    let length = fs::metadata(&db).unwrap().len() as usize;
+    fs::write(&db, vec![0x5A; length]).unwrap();
+    assert!(matches!(SledStore::open(folder.path(), strict()), Err(StoreError::Damaged(_))));
+    let mut store = open(&folder);
+    let loaded = store.load().unwrap();
+    assert_eq!((numbers(&loaded), loaded.seq), (vec![7], Seq(2)));
+    assert!(loaded.damage.unwrap().contains("journal.damaged-1"));
+    assert!(folder.path().join("journal.damaged-1/db").exists());
+    store.commit(second(2), &[gone(8)], Fence(0)).unwrap();
+    drop(store);
+    let loaded = SledStore::open(folder.path(), strict()).unwrap().load().unwrap();
+    assert_eq!((numbers(&loaded), loaded.seq), (vec![7, 8], Seq(3)));
+}
+
+#[test]
+fn a_journal_that_is_gone_is_damage() {
+    let folder = with_entries(2);
+    open(&folder).checkpoint(second(1), &mut [gone(7)].into_iter()).unwrap();
+    fs::remove_dir_all(folder.path().join("journal")).unwrap();
+    assert!(matches!(SledStore::open(folder.path(), strict()), Err(StoreError::Damaged(_))));
+    fs::remove_dir_all(folder.path().join("journal")).unwrap();
+    let loaded = open(&folder).load().unwrap();
+    assert_eq!(numbers(&loaded), [7]);
+    assert!(loaded.damage.unwrap().contains("the journal is missing"));
+}
+
+#[test]
+fn a_damaged_checkpoint_costs_nothing_since_there_is_one_before_it() {
+    let folder = with_entries(2);
+    let mut store = open(&folder);
+    store.checkpoint(second(1), &mut [gone(1), gone(2)].into_iter()).unwrap();
+    store.commit(second(2), &[gone(3)], Fence(0)).unwrap();
+    store.checkpoint(second(3), &mut [gone(1), gone(2), gone(3)].into_iter()).unwrap();
+    drop(store);
+    let path = folder.path().join("checkpoint-00000000000000000003");
+    let whole = fs::read(&path).unwrap();
+    for cut in 0..whole.len() {
+        fs::write(&path, &whole[..cut]).unwrap();
+        assert!(matches!(checkpoint::read(&path, &[]), Err(checkpoint::Unreadable::Damaged(_))), "cut at {cut}");
+        let mut flipped = whole.clone();
+        flipped[cut] ^= 4;
+        fs::write(&path, &flipped).unwrap();
+        assert!(checkpoint::read(&path, &[]).is_err(), "flipped at {cut}");
+    }
+    assert!(matches!(SledStore::open(folder.path(), strict()).unwrap().load(), Err(StoreError::Damaged(_))));
+    let loaded = open(&folder).load().unwrap();
+    assert_eq!((numbers(&loaded), loaded.seq), (vec![1, 2, 3], Seq(3)));
+    assert!(loaded.damage.unwrap().contains("checkpoint-00000000000000000003"));
+    assert_eq!(open(&folder).load().unwrap().damage, None, "it was set aside");
+}
+
+#[test]
+fn a_half_written_checkpoint_is_not_one() {
+    let folder = with_entries(1);
+    fs::write(folder.path().join("checkpoint.tmp"), b"half").unwrap();
+    let loaded = SledStore::open(folder.path(), strict()).unwrap().load().unwrap();
+    assert_eq!(numbers(&loaded), [1]);
+}
+
+#[test]
+fn sleds_own_snapshots_are_not_needed() {
+    let folder = with_entries(3);
+    drop(open(&folder));
+    let journal = folder.path().join("journal");
+    let snapshots = || fs::read_dir(&journal).unwrap().map(|file| file.unwrap().path());
+    let is_snapshot = |path: &std::path::PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with("snap.");
+    fs::write(journal.join("snap.FFFFFFFFFFFFFFFF.generating"), b"killed while it was written").unwrap();
+    assert_eq!(numbers(&SledStore::open(folder.path(), strict()).unwrap().load().unwrap()), [1, 2, 3]);
+    for path in snapshots().filter(is_snapshot) {
+        fs::write(path, b"damaged, and long enough for a snapshot").unwrap();
+    }
+    let loaded = open(&folder).load().unwrap();
+    assert_eq!(numbers(&loaded), [1, 2, 3]);
+    assert!(loaded.damage.unwrap().contains("was set aside"));
+}
+
+#[test]
+fn values_never_become_files_of_their_own() {
+    let folder = tempdir().unwrap();
+    let mut store = open(&folder);
+    let long = Change::Config { hash: String::new(), text: "x".repeat(1 << 20) };
+    for _ in 0..8 {
+        store.commit(second(0), std::slice::from_ref(&long), Fence(0)).unwrap();
+        store.commit(second(0), &alerts(200), Fence(0)).unwrap();
+    }
+    drop(store);
+    assert_eq!(fs::read_dir(folder.path().join("journal/blobs")).unwrap().count(), 0);
+    assert_eq!(open(&folder).load().unwrap().changes.len(), 8 * 201);
+}
+
+#[test]
+fn a_second_process_is_told_who_has_the_folder() {
+    let folder = tempdir().unwrap();
+    let store = open(&folder);
+    let error = SledStore::open(folder.path(), options()).err().unwrap();
+    assert!(matches!(error, StoreError::InUse(_)));
+    assert!(error.to_string().contains(folder.path().to_str().unwrap()), "{error}");
+    drop(store);
+    open(&folder);
+}
+
+#[test]
+fn a_newer_store_is_refused() {
+    let mark = |format| {
+        move |db: &::sled::Db| {
+            db.insert(Key::Format.to_bytes(), frame::seal(Key::Format, true, &[format])).unwrap();
+        }
+    };
+    let folder = with_entries(1);
+    tamper(&folder, mark(2));
+    assert!(matches!(SledStore::open(folder.path(), options()), Err(StoreError::Newer { found: 2, known: 1 })));
+    tamper(&folder, mark(1));
+    open(&folder).load().unwrap();
+}
+
+/// Format 0 never existed: it is format 1 with the entry's time as whole seconds in eight bytes.
+const FORMAT_0: Step = Step {
+    from: 0,
+    rewrite: |entry| {
+        let malformed = record::Malformed { at: 1, what: "cut short" };
+        let (seconds, changes) = entry.get(1..).and_then(|rest| rest.split_first_chunk()).ok_or(malformed)?;
+        let mut rewritten = Vec::new();
+        record::encode_entry(Timestamp::new(i64::from_le_bytes(*seconds), 0), [], &mut rewritten);
+        rewritten.extend_from_slice(changes);
+        Ok(rewritten)
+    },
+};
+
+#[test]
+fn an_older_store_is_migrated() {
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/entry-format-0.bin");
+    let fixture = fs::read(fixture).unwrap();
+    let folder = with_entries(2);
+    tamper(&folder, |db| {
+        db.insert(Key::Format.to_bytes(), frame::seal(Key::Format, true, &[0])).unwrap();
+        for (key, value) in frame::parts(Seq(2), &[&[0], fixture.as_slice()].concat()) {
+            db.insert(key.to_bytes(), value).unwrap();
+        }
+    });
+    let options = Options { steps: &[FORMAT_0], ..strict() };
+    for _ in 0..2 {
+        let mut store = SledStore::open(folder.path(), options).unwrap();
+        let loaded = store.load().unwrap();
+        assert_eq!((loaded.changes, loaded.last), ([vec![gone(1)], one_of_each()].concat(), Some(second(77))));
+        assert_eq!(store.changes_since(Seq(1), 1).unwrap()[0].at, second(77));
+    }
+    tamper(&folder, |db| {
+        let mark = db.get(Key::Format.to_bytes()).unwrap().unwrap();
+        assert_eq!(frame::unseal(Key::Format, &mark), Ok((true, &[record::FORMAT][..])), "the mark was raised");
+    });
+}
+
+#[test]
+fn after_a_failure_the_store_is_as_it_was() {
+    let folder = with_entries(2);
+    let mut store = open(&folder);
+    store.load().unwrap();
+    // The disk took the entry, but the answer was an error: it was not acknowledged.
+    let mut body = vec![0];
+    encode_entry(second(3), &[gone(99)], &mut body);
+    store.journal.as_ref().unwrap().append(Seq(3), &body).unwrap();
+    store.failed(&Trouble::Io("planned".into()));
+    assert!(store.changes_since(Seq(0), 9).is_err());
+    assert_eq!(numbers(&store.load().unwrap()), [1, 2]);
+    store.failed(&Trouble::Io("planned".into()));
+    assert_eq!(store.commit(second(4), &[gone(3)], Fence(0)).unwrap(), Seq(3));
+    drop(store);
+    assert_eq!(numbers(&open(&folder).load().unwrap()), [1, 2, 3]);
+}
+
+#[test]
+fn a_full_disk_costs_the_ballast_until_there_is_room_again() {
+    let folder = tempdir().unwrap();
+    let ballast = folder.path().join("ballast");
+    let options = Options { ballast: 100_000, ..options() };
+    let mut store = SledStore::open(folder.path(), options).unwrap();
+    assert_eq!(fs::metadata(&ballast).unwrap().len(), 100_000);
+    store.commit(second(0), &[gone(1)], Fence(0)).unwrap();
+    store.failed(&Trouble::Full("planned".into()));
+    assert!(!ballast.exists());
+    // A folder in the ballast's place stands for a disk without room.
+    fs::create_dir(&ballast).unwrap();
+    for at in [1, 1, 2] {
+        let error = store.commit(second(at), &[gone(2)], Fence(0)).unwrap_err();
+        assert!(error.to_string().contains("the disk is full"), "{error}");
+    }
+    assert_eq!(numbers(&store.load().unwrap()), [1], "reading goes on");
+    fs::remove_dir(&ballast).unwrap();
+    assert_eq!(store.commit(second(3), &[gone(2)], Fence(0)).unwrap(), Seq(2));
+    assert_eq!(fs::metadata(&ballast).unwrap().len(), 100_000);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn a_damaged_file_never_keeps_the_store_from_starting(places in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..20)) {
+        let folder = with_entries(40);
+        open(&folder).checkpoint(second(1), &mut (1..=40).map(gone)).unwrap();
+        open(&folder).commit(second(2), &[gone(41)], Fence(0)).unwrap();
+        let db = folder.path().join("journal/db");
+        let mut bytes = fs::read(&db).unwrap();
+        let used = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+        for (place, byte) in places {
+            bytes[place.index(used)] = byte;
+        }
+        fs::write(&db, bytes).unwrap();
+        let mut store = open(&folder);
+        let loaded = store.load().unwrap();
+        let numbers = numbers(&loaded);
+        prop_assert!(numbers.starts_with(&(1..=40).collect::<Vec<_>>()), "the checkpoint counts in any case");
+        prop_assert!(numbers.len() == 41 || loaded.damage.is_some() || loaded.seq == Seq(40), "{:?}", loaded.seq);
+        let next = store.commit(second(3), &[gone(50)], Fence(0)).unwrap();
+        drop(store);
+        prop_assert_eq!(open(&folder).load().unwrap().seq, next);
+    }
+}
+
+/// Where the child of the kill test writes.
+const CHILD: &str = "ANDON_TEST_KILLED_STORE";
+
+/// Not a test of its own: what [`nothing_acknowledged_is_lost_by_a_kill`] starts and kills.
+#[test]
+fn killed_child() {
+    let Ok(folder) = std::env::var(CHILD) else { return };
+    let mut store = SledStore::open(Path::new(&folder), options()).unwrap();
+    let mut last = store.load().unwrap().seq.0;
+    println!("ready");
+    loop {
+        last += 1;
+        let changes: Vec<Change> = std::iter::repeat_n(gone(last), 1 + last as usize % 900).collect();
+        store.commit(second(0), &changes, Fence(0)).unwrap();
+        println!("acknowledged {last}");
+        if last.is_multiple_of(50) {
+            store.checkpoint(second(0), &mut (1..=last).map(gone)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_by_a_kill() {
+    let folder = tempdir().unwrap();
+    let mut acknowledged = 0;
+    for round in 0..20_u64 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "store::sled::tests::killed_child", "--nocapture"])
+            .env(CHILD, folder.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let numbers = lines.map_while(Result::ok).filter_map(|line| line.strip_prefix("acknowledged ")?.parse().ok());
+        // Killed after so many acknowledgements, in the middle of whatever it is doing then.
+        let mut left = 3 + round * 7 % 60;
+        for number in numbers {
+            acknowledged = number;
+            left = left.saturating_sub(1);
+            if left == 0 {
+                child.kill().unwrap();
+            }
+        }
+        child.wait().unwrap();
+        let mut store = SledStore::open(folder.path(), strict()).unwrap();
+        let loaded = store.load().unwrap();
+        let mut found = numbers_once(&loaded);
+        found.dedup();
+        assert!(loaded.seq.0 >= acknowledged, "round {round}: {} of {acknowledged}", loaded.seq.0);
+        assert_eq!(found, (1..=loaded.seq.0).collect::<Vec<_>>(), "round {round}");
+    }
+    assert!(acknowledged > 200, "only {acknowledged} were acknowledged");
+}
+
+fn numbers_once(loaded: &Loaded) -> Vec<u64> {
+    let mut numbers = numbers(loaded);
+    numbers.dedup();
+    numbers
+}
