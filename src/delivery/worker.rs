@@ -15,9 +15,9 @@ use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::Observer;
 use crate::core::outbox::{Delivery, Outcome, Thread};
 use crate::driver::Handle;
+use crate::metrics::Metrics;
 use crate::receivers::answer::SendError;
 use crate::receivers::{Context, Receivers};
 
@@ -39,8 +39,8 @@ pub struct Shared {
     pub context: Context,
     /// Where outcomes go.
     pub driver: Handle,
-    /// Who counts.
-    pub observer: Arc<dyn Observer>,
+    /// What counts.
+    pub metrics: Arc<Metrics>,
 }
 
 /// Sends what comes in through `rows` until `stop` or until there is nobody who sends rows any more; then lets the
@@ -160,11 +160,8 @@ async fn attempt(shared: Arc<Shared>, row: Arc<Delivery>) {
     let started = Instant::now();
     let result = send(&shared, &row).await;
     let duration = started.elapsed();
-    let observer = &shared.observer;
-    observer.request(kind);
-    observer.latency(kind, duration.as_secs_f64());
+    shared.metrics.notification_attempt(kind, result.is_ok(), duration);
     if let Err(error) = &result {
-        observer.request_failed(kind);
         tracing::warn!(
             receiver = &*row.thread.receiver,
             integration = format!("{kind}[{}]", row.thread.index),
@@ -187,7 +184,7 @@ async fn attempt(shared: Arc<Shared>, row: Arc<Delivery>) {
             "Notify success"
         );
     }
-    count(observer.as_ref(), &row, &result);
+    count(&shared.metrics, &row, &result);
     report(&shared, &row, result.map_or_else(Outcome::from, |()| Outcome::Delivered)).await;
 }
 
@@ -200,14 +197,14 @@ async fn send(shared: &Shared, row: &Delivery) -> Result<(), SendError> {
 
 /// What succeeds or is refused is one notification. What is still tried after about ten seconds counts as a failed one
 /// with each further attempt, so that a receiver that is down shows in the rate, as it does with Alertmanager.
-fn count(observer: &dyn Observer, row: &Delivery, result: &Result<(), SendError>) {
+fn count(metrics: &Metrics, row: &Delivery, result: &Result<(), SendError>) {
     let kind = &*row.thread.kind;
     match result {
-        Ok(()) => observer.notification_sent(kind),
+        Ok(()) => metrics.notification_sent(kind),
         Err(SendError::Retry { .. }) if row.attempts + 1 < ATTEMPTS_BEFORE_FAILED => {}
         Err(error) => {
-            observer.notification_sent(kind);
-            observer.notification_failed(kind, error.failure().as_str());
+            metrics.notification_sent(kind);
+            metrics.notification_failed(kind, error.failure());
         }
     }
 }
@@ -224,3 +221,6 @@ fn jitter() -> f64 {
     // The top two bits of this half are fixed; 53 bits fill the number.
     (random & ((1 << 53) - 1)) as f64 / (1_u64 << 53) as f64
 }
+
+#[cfg(test)]
+mod tests;

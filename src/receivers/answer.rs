@@ -5,56 +5,13 @@
 use std::time::Duration;
 
 use crate::core::outbox::Outcome;
+use crate::metrics::FailureReason;
 use crate::time::Timestamp;
 
 /// No receiver makes us wait longer than this for the next attempt.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// How much of an answer's body an error quotes, in characters.
 const QUOTED: usize = 512;
-
-/// Why a notification failed, in the words of `alertmanager_notifications_failed_total`'s label `reason`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// 401 or 403.
-    Auth,
-    /// 429.
-    RateLimited,
-    /// Any other 4xx.
-    Client,
-    /// 5xx.
-    Server,
-    /// No answer in time.
-    Timeout,
-    /// The network, a redirect, a file that cannot be read, …
-    Other,
-}
-
-impl Failure {
-    /// All of them.
-    pub const ALL: [Self; 6] = [Self::Auth, Self::RateLimited, Self::Client, Self::Server, Self::Timeout, Self::Other];
-
-    /// The word on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Auth => "authError",
-            Self::RateLimited => "rateLimited",
-            Self::Client => "clientError",
-            Self::Server => "serverError",
-            Self::Timeout => "contextDeadlineExceeded",
-            Self::Other => "other",
-        }
-    }
-
-    fn of_status(status: u16) -> Self {
-        match status {
-            401 | 403 => Self::Auth,
-            429 => Self::RateLimited,
-            400..=499 => Self::Client,
-            500..=599 => Self::Server,
-            _ => Self::Other,
-        }
-    }
-}
 
 /// An attempt that did not deliver. The text holds neither URLs nor secrets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,7 +24,7 @@ pub enum SendError {
         /// How long the receiver asks us to wait.
         after: Option<Duration>,
         /// What kind of failure it is.
-        failure: Failure,
+        failure: FailureReason,
     },
     /// The receiver understood and refused, or there is nothing to send to: the same request will fail again.
     #[error("{error}")]
@@ -75,28 +32,28 @@ pub enum SendError {
         /// What went wrong.
         error: String,
         /// What kind of failure it is.
-        failure: Failure,
+        failure: FailureReason,
     },
 }
 
 impl SendError {
     /// Worth another attempt, and nobody said when.
     pub fn retry(error: impl Into<String>) -> Self {
-        Self::Retry { error: error.into(), after: None, failure: Failure::Other }
+        Self::Retry { error: error.into(), after: None, failure: FailureReason::Other }
     }
 
     /// Of no use to try again.
     pub fn refused(error: impl Into<String>) -> Self {
-        Self::Refused { error: error.into(), failure: Failure::Other }
+        Self::Refused { error: error.into(), failure: FailureReason::Other }
     }
 
     /// There was no answer within `limit`.
     pub fn timed_out(limit: Duration) -> Self {
-        Self::Retry { error: format!("no answer within {limit:?}"), after: None, failure: Failure::Timeout }
+        Self::Retry { error: format!("no answer within {limit:?}"), after: None, failure: FailureReason::Timeout }
     }
 
     /// What kind of failure it is.
-    pub fn failure(&self) -> Failure {
+    pub fn failure(&self) -> FailureReason {
         match self {
             Self::Retry { failure, .. } | Self::Refused { failure, .. } => *failure,
         }
@@ -130,7 +87,7 @@ impl Answer {
     /// # Errors
     /// [`SendError`] unless the status is 2xx.
     pub fn check(self, now: Timestamp) -> Result<Self, SendError> {
-        let failure = Failure::of_status(self.status);
+        let failure = FailureReason::from_status(self.status);
         match self.status {
             200..=299 => Ok(self),
             408 | 425 | 429 | 500..=599 => {
@@ -177,7 +134,7 @@ mod tests {
 
     #[test]
     fn statuses_are_judged() {
-        use Failure::{Auth, Client, Other, RateLimited, Server};
+        use FailureReason::{Auth, Client, Other, RateLimited, Server};
         //          status  again  failure
         let rows = [
             (301, false, Other),

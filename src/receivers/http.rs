@@ -10,17 +10,20 @@ use parking_lot::Mutex;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, Request, Response, Url};
 
-use super::answer::{Answer, Failure, SendError};
+use super::answer::{Answer, SendError};
 use super::oauth2::Tokens;
 use super::secret::{self, Redactor};
 use super::tls::{self, Material};
 use crate::config::settings::{Auth, HttpConfig, Proxy, SecretSource, TlsConfig};
+use crate::metrics::{ALERTMANAGER_VERSION, FailureReason};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// Shorter than Alertmanager's five minutes: what closes idle connections in between does so without a word.
 const IDLE_LIMIT: Duration = Duration::from_secs(30);
 /// How much of an answer is read.
 const ANSWER_LIMIT: usize = 64 * 1024;
+/// How long an answer's body is waited for. What was taken must not be sent again because a body stalls.
+const ANSWER_TIME: Duration = Duration::from_secs(2);
 
 /// What a request says beside what the configuration adds.
 pub struct Post<'a> {
@@ -192,11 +195,13 @@ impl Connection {
         let response = client.execute(request).await.map_err(|error| network_error(error, redactor))?;
         let status = response.status().as_u16();
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let body = match read_beginning(response).await {
-            Ok(body) => body,
-            // The status is the verdict; a body that broke off changes nothing about it.
-            Err(error) => format!("(the answer broke off: {})", chain(error)),
-        };
+        // The status is the verdict; a body that stalls or breaks off changes nothing about it.
+        let mut body = Vec::new();
+        let complete = tokio::time::timeout(ANSWER_TIME, read_beginning(response, &mut body)).await;
+        if !matches!(complete, Ok(Ok(()))) {
+            body.extend_from_slice(b" (the answer broke off)");
+        }
+        let body = String::from_utf8_lossy(&body).into_owned();
         Ok(Answer { status, retry_after, body })
     }
 
@@ -215,9 +220,9 @@ impl Connection {
     fn build(&self, material: &Material) -> Result<Client, SendError> {
         let mut builder = Client::builder()
             .tls_backend_preconfigured(tls::client_config(&self.tls, material, self.http2)?)
-            .user_agent(super::USER_AGENT)
+            // What Andon calls itself to receivers, which know Alertmanager.
+            .user_agent(format!("Alertmanager/{ALERTMANAGER_VERSION}"))
             .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
             .referer(false)
             .connect_timeout(CONNECT_LIMIT)
             .pool_idle_timeout(IDLE_LIMIT)
@@ -272,20 +277,18 @@ fn proxies(config: &Proxy) -> Result<Vec<reqwest::Proxy>, SendError> {
 }
 
 /// Reads at most [`ANSWER_LIMIT`] bytes; the connection of a longer answer is given up.
-async fn read_beginning(mut response: Response) -> Result<String, reqwest::Error> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
+async fn read_beginning(mut response: Response, body: &mut Vec<u8>) -> Result<(), reqwest::Error> {
+    while body.len() < ANSWER_LIMIT
+        && let Some(chunk) = response.chunk().await?
+    {
         let room = ANSWER_LIMIT - body.len();
         body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
-        if body.len() >= ANSWER_LIMIT {
-            break;
-        }
     }
-    Ok(String::from_utf8_lossy(&body).into_owned())
+    Ok(())
 }
 
 fn network_error(error: reqwest::Error, redactor: &Redactor) -> SendError {
-    let failure = if error.is_timeout() { Failure::Timeout } else { Failure::Other };
+    let failure = if error.is_timeout() { FailureReason::Timeout } else { FailureReason::Other };
     SendError::Retry { error: redactor.redact(&chain(error)), after: None, failure }
 }
 

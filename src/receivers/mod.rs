@@ -8,10 +8,17 @@ pub mod body;
 pub mod http;
 pub mod oauth2;
 pub mod secret;
-#[cfg(test)]
-pub(crate) mod test_support;
 pub mod tls;
 pub mod webhook;
+
+#[cfg(test)]
+mod against_stand_in;
+#[cfg(test)]
+mod over_tls;
+#[cfg(test)]
+pub(crate) mod stand_in;
+#[cfg(test)]
+pub(crate) mod test_support;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,8 +34,6 @@ use body::Data;
 
 /// How long one attempt may take where the configuration sets no shorter time.
 pub const ATTEMPT_LIMIT: Duration = Duration::from_secs(30);
-/// What Andon calls itself to receivers, which know Alertmanager.
-pub const USER_AGENT: &str = "Alertmanager/0.34.0";
 
 /// What all receivers need to know of the service.
 #[derive(Clone, Debug)]

@@ -1,0 +1,255 @@
+//! The worker in paused time, with scripted receivers and the driver's end of the channel.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::future::BoxFuture;
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::core::outbox::DeliveryId;
+use crate::driver::Request;
+use crate::receivers::Sender;
+use crate::receivers::test_support::{delivery, told};
+use crate::time::{Clock, Timestamp};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Takes its time, then ends as told; counts what is in flight and the most there ever was.
+struct Scripted {
+    takes: Duration,
+    result: Result<(), SendError>,
+    flying: Arc<AtomicUsize>,
+    most: Arc<AtomicUsize>,
+}
+
+impl Sender for Scripted {
+    fn send<'a>(&'a self, _: &'a Delivery, _: &'a Context) -> BoxFuture<'a, Result<(), SendError>> {
+        struct Down<'a>(&'a AtomicUsize);
+        impl Drop for Down<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        Box::pin(async {
+            let now = self.flying.fetch_add(1, Ordering::Relaxed) + 1;
+            self.most.fetch_max(now, Ordering::Relaxed);
+            let _down = Down(&self.flying);
+            tokio::time::sleep(self.takes).await;
+            self.result.clone()
+        })
+    }
+}
+
+struct Panics;
+
+impl Sender for Panics {
+    fn send<'a>(&'a self, _: &'a Delivery, _: &'a Context) -> BoxFuture<'a, Result<(), SendError>> {
+        Box::pin(async { panic!("on purpose") })
+    }
+}
+
+/// A worker with receivers of a test; ends when dropped.
+struct Rig {
+    rows: mpsc::UnboundedSender<Arc<Delivery>>,
+    settled: mpsc::Receiver<Request>,
+    stop: CancellationToken,
+    worker: JoinSet<()>,
+    metrics: Arc<Metrics>,
+    next: u64,
+}
+
+impl Rig {
+    fn new(receivers: Receivers) -> Self {
+        let (rows, due) = mpsc::unbounded_channel();
+        let (inbox, settled) = mpsc::channel(10_000);
+        let (stop, metrics) = (CancellationToken::new(), Arc::new(Metrics::new(Timestamp::EPOCH)));
+        let shared = Shared {
+            receivers: Arc::new(ArcSwap::from_pointee(receivers)),
+            context: Context { external_url: "".into(), clock: Clock::System },
+            driver: Handle { inbox },
+            metrics: Arc::clone(&metrics),
+        };
+        let mut worker = JoinSet::new();
+        worker.spawn(run(shared, due, stop.clone()));
+        Self { rows, settled, stop, worker, metrics, next: 0 }
+    }
+
+    fn send(&mut self, receiver: &str, attempts: u32) -> DeliveryId {
+        let mut row = delivery(vec![told(&[("a", "1")], &[], false)]);
+        self.next += 1;
+        (row.id, row.thread.receiver, row.attempts) = (DeliveryId(self.next), receiver.into(), attempts);
+        let id = row.id;
+        self.rows.send(Arc::new(row)).unwrap();
+        id
+    }
+
+    async fn settled(&mut self) -> (DeliveryId, Outcome) {
+        match self.settled.recv().await {
+            Some(Request::Settled { delivery, outcome, jitter }) => {
+                assert!((0.0..1.0).contains(&jitter));
+                (delivery, outcome)
+            }
+            _ => panic!("nothing but outcomes is asked of the driver"),
+        }
+    }
+
+    fn counted(&self, sample: &str) -> bool {
+        self.metrics.render(None, Timestamp::EPOCH).lines().any(|line| line == sample)
+    }
+}
+
+/// Receivers that take so many seconds and end so; and the most attempts that each had in flight.
+fn receivers(rows: &[(&str, u64, Result<(), SendError>)]) -> (Receivers, Vec<Arc<AtomicUsize>>) {
+    let mut all = Receivers::default();
+    let mut most = Vec::new();
+    for (name, takes, result) in rows {
+        let scripted = Scripted {
+            takes: Duration::from_secs(*takes),
+            result: result.clone(),
+            flying: Arc::default(),
+            most: Arc::default(),
+        };
+        most.push(Arc::clone(&scripted.most));
+        all.insert(name, "webhook", LIMIT, Box::new(scripted));
+    }
+    (all, most)
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_row_is_settled_with_what_its_receiver_said() {
+    let later = SendError::Retry {
+        error: "busy".into(),
+        after: Some(Duration::from_secs(7)),
+        failure: crate::metrics::FailureReason::RateLimited,
+    };
+    let (all, _) = receivers(&[
+        ("ok", 1, Ok(())),
+        ("busy", 1, Err(later)),
+        ("no", 1, Err(SendError::refused("no"))),
+        ("hangs", 3600, Ok(())),
+    ]);
+    let mut rig = Rig::new(all);
+    let retry = |error: &str, after| Outcome::Retry { error: error.into(), after };
+    let rows = [
+        ("ok", Outcome::Delivered),
+        ("busy", retry("busy", Some(Duration::from_secs(7)))),
+        ("no", Outcome::Refused { error: "no".into() }),
+        ("hangs", retry("no answer within 30s", None)),
+        ("gone", Outcome::Refused { error: "the configuration has no receiver \"gone\"".into() }),
+    ];
+    for (receiver, expected) in rows {
+        let id = rig.send(receiver, 0);
+        assert_eq!(rig.settled().await, (id, expected));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_a_receiver_is_an_attempt_that_failed() {
+    let (mut all, _) = receivers(&[("ok", 0, Ok(()))]);
+    all.insert("bad", "webhook", LIMIT, Box::new(Panics));
+    let mut rig = Rig::new(all);
+    let id = rig.send("bad", 0);
+    let expected = Outcome::Retry { error: "internal error: the attempt panicked".into(), after: None };
+    assert_eq!(rig.settled().await, (id, expected));
+    let id = rig.send("ok", 0);
+    assert_eq!(rig.settled().await, (id, Outcome::Delivered));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_is_bounded_and_sends_in_order_of_arrival() {
+    let (all, most) = receivers(&[("slow", 1, Ok(()))]);
+    let mut rig = Rig::new(all);
+    let started = Instant::now();
+    let sent: Vec<_> = (0..200).map(|_| rig.send("slow", 0)).collect();
+    let mut settled = Vec::new();
+    for _ in 0..200 {
+        settled.push(rig.settled().await.0);
+    }
+    assert_eq!(most[0].load(Ordering::Relaxed), PER_LANE);
+    assert_eq!(started.elapsed().as_secs(), 4, "200 rows, 64 at once, a second each");
+    for chunk in [0..64, 64..128, 128..192, 192..200] {
+        let mut together = settled[chunk.clone()].to_vec();
+        together.sort_unstable();
+        assert_eq!(together, sent[chunk]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn receivers_that_hang_delay_no_other() {
+    let names: Vec<_> = (0..20).map(|i| format!("hangs-{i}")).collect();
+    let mut script: Vec<_> = names.iter().map(|name| (name.as_str(), 3600, Ok(()))).collect();
+    script.push(("well", 0, Ok(())));
+    let (all, most) = receivers(&script);
+    let mut rig = Rig::new(all);
+    for _ in 0..500 {
+        for name in &names {
+            rig.send(name, 0);
+        }
+    }
+    let started = Instant::now();
+    for _ in 0..10 {
+        let id = rig.send("well", 0);
+        assert_eq!(rig.settled().await, (id, Outcome::Delivered));
+    }
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    let in_flight: usize = most.iter().map(|most| most.load(Ordering::Relaxed)).sum();
+    assert!(in_flight <= IN_ALL + names.len(), "{in_flight}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopping_lets_attempts_end_for_ten_seconds_and_starts_none() {
+    let (all, most) = receivers(&[("five", 5, Ok(())), ("hangs", 25, Ok(())), ("late", 0, Ok(()))]);
+    let mut rig = Rig::new(all);
+    let id = rig.send("five", 0);
+    rig.send("hangs", 0);
+    // Both are in flight once nothing else can run before their timers.
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let started = Instant::now();
+    rig.stop.cancel();
+    rig.send("late", 0);
+    assert_eq!(rig.settled().await, (id, Outcome::Delivered));
+    rig.worker.join_next().await.unwrap().unwrap();
+    assert_eq!(started.elapsed().as_secs(), 10);
+    assert!(rig.settled.recv().await.is_none(), "what hung is not settled: its row stays");
+    assert_eq!(most[2].load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn notifications_and_attempts_are_counted_apart() {
+    let (all, _) = receivers(&[("ok", 0, Ok(())), ("down", 0, Err(SendError::retry("down")))]);
+    let mut rig = Rig::new(all);
+    //          receiver  failed attempts before
+    for (receiver, attempts) in [("ok", 0), ("down", 0), ("down", 4), ("down", 5), ("down", 6)] {
+        rig.send(receiver, attempts);
+        rig.settled().await;
+    }
+    for sample in [
+        r#"alertmanager_notifications_total{integration="webhook"} 3"#,
+        r#"alertmanager_notifications_failed_total{integration="webhook",reason="other"} 2"#,
+        r#"alertmanager_notification_requests_total{integration="webhook"} 5"#,
+        r#"alertmanager_notification_requests_failed_total{integration="webhook"} 4"#,
+    ] {
+        assert!(rig.counted(sample), "{sample}");
+    }
+}
+
+#[test]
+fn a_lane_leaves_room_for_others_and_an_empty_one_may_always_start() {
+    //          in the lane, in all, may start
+    let rows = [
+        (0, 0, true),
+        (63, 63, true),
+        (64, 64, false),
+        (63, 192, true),
+        (32, 224, false),
+        (31, 223, true),
+        (1, 255, false),
+        (0, 255, true),
+        (0, 256, true),
+        (0, 1000, true),
+        (1, 1000, false),
+    ];
+    for (in_lane, in_all, expected) in rows {
+        assert_eq!(may_start(in_lane, in_all), expected, "{in_lane} of {in_all}");
+    }
+}
