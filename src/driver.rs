@@ -80,6 +80,12 @@ pub struct Handle {
 }
 
 impl Handle {
+    /// A way to a test that plays the driver.
+    #[cfg(test)]
+    pub(crate) fn to(inbox: mpsc::Sender<Request>) -> Self {
+        Self { inbox, health: Arc::default() }
+    }
+
     /// Takes in alerts. What is not rejected is durable when this returns.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ pub mod answer;
 pub mod body;
 pub mod http;
 pub mod oauth2;
+pub mod payload;
 pub mod secret;
 pub mod tls;
 pub mod webhook;

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use super::answer::SendError;
 use super::body::Data;
 use super::http::{HttpClient, Post};
-use super::{Context, Sender, render, secret};
+use super::{Context, Sender, payload, render, secret};
 use crate::config::settings::WebhookConfig;
 use crate::core::outbox::Delivery;
 use crate::json::write_string;
@@ -31,7 +31,7 @@ impl Webhook {
             return Err(SendError::refused("webhook URL is empty after templating"));
         }
         let body = match &self.config.payload {
-            Some(payload) => custom_body(payload, &data)?,
+            Some(payload) => payload::body(payload, &data)?,
             None => standard_body(&data, &delivery.thread.group_key, truncated),
         };
         let id = delivery.notification_id();
@@ -58,45 +58,50 @@ pub fn standard_body(data: &Data, group_key: &str, truncated: usize) -> String {
     out
 }
 
-/// The `payload` with its texts filled in.
-fn custom_body(payload: &serde_json::Value, data: &Data) -> Result<String, SendError> {
-    let mut out = String::new();
-    write_value(payload, data, &mut out)?;
-    out.push('\n');
-    Ok(out)
-}
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
 
-fn write_value(value: &serde_json::Value, data: &Data, out: &mut String) -> Result<(), SendError> {
-    match value {
-        serde_json::Value::String(text) => write_string(out, &render(text, data)?, true),
-        serde_json::Value::Array(items) => {
-            out.push('[');
-            for (i, item) in items.iter().enumerate() {
-                if i > 0 {
-                    out.push(',');
-                }
-                write_value(item, data, out)?;
-            }
-            out.push(']');
-        }
-        serde_json::Value::Object(entries) => {
-            // Sorted after rendering, and by bytes, as Go sorts the keys of a map.
-            let mut rendered = std::collections::BTreeMap::new();
-            for (key, value) in entries {
-                rendered.insert(render(key, data)?, value);
-            }
-            out.push('{');
-            for (i, (key, value)) in rendered.into_iter().enumerate() {
-                if i > 0 {
-                    out.push(',');
-                }
-                write_string(out, &key, true);
-                out.push(':');
-                write_value(value, data, out)?;
-            }
-            out.push('}');
-        }
-        scalar => out.push_str(&scalar.to_string()),
+    use super::*;
+    use crate::receivers::test_support::{delivery, told};
+    use crate::time::Timestamp;
+
+    #[test]
+    fn the_body_is_what_alertmanager_sent_for_these_alerts() {
+        let mut first = told(
+            &[("alertname", "A1"), ("g", "é<&>\"\\ \u{1}\u{2028}x\u{7f}"), ("team", "x")],
+            &[("e", ""), ("s", "tab\tnl\ncr\rbs\u{8}ff\u{c} nul? \u{1f} \u{2029} </script> 😀")],
+            false,
+        );
+        let alert = Arc::get_mut(&mut first.alert).unwrap();
+        alert.generator_url = "http://p/g?a=1&b=<2>".into();
+        alert.starts_at = Timestamp::new(1_795_339_800, 123_456_789).with_offset_minutes(330);
+        let mut second =
+            told(&[("alertname", "A3"), ("g", "é<&>\"\\ \u{1}\u{2028}x\u{7f}"), ("team", "x")], &[("e", "")], false);
+        let alert = Arc::get_mut(&mut second.alert).unwrap();
+        alert.generator_url = "".into();
+        alert.starts_at = Timestamp::new(1_795_359_600, 0);
+        let mut row = delivery(vec![first, second]);
+        row.thread.receiver = r"a.b+c/*?()|[]{}^$\-é".into();
+        row.group_labels = row.alerts[0].alert.labels.filtered(|name| name == "g");
+        row.thread.group_key = format!("{{}}:{}", row.group_labels).into();
+        let (data, truncated) = Data::new(&row, &"http://h.example:9093/pre".into(), 0);
+        let body = standard_body(&data, &row.thread.group_key, truncated);
+        // Recorded from 0.33.1, with the `routeLabels` that 0.34 adds; DEL is shown as ␡.
+        let expected = concat!(
+            r##"{"receiver":"a\\.b\\+c/\\*\\?\\(\\)\\|\\[\\]\\{\\}\\^\\$\\\\-é","status":"firing","alerts":[{"status"##,
+            r##"":"firing","labels":{"alertname":"A1","g":"é\u003c\u0026\u003e\"\\ \u0001\u2028x␡","team":"x"},"anno"##,
+            r##"tations":{"e":"","s":"tab\tnl\ncr\rbs\bff\f nul? \u001f \u2029 \u003c/script\u003e 😀"},"startsAt":"2"##,
+            r##"026-11-22T15:00:00.123456789+05:30","endsAt":"0001-01-01T00:00:00Z","generatorURL":"http://p/g?a=1\u"##,
+            r##"0026b=\u003c2\u003e","fingerprint":"8497023fddbe3518"},{"status":"firing","labels":{"alertname":"A3""##,
+            r##","g":"é\u003c\u0026\u003e\"\\ \u0001\u2028x␡","team":"x"},"annotations":{"e":""},"startsAt":"2026-11"##,
+            r##"-22T15:00:00Z","endsAt":"0001-01-01T00:00:00Z","generatorURL":"","fingerprint":"bf592aa20c2545a6"}],"##,
+            r##""notification_reason":"first notification","groupLabels":{"g":"é\u003c\u0026\u003e\"\\ \u0001\u2028x"##,
+            r##"␡"},"commonLabels":{"g":"é\u003c\u0026\u003e\"\\ \u0001\u2028x␡","team":"x"},"commonAnnotations":{"e"##,
+            r##"":""},"routeLabels":{},"externalURL":"http://h.example:9093/pre","version":"4","groupKey":"{}:{g=\"é"##,
+            r##"\u003c\u0026\u003e\\\"\\\\ \\x01\\u2028x\\x7f\"}","truncatedAlerts":0}"##,
+            "\n",
+        );
+        assert_eq!(body.replace('\u{7f}', "␡"), expected);
     }
-    Ok(())
 }

@@ -66,7 +66,7 @@ impl Rig {
         let shared = Shared {
             receivers: Arc::new(ArcSwap::from_pointee(receivers)),
             context: Context { external_url: "".into(), clock: Clock::System },
-            driver: Handle { inbox },
+            driver: Handle::to(inbox),
             metrics: Arc::clone(&metrics),
         };
         let mut worker = JoinSet::new();
