@@ -10,6 +10,8 @@ mod rules;
 mod tables;
 mod tables_chat;
 mod tables_incident;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
