@@ -488,8 +488,10 @@ fn free(node: &Node) -> Datum {
         Value::Null => Datum::Nothing,
         Value::Sequence(items) => Datum::List(items.iter().map(free).collect()),
         Value::Mapping(entries) => {
-            let entry = |(key, value): &(Node, Node)| (key.text().unwrap_or_default().to_owned(), free(value));
-            Datum::Map(entries.iter().map(entry).collect())
+            // A key that YAML 1.1 takes for a boolean or a number is never sent, so it is not kept.
+            let is_text = |key: &Node| matches!(key.untyped(), Some(Untyped::Text | Untyped::Timestamp));
+            let kept = entries.iter().filter(|(key, _)| is_text(key));
+            Datum::Map(kept.map(|(key, value)| (key.text().unwrap_or_default().to_owned(), free(value))).collect())
         }
         Value::Scalar { text, .. } => match node.untyped() {
             Some(Untyped::Bool(value)) => Datum::Bool(value),
