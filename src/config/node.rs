@@ -129,7 +129,8 @@ impl Node {
     }
 }
 
-fn untyped(text: &str) -> Untyped {
+/// The type of a plain scalar that no field asks for in particular.
+pub fn untyped(text: &str) -> Untyped {
     match text {
         "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => Untyped::Bool(true),
         "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => Untyped::Bool(false),
@@ -186,15 +187,21 @@ fn float(text: &str) -> Option<f64> {
     (is_number && exponent_is_number).then(|| text.parse().ok()).flatten()
 }
 
-/// `2001-12-14` or `2001-12-14T21:59:43Z`, and variants with a space: only the date is looked at.
+/// `2001-12-14`, `2001-1-1`, or such a date with a time after `T`, `t` or a space. Of the time only the start is looked at.
 fn is_timestamp(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let Some((date, rest)) = bytes.split_at_checked(10) else { return false };
-    let shape = date.iter().enumerate().all(|(i, byte)| match i {
-        4 | 7 => *byte == b'-',
-        _ => byte.is_ascii_digit(),
-    });
-    shape && (rest.is_empty() || matches!(rest.first(), Some(b'T' | b't' | b' ')))
+    let (date, time) = text.split_once(['T', 't', ' ']).map_or((text, None), |(date, time)| (date, Some(time)));
+    let mut parts = date.split('-');
+    let (Some(year), Some(month), Some(day), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        return false;
+    };
+    let within = |part: &str, digits: std::ops::RangeInclusive<usize>, most: u32| {
+        let only_digits = part.bytes().all(|byte| byte.is_ascii_digit());
+        only_digits && digits.contains(&part.len()) && part.parse::<u32>().is_ok_and(|number| number <= most)
+    };
+    within(year, 4..=4, 9999)
+        && within(month, 1..=2, 12)
+        && within(day, 1..=2, 31)
+        && time.is_none_or(|time| time.starts_with(|c: char| c.is_ascii_digit()) && time.contains(':'))
 }
 
 #[cfg(test)]
@@ -216,6 +223,9 @@ mod tests {
             ("1e3", Untyped::Float(1000.0)),
             ("-.inf", Untyped::Float(f64::NEG_INFINITY)),
             ("2001-12-14", Untyped::Timestamp),
+            ("2001-1-1", Untyped::Timestamp),
+            ("2001-12-14t21:59:43.10-05:00", Untyped::Timestamp),
+            ("2001-13-14", Untyped::Text),
             ("1h", Untyped::Text),
             (".", Untyped::Text),
             ("+", Untyped::Text),

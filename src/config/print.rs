@@ -1,6 +1,6 @@
 //! Writes YAML as Go's yaml.v2 does, for what `/api/v2/status` shows as `config.original`.
 
-use std::fmt::Write as _;
+mod scalar;
 
 /// A value to print. Keys keep their order.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,59 +96,57 @@ impl Map {
 /// The whole text, with a line break at its end.
 pub fn print(value: &Printed) -> String {
     let mut text = String::new();
-    match value {
-        Printed::Map(entries) if !entries.is_empty() => print_map(entries, 0, &mut text),
-        Printed::List(items) if !items.is_empty() => print_list(items, 0, &mut text),
-        other => {
-            print_scalar(other, 0, &mut text);
-            text.push('\n');
-        }
-    }
+    node(value, 0, &mut text);
     text
 }
 
-fn print_map(entries: &[(String, Printed)], indent: usize, out: &mut String) {
+/// A value in a block at this indent, where the cursor stands at its first character.
+fn node(value: &Printed, indent: usize, out: &mut String) {
+    match value {
+        Printed::Map(entries) if !entries.is_empty() => map(entries, indent, out),
+        Printed::List(items) if !items.is_empty() => list(items, indent, out),
+        leaf => {
+            leaf_at(leaf, indent, out);
+            out.push('\n');
+        }
+    }
+}
+
+fn map(entries: &[(String, Printed)], indent: usize, out: &mut String) {
     for (i, (key, value)) in entries.iter().enumerate() {
         if i > 0 {
             pad(indent, out);
         }
-        print_scalar(&Printed::text(key.as_str()), indent, out);
+        scalar::key(key, out);
         out.push(':');
         match value {
             Printed::Map(inner) if !inner.is_empty() => {
                 out.push('\n');
                 pad(indent + 2, out);
-                print_map(inner, indent + 2, out);
+                map(inner, indent + 2, out);
             }
             Printed::List(items) if !items.is_empty() => {
                 // A list in a mapping is not indented.
                 out.push('\n');
                 pad(indent, out);
-                print_list(items, indent, out);
+                list(items, indent, out);
             }
-            scalar => {
+            leaf => {
                 out.push(' ');
-                print_scalar(scalar, indent, out);
+                leaf_at(leaf, indent + 2, out);
                 out.push('\n');
             }
         }
     }
 }
 
-fn print_list(items: &[Printed], indent: usize, out: &mut String) {
+fn list(items: &[Printed], indent: usize, out: &mut String) {
     for (i, item) in items.iter().enumerate() {
         if i > 0 {
             pad(indent, out);
         }
         out.push_str("- ");
-        match item {
-            Printed::Map(entries) if !entries.is_empty() => print_map(entries, indent + 2, out),
-            Printed::List(inner) if !inner.is_empty() => print_list(inner, indent + 2, out),
-            scalar => {
-                print_scalar(scalar, indent, out);
-                out.push('\n');
-            }
-        }
+        node(item, indent + 2, out);
     }
 }
 
@@ -156,15 +154,50 @@ fn pad(indent: usize, out: &mut String) {
     out.extend(std::iter::repeat_n(' ', indent));
 }
 
-fn print_scalar(value: &Printed, _indent: usize, out: &mut String) {
+/// A value without children; `indent` is that of its further lines.
+fn leaf_at(value: &Printed, indent: usize, out: &mut String) {
     match value {
         Printed::Null => out.push_str("null"),
         Printed::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
         Printed::Number(number) => out.push_str(number),
         Printed::List(_) => out.push_str("[]"),
         Printed::Map(_) => out.push_str("{}"),
-        Printed::Text(text) => {
-            let _infallible = write!(out, "{text:?}");
-        }
+        Printed::Text(text) => scalar::text(text, indent, out),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_stand_below_their_key_and_leaves_beside_it() {
+        let mut inner = Map::new();
+        inner.text("name", "a");
+        inner.put("tags", Printed::texts(["x", "y: z"]));
+        inner.put("none", Printed::List(Vec::new()));
+        let mut outer = Map::new();
+        outer.put("items", Printed::List(vec![inner.clone().done(), Printed::Null]));
+        outer.put("nested", Printed::List(vec![Printed::List(vec![Printed::number(1), Printed::Bool(true)])]));
+        outer.put("map", inner.done());
+        let expected = "\
+items:
+- name: a
+  tags:
+  - x
+  - 'y: z'
+  none: []
+- null
+nested:
+- - 1
+  - true
+map:
+  name: a
+  tags:
+  - x
+  - 'y: z'
+  none: []
+";
+        assert_eq!(print(&outer.done()), expected);
     }
 }
