@@ -52,6 +52,14 @@ impl ConfigError {
         self
     }
 
+    /// Points at another value than the one that decides the order.
+    #[must_use]
+    pub fn placed(mut self, node: &Node) -> Self {
+        self.at = Some(node.at);
+        self.found = Some(node.describe());
+        self
+    }
+
     /// Leaves out what was found, for it is a secret.
     #[must_use]
     pub fn hidden(mut self) -> Self {

@@ -94,9 +94,14 @@ impl<'n, 'e> Fields<'n, 'e> {
 
     /// A boolean of YAML 1.1.
     pub fn bool(&mut self, key: &'static str) -> Option<bool> {
+        self.flag(key).map(|(value, _)| value)
+    }
+
+    /// A boolean with its node.
+    pub fn flag(&mut self, key: &'static str) -> Option<(bool, &'n Node)> {
         let node = self.take(key)?;
         if let Some(Untyped::Bool(value)) = node.untyped() {
-            return Some(value);
+            return Some((value, node));
         }
         mismatch(node, &self.at(key), "bool", "true or false", self.errors);
         None
@@ -223,6 +228,15 @@ impl<'n, 'e> Fields<'n, 'e> {
     /// Complains about this mapping as a whole; its fields come first.
     pub fn refuse(&self, sentence: impl Into<String>) {
         self.errors.refuse(self.node, &self.path, sentence);
+    }
+
+    /// Complains about a field after all of them have been read: Alertmanager finds it together with the mapping.
+    pub fn refuse_field(&self, key: &str, sentence: impl Into<String>, allowed: &str) {
+        let mut error = refusal(self.node, &self.at(key), sentence).allowed(allowed);
+        if let Some(entry) = self.entries.iter().find(|entry| entry.key.text() == Some(key)) {
+            error = error.placed(entry.value);
+        }
+        self.errors.add(error);
     }
 
     /// Complains about every field that nobody asked for.

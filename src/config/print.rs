@@ -17,6 +17,8 @@ pub enum Printed {
     List(Vec<Printed>),
     /// A mapping.
     Map(Vec<(String, Printed)>),
+    /// A list or a mapping on one line.
+    Flow(Box<Printed>),
 }
 
 impl Printed {
@@ -163,7 +165,45 @@ fn leaf_at(value: &Printed, indent: usize, out: &mut String) {
         Printed::List(_) => out.push_str("[]"),
         Printed::Map(_) => out.push_str("{}"),
         Printed::Text(text) => scalar::text(text, indent, out),
+        Printed::Flow(value) => flow(value, indent, out),
     }
+}
+
+/// A value within brackets or braces.
+fn flow(value: &Printed, indent: usize, out: &mut String) {
+    let (open, close) = match value {
+        Printed::List(_) => ('[', ']'),
+        Printed::Map(_) => ('{', '}'),
+        Printed::Flow(value) => return flow(value, indent, out),
+        Printed::Text(text) => return scalar::flow(text, out),
+        leaf => return leaf_at(leaf, indent, out),
+    };
+    out.push(open);
+    let separate = |i: usize, out: &mut String| {
+        if i > 0 {
+            out.push(',');
+        }
+        match scalar::column(out) > scalar::WIDTH {
+            true => scalar::break_line(indent, out),
+            false if i > 0 => out.push(' '),
+            false => {}
+        }
+    };
+    if let Printed::List(items) = value {
+        for (i, item) in items.iter().enumerate() {
+            separate(i, out);
+            flow(item, indent + 2, out);
+        }
+    }
+    if let Printed::Map(entries) = value {
+        for (i, (key, item)) in entries.iter().enumerate() {
+            separate(i, out);
+            scalar::flow(key, out);
+            out.push_str(": ");
+            flow(item, indent + 2, out);
+        }
+    }
+    out.push(close);
 }
 
 #[cfg(test)]
@@ -180,6 +220,7 @@ mod tests {
         outer.put("items", Printed::List(vec![inner.clone().done(), Printed::Null]));
         outer.put("nested", Printed::List(vec![Printed::List(vec![Printed::number(1), Printed::Bool(true)])]));
         outer.put("map", inner.done());
+        outer.put("flow", Printed::Flow(Box::new(Printed::texts(["monday:friday", "1:3", "x", "a, b"]))));
         let expected = "\
 items:
 - name: a
@@ -197,6 +238,7 @@ map:
   - x
   - 'y: z'
   none: []
+flow: ['monday:friday', \"1:3\", x, 'a, b']
 ";
         assert_eq!(print(&outer.done()), expected);
     }

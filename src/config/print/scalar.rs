@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::config::node::{Untyped, untyped};
 
 /// Beyond this column a line is broken at its next single space.
-const WIDTH: usize = 80;
+pub(super) const WIDTH: usize = 80;
 
 /// Which styles can carry a text.
 struct Styles {
@@ -34,6 +34,18 @@ pub(super) fn text(text: &str, indent: usize, out: &mut String) {
         () if styles.plain => folded(text, indent, out),
         () if styles.single_quoted => single_quoted(text, Some(indent), out),
         () => double_quoted(text, Some(indent), out),
+    }
+}
+
+/// Writes a text within brackets or braces, where more characters have a meaning.
+pub(super) fn flow(text: &str, out: &mut String) {
+    let styles = styles(text);
+    let has_meaning = |c: char| matches!(c, ',' | '?' | '[' | ']' | '{' | '}' | ':');
+    match () {
+        () if text.contains('\n') || !reads_back_as_text(text) => double_quoted(text, None, out),
+        () if styles.plain && !text.contains(has_meaning) => out.push_str(text),
+        () if styles.single_quoted => single_quoted(text, None, out),
+        () => double_quoted(text, None, out),
     }
 }
 
@@ -107,11 +119,11 @@ fn is_printable(c: char) -> bool {
     matches!(c, '\n' | ' '..='~' | '\u{A0}'..='\u{FEFE}' | '\u{FF00}'..='\u{FFFD}')
 }
 
-fn column(out: &str) -> usize {
+pub(super) fn column(out: &str) -> usize {
     out.rsplit('\n').next().unwrap_or_default().chars().count()
 }
 
-fn break_line(indent: usize, out: &mut String) {
+pub(super) fn break_line(indent: usize, out: &mut String) {
     out.push('\n');
     out.extend(std::iter::repeat_n(' ', indent));
 }
