@@ -79,7 +79,8 @@ static OAUTH2: Schema = Schema {
     settle: settle_proxy,
 };
 
-static HEADER: Schema = Schema {
+/// `http_headers`: the values of one header.
+pub static HEADER: Schema = Schema {
     go_type: "config.Header",
     fields: &[
         Field::new("values", Kind::Texts),

@@ -84,7 +84,13 @@ fn read_interval(node: &Node, path: FieldPath, errors: &Errors) -> TimeInterval 
         years: ranges(&mut fields, "years", "2024:2026, or a year"),
         location: fields.take("location").and_then(|node| {
             let path = fields.at("location");
-            parse(text_of(node, &path, errors)?, node, &path, "UTC, Local or an IANA name such as Europe/Berlin", errors)
+            parse(
+                text_of(node, &path, errors)?,
+                node,
+                &path,
+                "UTC, Local or an IANA name such as Europe/Berlin",
+                errors,
+            )
         }),
     };
     fields.finish();
@@ -150,7 +156,8 @@ fn printed_interval(interval: &TimeInterval, flow: &mut bool) -> Printed {
 }
 
 fn print_ranges<T: Display>(map: &mut Map, key: &str, ranges: Option<&[T]>) {
-    let ranges: Vec<Printed> = ranges.unwrap_or_default().iter().map(|range| Printed::text(range.to_string())).collect();
+    let ranges: Vec<Printed> =
+        ranges.unwrap_or_default().iter().map(|range| Printed::text(range.to_string())).collect();
     if !ranges.is_empty() {
         map.put(key, Printed::Flow(Box::new(Printed::List(ranges))));
     }

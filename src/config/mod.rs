@@ -4,19 +4,34 @@
 //! sections walk the tree with [`fields`] and collect their complaints in [`error::Errors`]; what they read is resolved
 //! (inheritance, names to indices, shorthands); and [`print`](mod@print) shows the result as Alertmanager would.
 
+pub mod assets;
+mod document;
 pub mod duration;
 pub mod error;
 pub mod fields;
 pub mod global;
 pub mod http;
+mod inhibit;
+mod intervals;
+mod load;
+mod matching;
 pub mod node;
+mod observability;
 pub mod print;
 pub mod receiver;
+mod route;
 pub mod schema;
 pub mod secret;
 pub mod section;
 pub mod settings;
+mod severity;
 mod template_syntax;
 mod url;
 pub mod value;
+mod work_order;
 pub mod yaml;
+
+pub use assets::Asset;
+pub use document::SENDABLE;
+pub use error::{ConfigError, ConfigErrors};
+pub use load::{Config, Options, Source, TemplateEngine};

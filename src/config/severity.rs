@@ -13,6 +13,7 @@ use super::fields::Fields;
 use super::load::Scope;
 use super::matching;
 use super::node::{Node, Value};
+use super::print::{Map, Printed};
 use crate::core::label_name;
 use crate::core::matcher::{Matcher, Op};
 use crate::core::policy::InhibitRule;
@@ -21,16 +22,17 @@ use crate::core::policy::InhibitRule;
 const MAX_RULES: usize = 512;
 
 /// The section as it is written.
-struct Shorthand {
+pub(super) struct Shorthand {
     label: String,
     order: Vec<String>,
     equal: Vec<Vec<String>>,
 }
 
-/// Reads the section and expands it.
-pub(super) fn read(node: &Node, path: FieldPath, scope: &Scope<'_>) -> Vec<InhibitRule> {
+/// Reads the section; nothing if anything is wrong with it.
+pub(super) fn read(node: &Node, path: FieldPath, scope: &Scope<'_>) -> Option<Shorthand> {
     let mut fields = Fields::of(node, path, "andon.severity_inhibition", scope.errors);
-    let texts = |list: Option<Vec<(String, &Node)>>| list.unwrap_or_default().into_iter().map(|(text, _)| text).collect();
+    let texts =
+        |list: Option<Vec<(String, &Node)>>| list.unwrap_or_default().into_iter().map(|(text, _)| text).collect();
     let shorthand = Shorthand {
         label: fields.string("label").unwrap_or_else(|| "severity".into()),
         order: texts(fields.strings("order")),
@@ -38,7 +40,7 @@ pub(super) fn read(node: &Node, path: FieldPath, scope: &Scope<'_>) -> Vec<Inhib
     };
     let sound = shorthand.check(&fields, scope);
     fields.finish();
-    if sound { shorthand.expand() } else { Vec::new() }
+    sound.then_some(shorthand)
 }
 
 /// `equal`: a list of lists; a bare label is a list of one.
@@ -97,7 +99,7 @@ impl Shorthand {
 
     /// For each severity but the last and each set: one rule, or several where a narrower set has several labels, of
     /// which any may be the missing one.
-    fn expand(&self) -> Vec<InhibitRule> {
+    pub(super) fn expand(&self) -> Vec<InhibitRule> {
         let mut rules = Vec::new();
         for (i, severe) in self.order.iter().enumerate() {
             let less: Vec<String> = self.order.iter().skip(i + 1).map(|value| literal(value)).collect();
@@ -113,6 +115,16 @@ impl Shorthand {
             }
         }
         rules
+    }
+
+    /// As the whole configuration shows it.
+    pub(super) fn printed(&self) -> Printed {
+        let mut map = Map::new();
+        map.text("label", self.label.as_str());
+        map.put("order", Printed::texts(self.order.iter().map(String::as_str)));
+        let set = |set: &Vec<String>| Printed::texts(set.iter().map(String::as_str));
+        map.put("equal", Printed::List(self.equal.iter().map(set).collect()));
+        map.done()
     }
 
     fn rule(&self, severe: &str, less: &str, set: &[String], source: &[&str], target: &[&str]) -> Option<InhibitRule> {
@@ -141,8 +153,11 @@ impl Shorthand {
 fn missing(sets: &[Vec<String>]) -> Vec<Vec<&str>> {
     let mut ways: Vec<Vec<&str>> = vec![Vec::new()];
     for set in sets {
-        let extend = |way: &Vec<&'_ str>, name| way.iter().copied().chain([name]).collect();
-        ways = ways.iter().flat_map(|way| set.iter().map(move |name| extend(way, name.as_str()))).collect();
+        let mut longer = Vec::new();
+        for way in &ways {
+            longer.extend(set.iter().map(|name| way.iter().copied().chain([name.as_str()]).collect()));
+        }
+        ways = longer;
     }
     ways
 }

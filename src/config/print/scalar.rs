@@ -88,7 +88,9 @@ fn styles(text: &str) -> Styles {
         let blank_follows = chars.peek().is_none_or(|next| matches!(next, ' ' | '\t'));
         let blank_before = before.is_none_or(|c| matches!(c, ' ' | '\t') || is_break(c));
         indicators |= match c {
-            ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`' => before.is_none(),
+            ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`' => {
+                before.is_none()
+            }
             '?' | '-' => before.is_none() && blank_follows,
             ':' => blank_follows,
             '#' => blank_before,

@@ -5,11 +5,13 @@
 //! module here with one test that calls [`play`].
 
 mod alerts;
+mod config;
 mod fingerprints;
 mod label_names;
 mod matcher_semantics;
 mod matchers_all_modes;
 mod matchers_parse;
+mod routing_tree;
 mod time_intervals;
 
 use std::fmt::Debug;

@@ -1,0 +1,316 @@
+//! The document's sections: read one after the other, checked as a whole in Alertmanager's order, resolved and printed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::assets::{self, Asset};
+use super::error::{FieldPath, on_the_whole};
+use super::fields::Fields;
+use super::global;
+use super::inhibit::{self, RawRule};
+use super::intervals::{self, NamedInterval};
+use super::load::{Config, Scope, TemplateEngine};
+use super::node::Node;
+use super::observability;
+use super::print::{Map, Printed, print};
+use super::receiver::{self, RawReceiver};
+use super::route::RawRoute;
+use super::section::Section;
+use super::severity::{self, Shorthand};
+use super::work_order;
+use crate::core::policy::{InhibitRule, Policy, Receiver, ReceiverIdx, WorkOrderRule};
+
+/// The kinds of integrations that Andon can send to.
+pub const SENDABLE: &[&str] = &["webhook"];
+
+/// A document whose sections have been read.
+pub(super) struct Document<'n> {
+    root: &'n Node,
+    global_node: Option<&'n Node>,
+    global: Section,
+    route: Option<RawRoute<'n>>,
+    rules: Vec<RawRule>,
+    severity: Option<Shorthand>,
+    receivers: Vec<(RawReceiver<'n>, Vec<WorkOrderRule>)>,
+    templates: Vec<String>,
+    mute_intervals: Vec<NamedInterval<'n>>,
+    intervals: Vec<NamedInterval<'n>>,
+    tracing: Option<Section>,
+    event_recorder: Option<Section>,
+    engine: Option<TemplateEngine>,
+    assets_path: Option<String>,
+    assets: BTreeMap<Arc<str>, Asset>,
+}
+
+/// Receivers with everything that they inherit.
+struct Completed {
+    receivers: Vec<receiver::Receiver>,
+    work_orders: Vec<Vec<WorkOrderRule>>,
+    by_name: BTreeMap<String, ReceiverIdx>,
+}
+
+impl<'n> Document<'n> {
+    /// Reads all sections.
+    pub(super) fn read(root: &'n Node, scope: &Scope<'_>) -> Self {
+        let top = FieldPath::top();
+        let mut fields = Fields::of(root, top.clone(), "config.plain", scope.errors);
+        let global_node = fields.take("global");
+        let items = |list: Option<Vec<(FieldPath, &'n Node)>>| list.unwrap_or_default();
+        let document = Self {
+            root,
+            global_node,
+            global: global::read(global_node, &top.key("global"), &scope.context, scope.errors),
+            route: fields.take("route").map(|node| RawRoute::read(node, top.key("route"), scope)),
+            rules: items(fields.list("inhibit_rules", "[]common.InhibitRule"))
+                .into_iter()
+                .map(|(path, node)| RawRule::read(node, path, scope))
+                .collect(),
+            receivers: items(fields.list("receivers", "[]config.Receiver"))
+                .into_iter()
+                .map(|(path, node)| read_receiver(node, path, scope))
+                .collect(),
+            templates: fields.strings("templates").unwrap_or_default().into_iter().map(|(text, _)| text).collect(),
+            mute_intervals: intervals::MUTE.read(&mut fields, scope),
+            intervals: intervals::TIME.read(&mut fields, scope),
+            tracing: observability::tracing(&mut fields, scope),
+            event_recorder: observability::event_recorder(&mut fields, scope),
+            severity: fields
+                .take("severity_inhibition")
+                .and_then(|node| severity::read(node, top.key("severity_inhibition"), scope)),
+            engine: template_engine(&mut fields),
+            assets_path: fields.string("assets").filter(|path| !path.is_empty()),
+            assets: BTreeMap::new(),
+        };
+        let assets = document.assets_path.as_deref().and_then(|path| {
+            let read = assets::load(&beside(&scope.context.base_dir, path));
+            read.map_err(|sentence| fields.refuse_field("assets", sentence, "the path of a YAML file of assets")).ok()
+        });
+        fields.finish();
+        Self { assets: assets.unwrap_or_default(), ..document }
+    }
+
+    /// Checks what only the whole can tell, in Alertmanager's order, and resolves. Where anything is wrong, the result
+    /// means nothing.
+    pub(super) fn resolve(mut self, scope: &Scope<'_>, text: &str) -> Config {
+        global::check(&self.global, self.global_node, &FieldPath::top().key("global"), scope.errors);
+        let completed = self.complete_receivers(scope);
+        let index_of = |name: &str| completed.by_name.get(name).copied();
+        self.check_route(&completed, scope);
+        let routes = self.route.as_ref().map(|route| route.resolve(&index_of)).unwrap_or_default();
+        let used: BTreeSet<ReceiverIdx> = routes.iter().map(|route| route.receiver).collect();
+        let mut inhibit_rules: Vec<InhibitRule> = self.rules.iter().map(RawRule::resolve).collect();
+        inhibit_rules.extend(self.severity.iter().flat_map(Shorthand::expand));
+        let intervals = self.mute_intervals.iter().chain(&self.intervals);
+        let (original, redacted) = self.printed(&completed, &used, scope);
+        let policy = Policy {
+            routes,
+            inhibit_rules,
+            intervals: intervals.map(|named| (named.name.clone(), named.intervals.clone())).collect(),
+            receivers: completed.decided(),
+            resolve_timeout: global::resolve_timeout(&self.global),
+        };
+        Config {
+            policy: Arc::new(policy),
+            receivers: completed.receivers.into_iter().map(|receiver| receiver.config).collect(),
+            used,
+            templates: self.templates.iter().map(|path| beside(&scope.context.base_dir, path)).collect(),
+            template_engine: self.engine.unwrap_or_default(),
+            assets: self.assets,
+            original,
+            redacted,
+            source: Config::source(text),
+            sha256: String::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    fn complete_receivers(&mut self, scope: &Scope<'_>) -> Completed {
+        let mut completed = Completed { receivers: Vec::new(), work_orders: Vec::new(), by_name: BTreeMap::new() };
+        for (receiver, work_orders) in std::mem::take(&mut self.receivers) {
+            // A 4 MiB file has fewer receivers than that.
+            let index = ReceiverIdx(u32::try_from(completed.receivers.len()).unwrap_or(u32::MAX));
+            if completed.by_name.insert(receiver.name.clone(), index).is_some() {
+                let sentence = format!("notification config name {:?} is not unique", receiver.name);
+                let error = on_the_whole(Some(receiver.node), &receiver.path.key("name"), sentence);
+                let found = format!("{:?}", receiver.name);
+                scope.errors.add(error.found(found).allowed("a name that no other receiver has"));
+            }
+            completed.receivers.push(receiver.complete(&self.global, scope.errors));
+            completed.work_orders.push(work_orders);
+        }
+        completed
+    }
+
+    fn check_route(&self, completed: &Completed, scope: &Scope<'_>) {
+        let Some(route) = &self.route else {
+            let error = on_the_whole(Some(self.root), &FieldPath::top().key("route"), "no routes provided");
+            scope.errors.add(error.found("nothing").allowed("the root of the route tree"));
+            return self.check_interval_names(scope);
+        };
+        route.check_root(scope);
+        let names: Vec<&str> = completed.by_name.keys().map(String::as_str).collect();
+        route.check_receivers(&|name| completed.by_name.contains_key(name), &one_of("receivers", &names), scope);
+        self.check_interval_names(scope);
+        let names: BTreeSet<&str> =
+            self.mute_intervals.iter().chain(&self.intervals).map(|interval| &*interval.name).collect();
+        let allowed = one_of("time intervals", &names.iter().copied().collect::<Vec<_>>());
+        route.check_intervals(&|name| names.contains(name), &allowed, scope);
+        route.check_continue(scope);
+        if !scope.unsendable {
+            check_sendable(route, completed, scope);
+        }
+    }
+
+    fn check_interval_names(&self, scope: &Scope<'_>) {
+        let mut seen = BTreeSet::new();
+        for (section, list) in [(&intervals::MUTE, &self.mute_intervals), (&intervals::TIME, &self.intervals)] {
+            for interval in list.iter().filter(|interval| !seen.insert(interval.name.clone())) {
+                section.refuse_duplicate(interval, scope);
+            }
+        }
+    }
+
+    /// The configuration as Alertmanager's, and as it is.
+    fn printed(&self, completed: &Completed, used: &BTreeSet<ReceiverIdx>, scope: &Scope<'_>) -> (String, String) {
+        let original = self.print_sections(completed, used, scope, false);
+        let redacted = self.print_sections(completed, used, scope, true);
+        (print(&original.done()), print(&redacted.done()))
+    }
+
+    fn print_sections(&self, completed: &Completed, used: &BTreeSet<ReceiverIdx>, scope: &Scope<'_>, own: bool) -> Map {
+        let mut map = Map::new();
+        map.put("global", self.global.printed());
+        if let Some(route) = &self.route {
+            map.put("route", route.printed());
+        }
+        let mut rules: Vec<Printed> = self.rules.iter().map(RawRule::printed).collect();
+        if !own {
+            let expanded: Vec<InhibitRule> = self.severity.iter().flat_map(Shorthand::expand).collect();
+            rules.extend(expanded.iter().map(inhibit::printed));
+        }
+        map.list_unless_empty("inhibit_rules", rules);
+        map.list_unless_empty("receivers", completed.printed(used, own));
+        let handlebars = self.engine == Some(TemplateEngine::Handlebars);
+        let templates = if handlebars && !own { &[][..] } else { &self.templates[..] };
+        let templates = templates.iter().map(|path| Printed::text(beside(&scope.context.base_dir, path)));
+        map.put("templates", Printed::List(templates.collect()));
+        intervals::MUTE.print(&self.mute_intervals, &mut map);
+        intervals::TIME.print(&self.intervals, &mut map);
+        if let Some(tracing) = &self.tracing {
+            map.put("tracing", tracing.printed());
+        }
+        if let Some(event_recorder) = &self.event_recorder {
+            map.put("event_recorder", event_recorder.printed());
+        }
+        if own {
+            if let Some(severity) = &self.severity {
+                map.put("severity_inhibition", severity.printed());
+            }
+            if let Some(engine) = self.engine {
+                map.text("template_engine", engine.as_str());
+            }
+            if let Some(path) = &self.assets_path {
+                map.text("assets", beside(&scope.context.base_dir, path));
+            }
+        }
+        map
+    }
+}
+
+impl Completed {
+    /// What the engine has to know of the receivers.
+    fn decided(&self) -> Vec<Receiver> {
+        let pairs = self.receivers.iter().zip(&self.work_orders);
+        let decided = |(receiver, work_orders): (&receiver::Receiver, &Vec<WorkOrderRule>)| Receiver {
+            name: Arc::from(receiver.config.name.as_str()),
+            labels: receiver.labels.clone(),
+            integrations: receiver.integrations.clone(),
+            work_orders: work_orders.clone(),
+        };
+        pairs.map(decided).collect()
+    }
+
+    fn printed(&self, used: &BTreeSet<ReceiverIdx>, own: bool) -> Vec<Printed> {
+        let pairs = self.receivers.iter().zip(&self.work_orders).enumerate();
+        let printed = |(i, (receiver, work_orders)): (usize, (&receiver::Receiver, &Vec<WorkOrderRule>))| {
+            let reached = u32::try_from(i).is_ok_and(|i| used.contains(&ReceiverIdx(i)));
+            let mut printed = receiver.printed(reached);
+            if let (Printed::Map(entries), true) = (&mut printed, own && !work_orders.is_empty()) {
+                entries.push(("work_order_configs".into(), work_order::printed(work_orders)));
+            }
+            printed
+        };
+        pairs.map(printed).collect()
+    }
+}
+
+fn read_receiver<'n>(node: &'n Node, path: FieldPath, scope: &Scope<'_>) -> (RawReceiver<'n>, Vec<WorkOrderRule>) {
+    let mut fields = Fields::of(node, path, "config.plain", scope.errors);
+    let work_orders = work_order::read(&mut fields, scope);
+    let receiver = receiver::read(&mut fields, &scope.context);
+    fields.finish();
+    (receiver, work_orders)
+}
+
+/// A receiver that a route reaches must be one that Andon can tell.
+fn check_sendable(route: &RawRoute<'_>, completed: &Completed, scope: &Scope<'_>) {
+    let mut seen = BTreeSet::new();
+    for (name, node, path) in route.receivers() {
+        let Some(index) = completed.by_name.get(name).filter(|index| seen.insert(**index)) else { continue };
+        let Some(receiver) = completed.receivers.get(index.0 as usize) else { continue };
+        let kinds: BTreeSet<&str> = receiver.integrations.iter().map(|integration| integration.kind).collect();
+        for kind in kinds.into_iter().filter(|kind| !SENDABLE.contains(kind)) {
+            let sentence = format!("receiver {name:?} used in route has {kind}_configs, which Andon cannot send to");
+            let allowed = format!("receivers with {}_configs, or no route to it", SENDABLE.join("_configs, "));
+            scope.errors.add(on_the_whole(Some(node), &path, sentence).allowed(allowed));
+        }
+    }
+}
+
+fn template_engine(fields: &mut Fields<'_, '_>) -> Option<TemplateEngine> {
+    let word = fields.string("template_engine")?;
+    let engine = TemplateEngine::parse(&word);
+    if engine.is_none() {
+        fields.refuse_field("template_engine", format!("unknown template engine {word:?}"), "handlebars, or go");
+    }
+    engine
+}
+
+impl TemplateEngine {
+    fn parse(word: &str) -> Option<Self> {
+        match word {
+            "handlebars" => Some(Self::Handlebars),
+            "go" => Some(Self::Go),
+            _ => None,
+        }
+    }
+
+    /// The word in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Go => "go",
+            Self::Handlebars => "handlebars",
+        }
+    }
+}
+
+/// A path beside the configuration file, unless it is absolute.
+fn beside(base_dir: &Path, path: &str) -> String {
+    let own_folder = base_dir.as_os_str().is_empty() || base_dir == Path::new(".");
+    match own_folder || path.is_empty() || Path::new(path).is_absolute() {
+        true => path.to_owned(),
+        false => base_dir.join(path).to_string_lossy().into_owned(),
+    }
+}
+
+/// The names that may stand somewhere, not too many of them.
+fn one_of(what: &str, names: &[&str]) -> String {
+    const SHOWN: usize = 20;
+    let shown: Vec<&str> = names.iter().copied().take(SHOWN).collect();
+    match names.len() {
+        0 => format!("the file has no {what}"),
+        1..=SHOWN => shown.join(", "),
+        more => format!("{} and {} more {what}", shown.join(", "), more - SHOWN),
+    }
+}
