@@ -23,6 +23,9 @@ mod times;
 mod uri;
 mod v2;
 
+#[cfg(test)]
+mod tests;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;

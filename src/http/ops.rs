@@ -44,13 +44,18 @@ fn other_method(endpoint: Ops, method: &Method) -> Response {
     answer
 }
 
-/// Ready is who answers: the driver is asked, since it is what everything else waits for. A store that was found damaged
-/// is named, but does not keep the service from paging.
+/// Ready is who can take alerts in: the driver is asked, since it is what everything waits for. A store that was found
+/// damaged at start is named, but does not keep the service from paging.
 async fn ready(state: &AppState) -> Response {
-    match (state.driver.view().await, &state.storage_damage) {
-        (Err(error), _) => reply::text(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {error}\n")),
-        (Ok(_), None) => reply::text(StatusCode::OK, "OK"),
-        (Ok(_), Some(damage)) => reply::text(StatusCode::OK, format!("OK, but the store was damaged: {damage}\n")),
+    if let Err(error) = state.driver.view().await {
+        return reply::text(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {error}\n"));
+    }
+    if let Some(trouble) = &*state.driver.health().trouble.load() {
+        return reply::text(StatusCode::SERVICE_UNAVAILABLE, format!("not ready, nothing can be stored: {trouble}\n"));
+    }
+    match &state.storage_damage {
+        None => reply::text(StatusCode::OK, "OK"),
+        Some(damage) => reply::text(StatusCode::OK, format!("OK, but the store was damaged: {damage}\n")),
     }
 }
 

@@ -159,11 +159,11 @@ impl Raw {
             }
             (Some("startsAt" | "endsAt"), kind) => self.mismatched(reader, kind, "Go value of type string"),
             (Some(field), Kind::String) => {
-                let span = Some(reader.string()?);
+                let span = reader.string()?;
                 match field {
-                    "createdBy" => self.created_by = span,
-                    "comment" => self.comment = span,
-                    _ => self.id = span.unwrap_or_default(),
+                    "createdBy" => self.created_by = Some(span),
+                    "comment" => self.comment = Some(span),
+                    _ => self.id = span,
                 }
                 Ok(())
             }

@@ -3,7 +3,7 @@
 use axum::response::Response;
 use http::StatusCode;
 
-use super::filter::ReceiverFilter;
+use super::filter::{BadQuery, ReceiverFilter};
 use super::shown::{Wanted, write_alert};
 use crate::core::change::Actor;
 use crate::core::ingest::{Batch, Rejected};
@@ -25,11 +25,11 @@ pub async fn list(state: &AppState, query: &Query) -> Response {
     };
     match listed(&view, query, state.mode, state.clock.now()) {
         Ok(document) => reply::json(document),
-        Err(refused) => refused,
+        Err(error) => error.reply(),
     }
 }
 
-fn listed(view: &View, query: &Query, mode: Mode, now: Timestamp) -> Result<String, Response> {
+fn listed(view: &View, query: &Query, mode: Mode, now: Timestamp) -> Result<String, BadQuery> {
     let wanted = Wanted::of(query, mode, view, now)?;
     let receivers = ReceiverFilter::of(query, mode, &view.policy)?;
     let mut out = String::with_capacity(view.alerts.len().saturating_mul(BYTES_PER_ALERT));

@@ -9,6 +9,18 @@ use crate::core::policy::{Policy, Receiver, ReceiverIdx};
 use crate::http::query::Query;
 use crate::http::reply::json_error;
 
+/// A parameter of the query cannot be read; the sentence is the parser's.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct BadQuery(String);
+
+impl BadQuery {
+    /// 400 with the sentence.
+    pub fn reply(&self) -> Response {
+        json_error(StatusCode::BAD_REQUEST, &self.0)
+    }
+}
+
 /// The values of `filter`: all must match.
 pub struct LabelFilter(Vec<Matcher>);
 
@@ -16,10 +28,10 @@ impl LabelFilter {
     /// From the query.
     ///
     /// # Errors
-    /// 400 with the parser's sentence.
-    pub fn of(query: &Query, mode: Mode) -> Result<Self, Response> {
+    /// The parser's sentence.
+    pub fn of(query: &Query, mode: Mode) -> Result<Self, BadQuery> {
         let matchers = query.all("filter").map(|input| parse_matcher(mode, input));
-        matchers.collect::<Result<_, _>>().map(Self).map_err(|error| bad_request(&error.to_string()))
+        matchers.collect::<Result<_, _>>().map(Self).map_err(|error| BadQuery(error.to_string()))
     }
 
     /// Whether the labels are wanted.
@@ -43,11 +55,11 @@ impl ReceiverFilter {
     /// From the query, for the receivers of this policy.
     ///
     /// # Errors
-    /// 400 with the parser's sentence.
-    pub fn of(query: &Query, mode: Mode, policy: &Policy) -> Result<Self, Response> {
+    /// The parser's sentence.
+    pub fn of(query: &Query, mode: Mode, policy: &Policy) -> Result<Self, BadQuery> {
         let labels = receiver_matchers(query, mode)?;
         let name = query.last("receiver").map(|pattern| Matcher::new("", Op::Regex, pattern)).transpose();
-        let name = name.map_err(|error| bad_request(&format!("failed to parse receiver param: {error}")))?;
+        let name = name.map_err(|error| BadQuery(format!("failed to parse receiver param: {error}")))?;
         let wanted = policy.receivers.iter().map(|receiver| {
             let name_wanted = name.as_ref().is_none_or(|name| name.matches(&receiver.name));
             (name_wanted, labels_match(&labels, receiver))
@@ -69,20 +81,16 @@ impl ReceiverFilter {
 /// The values of `receiver_matchers`.
 ///
 /// # Errors
-/// 400 with the parser's sentence.
-pub fn receiver_matchers(query: &Query, mode: Mode) -> Result<Vec<Matcher>, Response> {
+/// The parser's sentence.
+pub fn receiver_matchers(query: &Query, mode: Mode) -> Result<Vec<Matcher>, BadQuery> {
     let matchers = query.all("receiver_matchers").map(|input| parse_matcher(mode, input));
     matchers
         .collect::<Result<_, _>>()
-        .map_err(|error| bad_request(&format!("failed to parse receiver_matchers param: {error}")))
+        .map_err(|error| BadQuery(format!("failed to parse receiver_matchers param: {error}")))
 }
 
 /// Whether all matchers accept the receiver's labels.
 pub fn labels_match(matchers: &[Matcher], receiver: &Receiver) -> bool {
     let label = |name: &str| receiver.labels.get(name).map(String::as_str);
     matchers.iter().all(|matcher| matcher.filter_matches(label(&matcher.name)))
-}
-
-fn bad_request(message: &str) -> Response {
-    json_error(StatusCode::BAD_REQUEST, message)
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use axum::response::Response;
 
-use super::filter::ReceiverFilter;
+use super::filter::{BadQuery, ReceiverFilter};
 use super::shown::{Status, Wanted, write_alert, write_list};
 use crate::core::alert_set::Kept;
 use crate::core::flush::told_order;
@@ -33,11 +33,11 @@ pub async fn list(state: &AppState, query: &Query) -> Response {
     };
     match listed(&view, query, state.mode, state.clock.now()) {
         Ok(document) => reply::json(document),
-        Err(refused) => refused,
+        Err(error) => error.reply(),
     }
 }
 
-fn listed(view: &View, query: &Query, mode: Mode, now: Timestamp) -> Result<String, Response> {
+fn listed(view: &View, query: &Query, mode: Mode, now: Timestamp) -> Result<String, BadQuery> {
     let wanted = Wanted::of(query, mode, view, now)?;
     let receivers = ReceiverFilter::of(query, mode, &view.policy)?;
     let mut groups: Vec<Shown<'_>> = view

@@ -12,7 +12,7 @@ use crate::json::write_string;
 pub async fn list(state: &AppState, query: &Query) -> Response {
     let matchers = match receiver_matchers(query, state.mode) {
         Ok(matchers) => matchers,
-        Err(refused) => return refused,
+        Err(error) => return error.reply(),
     };
     let view = match state.driver.view().await {
         Ok(view) => view,

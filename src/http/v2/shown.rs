@@ -1,8 +1,6 @@
 //! An alert as API v2 shows it, and which alerts a client wants to see.
 
-use axum::response::Response;
-
-use super::filter::LabelFilter;
+use super::filter::{BadQuery, LabelFilter};
 use crate::core::alert_set::Kept;
 use crate::core::label::Fingerprint;
 use crate::core::matcher::Mode;
@@ -33,8 +31,8 @@ impl<'a> Wanted<'a> {
     /// From the query.
     ///
     /// # Errors
-    /// 400 where a filter cannot be read.
-    pub fn of(query: &Query, mode: Mode, view: &'a View, now: Timestamp) -> Result<Self, Response> {
+    /// A filter that cannot be read.
+    pub fn of(query: &Query, mode: Mode, view: &'a View, now: Timestamp) -> Result<Self, BadQuery> {
         Ok(Self {
             view,
             muting: view.muting(now),

@@ -23,7 +23,7 @@ use crate::time::Timestamp;
 pub async fn list(state: &AppState, query: &Query) -> Response {
     let filter = match LabelFilter::of(query, state.mode) {
         Ok(filter) => filter,
-        Err(refused) => return refused,
+        Err(error) => return error.reply(),
     };
     let view = match state.driver.view().await {
         Ok(view) => view,
