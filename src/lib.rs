@@ -12,4 +12,5 @@ pub mod log;
 pub mod metrics;
 pub mod receivers;
 pub mod store;
+pub mod template;
 pub mod time;

@@ -15,6 +15,7 @@ pub mod interval;
 pub mod label;
 pub mod label_name;
 pub mod matcher;
+pub mod notification;
 mod orders;
 pub mod outbox;
 pub mod policy;

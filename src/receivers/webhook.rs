@@ -5,7 +5,7 @@
 use futures_util::future::BoxFuture;
 
 use super::answer::SendError;
-use super::body::Data;
+use super::body::{Data, write_open_object};
 use super::http::{HttpClient, Post};
 use super::{Context, Sender, payload, render, secret};
 use crate::config::settings::WebhookConfig;
@@ -49,7 +49,7 @@ impl Sender for Webhook {
 /// Version 4 of the body, with the line feed at its end.
 pub fn standard_body(data: &Data, group_key: &str, truncated: usize) -> String {
     let mut out = String::with_capacity(512 + 512 * data.alerts.len());
-    data.write_open_object(&mut out);
+    write_open_object(data, &mut out);
     out.push_str(",\"version\":\"4\",\"groupKey\":");
     write_string(&mut out, group_key, true);
     out.push_str(",\"truncatedAlerts\":");

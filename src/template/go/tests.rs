@@ -1,0 +1,246 @@
+//! Templates in, texts out; compared with Alertmanager's own tool when they were written.
+
+use super::*;
+use crate::core::label::{Fingerprint, LabelSet};
+use crate::core::notification::{AlertData, Data};
+use crate::core::outbox::Reason;
+use crate::time::Timestamp;
+
+fn labels<const N: usize>(pairs: [(&str, &str); N]) -> LabelSet {
+    LabelSet::new(pairs).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// One alert that fires and one that is over.
+fn context() -> Context {
+    let began = Timestamp::new(1_795_358_908, 986_649_230);
+    let alert = |status, labels, annotations, ends_at, url: &str| AlertData {
+        status,
+        labels,
+        annotations,
+        starts_at: began,
+        ends_at,
+        generator_url: url.into(),
+        fingerprint: Fingerprint(0xbcbc_34e1_b324_fef1),
+    };
+    let fires = alert(
+        "firing",
+        labels([("alertname", "A1"), ("team", "x"), ("zone", "<z>")]),
+        labels([("summary", "s & t"), ("desc", "d")]),
+        Timestamp::ZERO,
+        "http://p/g?a=b&c=d",
+    );
+    let over = labels([("alertname", "A1"), ("team", "y")]);
+    let over = alert("resolved", over, labels([]), Timestamp::new(1_795_362_508, 0), "");
+    let data = Data {
+        receiver: r"a\.b".to_owned(),
+        status: "firing",
+        alerts: vec![fires, over],
+        reason: Reason::First,
+        group_labels: labels([("alertname", "A1")]),
+        common_labels: labels([("alertname", "A1"), ("team", "x")]),
+        common_annotations: labels([("e", ""), ("summary", "s")]),
+        route_labels: labels([]),
+        external_url: "http://host:9093".into(),
+    };
+    Context::new(data, began)
+}
+
+fn engine() -> Arc<GoTemplates> {
+    Arc::new(GoTemplates::new().unwrap_or_else(|error| panic!("{error}")))
+}
+
+fn render(text: &str, mode: Mode) -> String {
+    engine().render(text, mode, &context()).unwrap_or_else(|error| error.to_string())
+}
+
+#[test]
+fn texts() {
+    for (template, shown) in [
+        (
+            "{{ .Alerts }}",
+            "[{firing alertname=A1, team=x, zone=<z> desc=d, summary=s & t 2026-11-22 14:48:28.98664923 +0000 UTC 0001-01-01 00:00:00 +0000 UTC http://p/g?a=b&c=d bcbc34e1b324fef1} {resolved alertname=A1, team=y  2026-11-22 14:48:28.98664923 +0000 UTC 2026-11-22 15:48:28 +0000 UTC  bcbc34e1b324fef1}]",
+        ),
+        ("{{ (index .Alerts 0).StartsAt }}", "2026-11-22 14:48:28.98664923 +0000 UTC"),
+        (
+            r#"{{ (index .Alerts 0).StartsAt.Format "15:04" }} {{ .CommonLabels.nope }} {{ index .CommonLabels "x" }}"#,
+            "14:48  ",
+        ),
+        (
+            r#"{{ .CommonLabels.SortedPairs }} {{ .CommonLabels }} {{ .CommonLabels.Names.Join "," }}"#,
+            "[{alertname A1} {team x}] alertname=A1, team=x alertname,team",
+        ),
+        (
+            "{{ (index .Alerts 0).StartsAt.Unix }} {{ (index .Alerts 0).StartsAt.Month }} {{ (index .Alerts 1).EndsAt.Sub (index .Alerts 0).StartsAt }}",
+            "1795358908 November 59m59.01335077s",
+        ),
+        (r#"{{ .CommonLabels.Remove (stringSlice "team") }}"#, "alertname=A1"),
+        (
+            r#"{{ .Alerts.Firing | len }} {{ len .CommonLabels }} {{ printf "%v %q %d" .CommonLabels .Status 3 }}"#,
+            r#"1 2 alertname=A1, team=x "firing" 3"#,
+        ),
+        (
+            "{{ range $k, $v := .CommonLabels }}{{$k}}={{$v}};{{end}} {{ range 3 }}{{.}}{{end}}",
+            "alertname=A1;team=x; 012",
+        ),
+        (r#"{{ reReplaceAll "(a)(?P<x>b)" "$1-${x}-$1x-$$" "abab" }}"#, "a-b--$a-b--$"),
+        (
+            r#"{{ dict "a" .CommonLabels }} {{ list 1 "a" .CommonLabels (index .Alerts 0).StartsAt }}"#,
+            "map[a:alertname=A1, team=x] [1 a alertname=A1, team=x 2026-11-22 14:48:28.98664923 +0000 UTC]",
+        ),
+        (
+            "{{ .GroupLabels.Values | join \" \" }} {{ .CommonLabels.SortedPairs.Names }} {{ (.CommonLabels.SortedPairs).Values }} {{ index .CommonLabels.Values 0 }}",
+            "A1 [alertname team] [A1 x] A1",
+        ),
+        (
+            "{{ urlquery .CommonLabels }} {{ html .CommonLabels }} {{ toJson .CommonLabels.SortedPairs }}",
+            r#"alertname%3DA1%2C+team%3Dx alertname=A1, team=x [{"Name":"alertname","Value":"A1"},{"Name":"team","Value":"x"}]"#,
+        ),
+        (
+            r#"{{ toJson (index .Alerts 0).StartsAt }} {{ toJson "<&>" }}"#,
+            r#""2026-11-22T14:48:28.98664923Z" "\u003c\u0026\u003e""#,
+        ),
+        (
+            r#"{{ with .CommonAnnotations.nope }}y{{else}}n{{end}} {{ and .CommonLabels.nope "x" }}|{{ or .CommonLabels.nope "d" }} {{ not .CommonLabels }} {{ if .CommonLabels.x }}1{{else}}2{{end}}"#,
+            "n |d false 2",
+        ),
+        (
+            r#"{{ slice .Status 0 2 }} {{ print 1 2 "x" 3 4 }} {{ 1.5 }} {{ 1e30 }} {{ 1e-7 }}{{ .NotificationReason }}"#,
+            "fi 1 2x3 4 1.5 1e+30 1e-07first notification",
+        ),
+        (
+            r#"{{ tz "Europe/Berlin" (index .Alerts 0).StartsAt }} {{ now.Year }} {{ since (index .Alerts 0).StartsAt | humanizeDuration }}"#,
+            "2026-11-22 15:48:28.98664923 +0100 CET 2026 0s",
+        ),
+        (
+            r#"{{ $d := dict "a" 1 }}{{ $d.b }}{{ define "x" }}<{{ . }}>{{ end }}{{ template "x" $d.a }}{{ template "x" }}"#,
+            "<no value><1><<no value>>",
+        ),
+        ("{{ .Asset.name }}{{ .RouteLabels }}{{ if .WorkOrder }}w{{ end }}", ""),
+    ] {
+        assert_eq!(render(template, Mode::Text), shown, "{template}");
+    }
+}
+
+#[test]
+fn html_is_escaped() {
+    for (template, shown) in [
+        ("{{ (index .Alerts 0).Labels.zone }}<!-- c -->", "&lt;z&gt;"),
+        (
+            r#"<a href="{{ .ExternalURL }}/?x={{ (index .Alerts 0).Labels.zone }}">{{ .CommonLabels }}</a>"#,
+            r#"<a href="http://host:9093/?x=%3cz%3e">alertname=A1, team=x</a>"#,
+        ),
+        (r#"{{ safeHtml "<b>" }} <a href="{{ "javascript:x" }}">"#, r##"<b> <a href="#ZgotmplZ">"##),
+    ] {
+        assert_eq!(render(template, Mode::Html), shown, "{template}");
+    }
+}
+
+#[test]
+fn mistakes_are_found_when_parsing_in_gos_words() {
+    for (template, error) in [
+        ("{{ nofunc }}", r#"template: bad.tmpl:1: function "nofunc" not defined"#),
+        ("\n{{ $x }}", r#"template: bad.tmpl:2: undefined variable "$x""#),
+        ("{{ if .A }}x", "template: bad.tmpl:1: unexpected EOF"),
+        ("a {{end}} b", "template: bad.tmpl:1: unexpected {{end}}"),
+        ("{{ ", "template: bad.tmpl:1: unclosed action"),
+        (
+            r#"{{ define "a" }}x{{ end }}{{ define "a" }}y{{ end }}"#,
+            r#"template: bad.tmpl:1: multiple definition of template "a""#,
+        ),
+        ("{{ __get . }}", r#"template: bad.tmpl:1: function "__get" not defined"#),
+    ] {
+        let found = GoTemplates { named: BTreeMap::new() }.add_file("bad.tmpl", template);
+        assert_eq!(found.map_err(|error| error.to_string()), Err(error.to_owned()), "{template}");
+    }
+}
+
+#[test]
+fn failures_say_where() {
+    for (template, error) in [
+        (
+            "{{ .Nope.x }}",
+            r#"template: :1:8: executing "" at <.Nope.x>: can't evaluate field Nope in type *template.Data"#,
+        ),
+        (
+            "{{ .Alerts.Foo }}",
+            r#"template: :1:10: executing "" at <.Alerts.Foo>: can't evaluate field Foo in type template.Alerts"#,
+        ),
+        (
+            "{{ .CommonLabels.a.b }}",
+            r#"template: :1:16: executing "" at <.CommonLabels.a.b>: can't evaluate field b in type string"#,
+        ),
+        (
+            r#"{{ $d := dict "a" 1 }}{{ $d.b }} {{ $d.b.c }}"#,
+            r#"template: :1:38: executing "" at <$d.b.c>: nil pointer evaluating interface {}.c"#,
+        ),
+        (
+            "{{ (index .Alerts 5).Status }}",
+            r#"template: :1:4: executing "" at <index .Alerts 5>: error calling index: index out of range: 5"#,
+        ),
+        (
+            r#"{{ "a" | toUpper "b" }}"#,
+            r#"template: :1:9: executing "" at <toUpper>: wrong number of args for toUpper: want 1 got 2"#,
+        ),
+        (
+            r#"{{ humanizeDuration .Status }}"#,
+            r#"template: :1:3: executing "" at <humanizeDuration .Status>: error calling humanizeDuration: strconv.ParseFloat: parsing "firing": invalid syntax"#,
+        ),
+        (r#"{{ template "nope" . }}"#, r#"template: : template "nope" not defined"#),
+        (
+            "x\n{{ define \"d\" }}\n  {{ .Foo }}{{ end }}{{ template \"d\" . }}",
+            r#"template: :3:5: executing "d" at <.Foo>: can't evaluate field Foo in type *template.Data"#,
+        ),
+    ] {
+        assert_eq!(render(template, Mode::Text), error, "{template}");
+    }
+}
+
+#[test]
+fn hostile_templates_end() {
+    let doubling = (1..60).fold("{{ define \"a0\" }}x{{ end }}".to_owned(), |all, n| {
+        let below = n - 1;
+        all + &format!("{{{{ define \"a{n}\" }}}}{{{{ $x := 1 }}}}{{{{ template \"a{below}\" }}}}{{{{ template \"a{below}\" }}}}{{{{ end }}}}")
+    }) + "{{ template \"a59\" }}";
+    let nested = format!("{}{}", "{{ if true }}".repeat(90), "{{ end }}".repeat(90));
+    let parens = format!("{{{{ {}.Status{} }}}}", "(".repeat(90), ")".repeat(90));
+    for template in [
+        "{{ define \"x\" }}{{ template \"x\" . }}{{ end }}{{ template \"x\" . }}",
+        "{{ range 100000000000 }}{{ end }}",
+        "{{ range 1000000 }}0123456789{{ end }}",
+        "{{ $x := \"0123456789\" }}{{ range 100 }}{{ $x = printf \"%s%s\" $x $x }}{{ end }}",
+        "{{ $x := list 1 }}{{ range 100000 }}{{ $x = list $x }}{{ end }}",
+        "{{ $x := list 1 }}{{ range 100 }}{{ $x = list $x $x }}{{ end }}{{ $x }}",
+        "{{ $x := list }}{{ range 1000000 }}{{ $x = append $x 1 }}{{ end }}",
+        "{{ reReplaceAll \"\" (printf \"%1000s\" \"\") (printf \"%60000s\" \"\") }}",
+        "{{ reReplaceAll \"(a{1000}){1000}\" \"\" \"\" }}",
+        &"{{ if true }}".repeat(5_000),
+        &"{{ (".repeat(5_000),
+        &doubling,
+    ] {
+        assert!(engine().render(template, Mode::Text, &context()).is_err(), "{}", &template[..40.min(template.len())]);
+    }
+    for (template, shown) in [(nested, ""), (parens, "firing")] {
+        assert_eq!(render(&template, Mode::Text), shown);
+    }
+}
+
+#[test]
+fn route_labels_are_templates() {
+    let mut context = context();
+    context.data.route_labels =
+        labels([("a", "{{ .Status }}"), ("b", "<{{ routeLabels \"a\" }}>"), ("c", "{{ routeLabels \"c\" }}")]);
+    let (rendered, failed) = engine().route_labels(&context);
+    let expected: Pairs = [("a", "firing"), ("b", "<firing>")].map(|(n, v)| (n.to_owned(), v.to_owned())).into();
+    assert_eq!((rendered, failed.len()), (expected, 1));
+    let shown = engine().render("{{ .RouteLabels.b }} {{ routeLabels \"b\" }}", Mode::Text, &context);
+    assert_eq!(shown.as_deref(), Ok("<firing> <firing>"));
+}
+
+#[test]
+fn default_names_can_be_redefined() {
+    let mut templates = GoTemplates::new().unwrap_or_else(|error| panic!("{error}"));
+    let file = "{{ define \"__subject\" }}mine: {{ .Status }}{{ end }}{{ define \"slack.default.title\" }} {{ end }}";
+    templates.add_file("own.tmpl", file).unwrap_or_else(|error| panic!("{error}"));
+    let shown = Arc::new(templates).render("{{ template \"slack.default.title\" . }}", Mode::Text, &context());
+    assert_eq!(shown.as_deref(), Ok("mine: firing"), "and a body of white space redefines nothing");
+}
