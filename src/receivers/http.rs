@@ -6,6 +6,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, Request, Response, Url};
@@ -32,7 +33,7 @@ pub struct Post<'a> {
     /// Further headers, lower case.
     pub headers: &'a [(&'static str, &'a str)],
     /// JSON.
-    pub body: String,
+    pub body: Bytes,
 }
 
 /// Sends requests with one `http_config`.

@@ -6,13 +6,16 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::answer::SendError;
 use super::stand_in::start_tls;
 use super::test_support::{delivery, inline, told, webhook_config};
 use super::webhook::Webhook;
 use super::{Context, Sender, tls};
-use crate::config::settings::{SecretSource, TlsConfig, TlsVersion};
+use crate::config::secret::Secret;
+use crate::config::settings::{Auth, Proxy, SecretSource, TlsConfig, TlsVersion};
 use crate::time::Clock;
 
 /// A certificate authority and a certificate that it made.
@@ -113,4 +116,47 @@ async fn a_client_certificate_is_shown_and_read_anew_when_its_file_changes() {
     write(&client);
     send(&webhook).await.unwrap();
     assert!(requests.recv().unwrap().starts_with("POST /hook"));
+}
+
+/// A proxy that opens one tunnel to this machine, whatever host it is asked for; gives what it was asked.
+async fn tunnel(listener: TcpListener, port: u16) -> String {
+    let (mut client, _) = listener.accept().await.unwrap();
+    let mut asked = Vec::new();
+    while !asked.ends_with(b"\r\n\r\n") {
+        asked.push(client.read_u8().await.unwrap());
+    }
+    client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+    let mut server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    // How the tunnel ends is no matter.
+    drop(tokio::io::copy_bidirectional(&mut client, &mut server).await);
+    String::from_utf8(asked).unwrap()
+}
+
+#[tokio::test]
+async fn a_proxy_is_asked_for_a_tunnel_and_sees_nothing_of_the_request() {
+    let issued = issue("receiver.invalid");
+    let (address, requests) = start_tls(server(&issued, None));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut config = webhook_config("https://receiver.invalid/hook");
+    config.http.tls.ca = Some(inline(&issued.ca_pem));
+    config.http.auth = Auth::Header { scheme: "Bearer".into(), credentials: Some(inline("token")) };
+    config.http.proxy = Proxy {
+        url: Some(Secret::new(format!("http://me:secret@{}", listener.local_addr().unwrap()))),
+        connect_headers: [("X-Tunnel".to_owned(), vec![Secret::new("yes")])].into(),
+        ..Proxy::default()
+    };
+    let webhook = Webhook::new(&config);
+    let (asked, sent) = tokio::join!(tunnel(listener, address.port()), async {
+        let sent = send(&webhook).await;
+        // The tunnel ends with the client's connections.
+        drop(webhook);
+        sent
+    });
+    sent.unwrap();
+    let asked = asked.to_lowercase();
+    assert!(asked.starts_with("connect receiver.invalid:443 http/1.1\r\n"), "{asked}");
+    assert!(asked.contains("proxy-authorization: basic bwu6c2vjcmv0\r\n"), "{asked}");
+    assert!(asked.contains("x-tunnel: yes\r\n"), "{asked}");
+    assert!(!asked.contains("bearer"), "{asked}");
+    assert!(requests.recv().unwrap().contains("\r\nAuthorization: Bearer token\r\n"));
 }

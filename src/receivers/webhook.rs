@@ -35,7 +35,7 @@ impl Webhook {
             None => standard_body(&data, &delivery.thread.group_key, truncated),
         };
         let id = delivery.notification_id();
-        let answer = self.client.post(Post { url: &url, headers: &[("webhook-id", &id)], body }).await?;
+        let answer = self.client.post(Post { url: &url, headers: &[("webhook-id", &id)], body: body.into() }).await?;
         answer.check(context.clock.now()).map(drop)
     }
 }
