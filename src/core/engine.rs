@@ -196,10 +196,16 @@ impl Engine {
         self.queue_all();
     }
 
-    /// After an outage of ours that began at `from` (a failing store, a stopped clock): nothing runs out until senders
-    /// have had time to send again.
-    pub fn outage(&mut self, from: Timestamp, now: Timestamp) {
-        self.state.grace = Grace { from, until: now.after(self.options.resend_grace) };
+    /// An outage of ours began at `from` (a failing store): nothing runs out until it ends with [`Engine::resume`].
+    pub fn suspend(&mut self, from: Timestamp, now: Timestamp) {
+        // An earlier outage whose grace goes on is part of this one.
+        let from = if now < self.state.grace.until { from.min(self.state.grace.from) } else { from };
+        self.state.grace = Grace { from, until: Timestamp::MAX };
+    }
+
+    /// The outage is over: nothing that would have run out meanwhile does until senders have had time to send again.
+    pub fn resume(&mut self, now: Timestamp) {
+        self.state.grace.until = now.after(self.options.resend_grace);
     }
 
     /// The rows to send now, oldest first. From here on a worker has them, until [`Input::Settled`]. Only between

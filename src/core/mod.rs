@@ -29,4 +29,6 @@ pub mod view;
 pub mod work_order;
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;

@@ -160,10 +160,8 @@ impl Engine {
                 if over && !untold && !self.told_firing(kept.fingerprint, &kept.verdict) {
                     continue;
                 }
-                if self.state.groups.find(*route, &labels).is_none() {
-                    if let Some(known) = known {
-                        self.state.add_group(*route, StoredGroup::clone(known), &mut self.log);
-                    }
+                if let (None, Some(known)) = (self.state.groups.find(*route, &labels), known) {
+                    self.state.add_group(*route, StoredGroup::clone(known), &mut self.log);
                 }
                 self.join(now, *route, kept.fingerprint, &kept.alert);
             }

@@ -10,16 +10,14 @@ use crate::core::change::{Actor, Change};
 use crate::core::engine::{Engine, Input, Options, Output};
 use crate::core::ingest::Batch;
 use crate::core::label::LabelSet;
-use crate::core::matcher::{Matcher, Op};
+use crate::core::matcher::Op;
 use crate::core::outbox::{Delivery, Outcome};
-use crate::core::policy::{
-    GroupBy, InhibitRule, Integration, Policy, Receiver, ReceiverIdx, Route, RouteIdx, WorkOrderRule,
-};
+use crate::core::policy::Policy;
 use crate::core::silence::{SilenceDraft, SilenceId};
-use crate::core::work_order::{Kind, Priority};
+pub use crate::core::testing::{matcher, policy, receiver, route};
 use crate::time::Timestamp;
 
-pub const SECOND: Duration = Duration::from_secs(1);
+pub use crate::core::testing::SECOND;
 
 /// What a receiver answers: to the path of a thread's receiver, the outcomes of the next attempts in order.
 #[derive(Default)]
@@ -40,66 +38,6 @@ pub struct World {
     /// Whether commits fail now.
     pub store_fails: bool,
     silences: u128,
-}
-
-pub fn matcher(name: &str, op: Op, value: &str) -> Matcher {
-    Matcher::new(name, op, value).unwrap()
-}
-
-pub fn receiver(name: &str, kind: &'static str, send_resolved: bool) -> Receiver {
-    let says_both = kind != "pagerduty";
-    let integrations = vec![Integration { kind, index: 0, send_resolved, says_both }];
-    Receiver { name: Arc::from(name), labels: BTreeMap::new(), integrations, work_orders: vec![] }
-}
-
-pub fn route(matchers: Vec<Matcher>, receiver: u32, group_by: &[&str]) -> Route {
-    let labels = group_by.iter().map(|name| Arc::from(*name)).collect();
-    let key = format!("{{}}/{}", matchers.len());
-    Route {
-        parent: Some(RouteIdx(0)),
-        children: vec![],
-        matchers,
-        receiver: ReceiverIdx(receiver),
-        group_by: GroupBy::Labels(labels),
-        group_wait: 30 * SECOND,
-        group_interval: 300 * SECOND,
-        repeat_interval: 4 * 3600 * SECOND,
-        continues: false,
-        mute_time_intervals: vec![],
-        active_time_intervals: vec![],
-        labels: BTreeMap::new(),
-        key: Arc::from(key.as_str()),
-        id: Arc::from(key.as_str()),
-    }
-}
-
-/// One route, by alertname, to one webhook named `hook`; critical inhibits warning of the same instance; work orders
-/// for `CriticalAssetOffline`.
-pub fn policy() -> Policy {
-    let mut root = route(vec![], 0, &["alertname"]);
-    (root.parent, root.key, root.id) = (None, Arc::from("{}"), Arc::from("{}"));
-    let rule = InhibitRule {
-        name: Arc::from("severity"),
-        source_matchers: vec![matcher("severity", Op::Equal, "critical")],
-        target_matchers: vec![matcher("severity", Op::Equal, "warning")],
-        equal: vec![Arc::from("instance")],
-    };
-    let mut hook = receiver("hook", "webhook", true);
-    hook.work_orders = vec![WorkOrderRule {
-        key_labels: vec![Arc::from("alertname"), Arc::from("asset_code")],
-        kind: Kind::Corrective,
-        priority: Priority::Emergency,
-        due_after: 4 * 3600 * SECOND,
-        title: None,
-        description: None,
-    }];
-    Policy {
-        routes: vec![root],
-        inhibit_rules: vec![rule],
-        intervals: BTreeMap::new(),
-        receivers: vec![hook],
-        resolve_timeout: 300 * SECOND,
-    }
 }
 
 impl World {

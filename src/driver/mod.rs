@@ -5,23 +5,30 @@
 //! what a worker reported is kept and tried again, and when the store works again nothing runs out until senders have
 //! had time to send again. Commits block this task's own thread and nothing else.
 
+mod handle;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::core::change::{Actor, Change};
+use crate::core::change::Change;
 use crate::core::engine::{Engine, Input, Options, Output};
-use crate::core::ingest::{Batch, Rejected};
+use crate::core::ingest::Rejected;
 use crate::core::outbox::{Delivery, DeliveryId, Outcome};
 use crate::core::policy::Policy;
-use crate::core::silence::{SilenceDraft, SilenceId, SilenceRefused};
+use crate::core::silence::{SilenceId, SilenceRefused};
 use crate::core::view::View;
 use crate::store::{Fence, Store, StoreError};
 use crate::time::{Clock, Timestamp};
+
+use handle::Answer;
+pub(crate) use handle::Request;
+pub use handle::{Handle, Health, Unavailable};
 
 /// How many requests may wait before senders wait.
 const INBOX: usize = 4096;
@@ -38,132 +45,6 @@ const CLOCK_JUMP: Duration = Duration::from_secs(10);
 /// No sleep is longer, so that a corrected clock is noticed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
-/// The store cannot be written now, a limit is reached, or the service is stopping: nothing of the request was kept.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not stored, try again: {0}")]
-pub struct Unavailable(pub String);
-
-type Answer<T> = oneshot::Sender<Result<T, Unavailable>>;
-
-/// What somebody wants of the engine.
-pub(crate) enum Request {
-    Alerts { actor: Actor, batch: Batch, done: Answer<Vec<Rejected>> },
-    Silence { actor: Actor, draft: SilenceDraft, done: Answer<Result<SilenceId, SilenceRefused>> },
-    ExpireSilence { actor: Actor, id: SilenceId, done: Answer<Result<SilenceId, SilenceRefused>> },
-    Reload { actor: Actor, policy: Arc<Policy>, hash: String, text: String, done: Answer<()> },
-    Settled { delivery: DeliveryId, outcome: Outcome, jitter: f64 },
-    View { done: oneshot::Sender<Arc<View>> },
-}
-
-/// How the driver fares, for metrics and readiness.
-#[derive(Debug, Default)]
-pub struct Health {
-    /// Commits made.
-    pub commits: AtomicU64,
-    /// Nanoseconds spent in them.
-    pub commit_nanos: AtomicU64,
-    /// Commits that failed.
-    pub commit_failures: AtomicU64,
-    /// Changes stored.
-    pub changes: AtomicU64,
-    /// Bytes of the store on disk, as of the last commit.
-    pub store_bytes: AtomicU64,
-    /// What is wrong with the store now, if something is.
-    pub trouble: ArcSwapOption<String>,
-}
-
-/// The way to the driver; cheap to clone.
-#[derive(Clone)]
-pub struct Handle {
-    inbox: mpsc::Sender<Request>,
-    health: Arc<Health>,
-}
-
-impl Handle {
-    /// A way to a test that plays the driver.
-    #[cfg(test)]
-    pub(crate) fn to(inbox: mpsc::Sender<Request>) -> Self {
-        Self { inbox, health: Arc::default() }
-    }
-
-    /// Takes in alerts. What is not rejected is durable when this returns.
-    ///
-    /// # Errors
-    /// [`Unavailable`] if nothing could be stored.
-    pub async fn put_alerts(&self, actor: Actor, batch: Batch) -> Result<Vec<Rejected>, Unavailable> {
-        self.ask(|done| Request::Alerts { actor, batch, done }).await?
-    }
-
-    /// Makes or changes a silence.
-    ///
-    /// # Errors
-    /// [`Unavailable`] if it could not be stored; within, why it was refused.
-    pub async fn put_silence(
-        &self,
-        actor: Actor,
-        draft: SilenceDraft,
-    ) -> Result<Result<SilenceId, SilenceRefused>, Unavailable> {
-        self.ask(|done| Request::Silence { actor, draft, done }).await?
-    }
-
-    /// Ends a silence; one that has ended stays so.
-    ///
-    /// # Errors
-    /// [`Unavailable`] if it could not be stored; within, [`SilenceRefused::NotFound`].
-    pub async fn expire_silence(
-        &self,
-        actor: Actor,
-        id: SilenceId,
-    ) -> Result<Result<SilenceId, SilenceRefused>, Unavailable> {
-        self.ask(|done| Request::ExpireSilence { actor, id, done }).await?
-    }
-
-    /// Puts other rules in force: SHA-256 of the file, and its text without secrets, go into the journal.
-    ///
-    /// # Errors
-    /// [`Unavailable`] if that could not be stored; the old rules stay.
-    pub async fn reload(
-        &self,
-        actor: Actor,
-        policy: Arc<Policy>,
-        hash: String,
-        text: String,
-    ) -> Result<(), Unavailable> {
-        self.ask(|done| Request::Reload { actor, policy, hash, text, done }).await?
-    }
-
-    /// The committed state of this moment.
-    ///
-    /// # Errors
-    /// [`Unavailable`] when the service is stopping.
-    pub async fn view(&self) -> Result<Arc<View>, Unavailable> {
-        self.ask(|done| Request::View { done }).await
-    }
-
-    /// Reports how an attempt to send ended. `jitter` is a random number from 0 to 1 for the next attempt's time.
-    ///
-    /// # Errors
-    /// [`Unavailable`] when the service is stopping; the row stays as it was.
-    pub async fn settled(&self, delivery: DeliveryId, outcome: Outcome, jitter: f64) -> Result<(), Unavailable> {
-        self.inbox.send(Request::Settled { delivery, outcome, jitter }).await.map_err(|_| stopping())
-    }
-
-    /// How the driver fares.
-    pub fn health(&self) -> &Health {
-        &self.health
-    }
-
-    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Unavailable> {
-        let (done, answer) = oneshot::channel();
-        self.inbox.send(request(done)).await.map_err(|_| stopping())?;
-        answer.await.map_err(|_| stopping())
-    }
-}
-
-fn stopping() -> Unavailable {
-    Unavailable("the service is stopping".into())
-}
-
 /// Owns the engine and the store.
 pub struct Driver {
     engine: Engine,
@@ -172,14 +53,13 @@ pub struct Driver {
     inbox: mpsc::Receiver<Request>,
     workers: mpsc::UnboundedSender<Arc<Delivery>>,
     health: Arc<Health>,
-    resend_grace: Duration,
     /// Refreshes and timers that were decided and are not stored yet, and since when.
     lazy: Vec<Change>,
     lazy_since: Timestamp,
     /// What workers reported in a batch that could not be stored.
     unsettled: Vec<(DeliveryId, Outcome, f64)>,
-    /// When the last commit was made, and whether it failed since.
-    last_commit: Timestamp,
+    /// When all was well last, and whether the store has failed since.
+    last_good: Timestamp,
     failing: bool,
     /// Before this moment a failing store is left alone, but for requests.
     retry_at: Timestamp,
@@ -209,7 +89,6 @@ impl Driver {
     ) -> Result<(Self, Handle, Option<String>), StoreError> {
         let loaded = store.load()?;
         let now = clock.now();
-        let resend_grace = options.resend_grace;
         let engine = Engine::restore(policy, options, loaded.changes, loaded.last, now);
         let (sender, inbox) = mpsc::channel(INBOX);
         let health = Arc::new(Health::default());
@@ -222,11 +101,10 @@ impl Driver {
             inbox,
             workers,
             health,
-            resend_grace,
             lazy: Vec::new(),
             lazy_since: Timestamp::MAX,
             unsettled: Vec::new(),
-            last_commit: loaded.last.unwrap_or(now),
+            last_good: loaded.last.unwrap_or(now),
             failing: false,
             retry_at: Timestamp::ZERO,
             looked: (now, tokio::time::Instant::now()),
@@ -329,6 +207,9 @@ impl Driver {
 
     /// Stores what must not wait, with what may; or only notes what may wait, unless it has waited long enough.
     fn commit(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        if !self.failing {
+            self.last_good = now;
+        }
         let urgent = self.engine.pending().iter().any(|change| !change.is_lazy());
         let overdue = self.lazy_since.after(LAZY) <= now;
         if !urgent {
@@ -359,6 +240,7 @@ impl Driver {
             Err(error) => {
                 self.lazy.truncate(lazy);
                 self.engine.rolled_back();
+                self.engine.suspend(self.last_good, now);
                 self.retry_at = now.after(STORE_RETRY);
                 Err(error)
             }
@@ -391,16 +273,17 @@ impl Driver {
         if std::mem::take(&mut self.failing) {
             tracing::info!("The store can be written again");
             self.health.trouble.store(None);
-            self.engine.outage(self.last_commit, now);
+            self.engine.resume(now);
         }
-        self.last_commit = now;
+        self.last_good = now;
     }
 
     fn checkpoint_if_wanted(&mut self, now: Timestamp) {
-        if self.store.wants_checkpoint() {
-            if let Err(error) = self.store.checkpoint(now, &mut self.engine.snapshot()) {
-                tracing::error!(%error, "No checkpoint could be written; the journal goes on");
-            }
+        if !self.store.wants_checkpoint() {
+            return;
+        }
+        if let Err(error) = self.store.checkpoint(now, &mut self.engine.snapshot()) {
+            tracing::error!(%error, "No checkpoint could be written; the journal goes on");
         }
     }
 
@@ -442,8 +325,9 @@ impl Driver {
         let jumped = now.since(before).saturating_sub(instant.duration_since(before_instant));
         if jumped > CLOCK_JUMP {
             let seconds = jumped.as_secs();
-            tracing::warn!(seconds, grace = ?self.resend_grace, "The clock jumped forward: nothing runs out for a while");
-            self.engine.outage(before, now);
+            tracing::warn!(seconds, "The clock jumped forward: nothing runs out for a while");
+            self.engine.suspend(before, now);
+            self.engine.resume(now);
         }
         now
     }

@@ -1,0 +1,140 @@
+//! The way to the driver: what others may ask of it.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use arc_swap::ArcSwapOption;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::core::change::Actor;
+use crate::core::ingest::{Batch, Rejected};
+use crate::core::outbox::{DeliveryId, Outcome};
+use crate::core::policy::Policy;
+use crate::core::silence::{SilenceDraft, SilenceId, SilenceRefused};
+use crate::core::view::View;
+
+/// The store cannot be written now, a limit is reached, or the service is stopping: nothing of the request was kept.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not stored, try again: {0}")]
+pub struct Unavailable(pub String);
+
+pub(super) type Answer<T> = oneshot::Sender<Result<T, Unavailable>>;
+
+/// What somebody wants of the engine.
+pub(crate) enum Request {
+    Alerts { actor: Actor, batch: Batch, done: Answer<Vec<Rejected>> },
+    Silence { actor: Actor, draft: SilenceDraft, done: Answer<Result<SilenceId, SilenceRefused>> },
+    ExpireSilence { actor: Actor, id: SilenceId, done: Answer<Result<SilenceId, SilenceRefused>> },
+    Reload { actor: Actor, policy: Arc<Policy>, hash: String, text: String, done: Answer<()> },
+    Settled { delivery: DeliveryId, outcome: Outcome, jitter: f64 },
+    View { done: oneshot::Sender<Arc<View>> },
+}
+
+/// How the driver fares, for metrics and readiness.
+#[derive(Debug, Default)]
+pub struct Health {
+    /// Commits made.
+    pub commits: AtomicU64,
+    /// Nanoseconds spent in them.
+    pub commit_nanos: AtomicU64,
+    /// Commits that failed.
+    pub commit_failures: AtomicU64,
+    /// Changes stored.
+    pub changes: AtomicU64,
+    /// Bytes of the store on disk, as of the last commit.
+    pub store_bytes: AtomicU64,
+    /// What is wrong with the store now, if something is.
+    pub trouble: ArcSwapOption<String>,
+}
+
+/// The way to the driver; cheap to clone.
+#[derive(Clone)]
+pub struct Handle {
+    pub(super) inbox: mpsc::Sender<Request>,
+    pub(super) health: Arc<Health>,
+}
+
+impl Handle {
+    /// A way to a test that plays the driver.
+    #[cfg(test)]
+    pub(crate) fn to(inbox: mpsc::Sender<Request>) -> Self {
+        Self { inbox, health: Arc::default() }
+    }
+
+    /// Takes in alerts. What is not rejected is durable when this returns.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if nothing could be stored.
+    pub async fn put_alerts(&self, actor: Actor, batch: Batch) -> Result<Vec<Rejected>, Unavailable> {
+        self.ask(|done| Request::Alerts { actor, batch, done }).await?
+    }
+
+    /// Makes or changes a silence.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if it could not be stored; within, why it was refused.
+    pub async fn put_silence(
+        &self,
+        actor: Actor,
+        draft: SilenceDraft,
+    ) -> Result<Result<SilenceId, SilenceRefused>, Unavailable> {
+        self.ask(|done| Request::Silence { actor, draft, done }).await?
+    }
+
+    /// Ends a silence; one that has ended stays so.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if it could not be stored; within, [`SilenceRefused::NotFound`].
+    pub async fn expire_silence(
+        &self,
+        actor: Actor,
+        id: SilenceId,
+    ) -> Result<Result<SilenceId, SilenceRefused>, Unavailable> {
+        self.ask(|done| Request::ExpireSilence { actor, id, done }).await?
+    }
+
+    /// Puts other rules in force: SHA-256 of the file, and its text without secrets, go into the journal.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if that could not be stored; the old rules stay.
+    pub async fn reload(
+        &self,
+        actor: Actor,
+        policy: Arc<Policy>,
+        hash: String,
+        text: String,
+    ) -> Result<(), Unavailable> {
+        self.ask(|done| Request::Reload { actor, policy, hash, text, done }).await?
+    }
+
+    /// The committed state of this moment.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the service is stopping.
+    pub async fn view(&self) -> Result<Arc<View>, Unavailable> {
+        self.ask(|done| Request::View { done }).await
+    }
+
+    /// Reports how an attempt to send ended. `jitter` is a random number from 0 to 1 for the next attempt's time.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the service is stopping; the row stays as it was.
+    pub async fn settled(&self, delivery: DeliveryId, outcome: Outcome, jitter: f64) -> Result<(), Unavailable> {
+        self.inbox.send(Request::Settled { delivery, outcome, jitter }).await.map_err(|_| stopping())
+    }
+
+    /// How the driver fares.
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Unavailable> {
+        let (done, answer) = oneshot::channel();
+        self.inbox.send(request(done)).await.map_err(|_| stopping())?;
+        answer.await.map_err(|_| stopping())
+    }
+}
+
+fn stopping() -> Unavailable {
+    Unavailable("the service is stopping".into())
+}

@@ -1,0 +1,122 @@
+//! The driver on tokio's paused clock, with a store that fails on demand and workers that are a channel.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::core::change::Actor;
+use crate::core::ingest::Batch;
+use crate::core::outbox::Outcome;
+use crate::core::testing;
+use crate::store::Retention;
+use crate::store::memory::{Faults, Faulty, Memory};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+struct Service {
+    handle: Handle,
+    rows: mpsc::UnboundedReceiver<Arc<Delivery>>,
+    stop: CancellationToken,
+    running: tokio::task::JoinHandle<Result<(), StoreError>>,
+}
+
+fn clock() -> Clock {
+    Clock::Virtual { epoch: Timestamp::new(1_800_000_000, 0), started: tokio::time::Instant::now() }
+}
+
+fn start(store: Box<dyn Store>, clock: Clock) -> Service {
+    let (workers, rows) = mpsc::unbounded_channel();
+    let policy = Arc::new(testing::policy());
+    let (driver, handle, damage) = Driver::load(store, policy, Options::default(), clock, workers).unwrap();
+    assert_eq!(damage, None);
+    let stop = CancellationToken::new();
+    let running = tokio_util::task::TaskTracker::new().spawn(driver.run(stop.clone()));
+    Service { handle, rows, stop, running }
+}
+
+fn alert(name: &str, ends_in: Duration, clock: Clock) -> Batch {
+    let mut batch = Batch::default();
+    let ends_at = clock.now().after(ends_in);
+    batch.push(&mut vec![("alertname", name)], &mut vec![], "", Timestamp::new(1_800_000_000, 0), ends_at).unwrap();
+    batch
+}
+
+fn sender() -> Actor {
+    Actor::Sender("test".into())
+}
+
+#[tokio::test(start_paused = true)]
+async fn tells_after_the_group_wait_and_forgets_the_row_when_it_was_delivered() {
+    let clock = clock();
+    let mut service = start(Box::new(Memory::new(Retention::default())), clock);
+    assert_eq!(service.handle.put_alerts(sender(), alert("Disk", 3600 * SECOND, clock)).await, Ok(vec![]));
+    let row = service.rows.recv().await.unwrap();
+    assert_eq!(clock.now(), Timestamp::new(1_800_000_030, 0));
+    assert_eq!(service.handle.view().await.unwrap().outbox.len(), 1);
+    service.handle.settled(row.id, Outcome::Delivered, 0.5).await.unwrap();
+    assert!(service.handle.view().await.unwrap().outbox.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_fails_refuses_alerts_keeps_answers_and_lets_nothing_run_out_afterwards() {
+    let clock = clock();
+    let faults = Faults::default();
+    let store = Faulty::new(Memory::new(Retention::default()), faults.clone());
+    let mut service = start(Box::new(store), clock);
+    service.handle.put_alerts(sender(), alert("Disk", 120 * SECOND, clock)).await.unwrap();
+    let row = service.rows.recv().await.unwrap();
+    faults.fail_all(true);
+    let refused = service.handle.put_alerts(sender(), alert("Net", 3600 * SECOND, clock)).await;
+    assert!(refused.unwrap_err().to_string().starts_with("not stored, try again"));
+    assert!(service.handle.health().trouble.load().is_some());
+    service.handle.settled(row.id, Outcome::Delivered, 0.5).await.unwrap();
+    let view = service.handle.view().await.unwrap();
+    assert_eq!((view.alerts.len(), view.outbox.len()), (1, 1), "reading goes on, and shows what was committed");
+    tokio::time::sleep(300 * SECOND).await;
+    faults.fail_all(false);
+    tokio::time::sleep(2 * SECOND).await;
+    let view = service.handle.view().await.unwrap();
+    assert!(view.outbox.is_empty(), "what the worker reported was kept");
+    assert!(service.handle.health().trouble.load().is_none());
+    let disk = view.alerts.iter().next().unwrap();
+    assert!(disk.alert.ended(clock.now()) && !view.grace.resolved(&disk.alert, clock.now()));
+    assert!(service.rows.try_recv().is_err(), "nobody is told that it is over");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_is_stored_within_a_second_and_a_restart_goes_on_where_it_stopped() {
+    let clock = clock();
+    let store = Memory::new(Retention::default());
+    let mut service = start(Box::new(store.clone()), clock);
+    service.handle.put_alerts(sender(), alert("Disk", 60 * SECOND, clock)).await.unwrap();
+    let row = service.rows.recv().await.unwrap();
+    let commits = service.handle.health().commits.load(Ordering::Relaxed);
+    service.handle.put_alerts(sender(), alert("Disk", 600 * SECOND, clock)).await.unwrap();
+    assert_eq!(
+        service.handle.health().commits.load(Ordering::Relaxed),
+        commits,
+        "a refresh makes no commit of its own"
+    );
+    tokio::time::sleep(2 * SECOND).await;
+    assert_eq!(service.handle.health().commits.load(Ordering::Relaxed), commits + 1);
+    // The process dies: nothing is finished.
+    service.running.abort();
+    assert!(service.running.await.unwrap_err().is_cancelled());
+
+    let mut service = start(Box::new(store.clone()), clock);
+    let again = service.rows.recv().await.unwrap();
+    assert_eq!((again.id, again.notification_id()), (row.id, row.notification_id()), "told again under the same id");
+    service.handle.settled(again.id, Outcome::Delivered, 0.5).await.unwrap();
+    let view = service.handle.view().await.unwrap();
+    assert_eq!(view.alerts.iter().next().unwrap().alert.ends_at, Timestamp::new(1_800_000_630, 0));
+    service.stop.cancel();
+    assert!(service.running.await.unwrap().is_ok());
+    assert!(service.handle.view().await.is_err(), "a driver that stopped answers so");
+
+    let mut service = start(Box::new(store), clock);
+    assert_eq!(service.handle.view().await.unwrap().alerts.len(), 1, "from the checkpoint of the stop");
+    assert!(service.rows.try_recv().is_err());
+}
