@@ -6,6 +6,8 @@
 
 mod alerts;
 mod config;
+mod config_integrations;
+mod config_values;
 mod fingerprints;
 mod label_names;
 mod matcher_semantics;
