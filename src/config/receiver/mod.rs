@@ -26,6 +26,7 @@ use super::print::{Map, Printed};
 use super::schema::Schema;
 use super::section::Section;
 use super::settings::{IntegrationConfig, ReceiverConfig};
+use super::value::natural_order;
 use crate::core::policy::Integration;
 use crate::core::quote::Quoted;
 
@@ -214,7 +215,9 @@ impl Receiver {
     pub fn printed(&self, built: bool) -> Printed {
         let mut receiver = Map::new();
         receiver.text("name", self.config.name.as_str());
-        let labels = self.labels.iter().map(|(name, value)| (name.clone(), Printed::text(value.as_str())));
+        let mut labels: Vec<_> = self.labels.iter().collect();
+        labels.sort_by(|(left, _), (right, _)| natural_order(left, right));
+        let labels = labels.into_iter().map(|(name, value)| (name.clone(), Printed::text(value.as_str())));
         receiver.put("labels", Printed::Map(labels.collect()));
         for kind in &KINDS {
             let of_kind = self.sections.iter().filter(|(other, _)| other.name == kind.name);

@@ -6,7 +6,6 @@
 
 mod alerts;
 mod config;
-mod config_integrations;
 mod config_values;
 mod fingerprints;
 mod label_names;
