@@ -149,7 +149,7 @@ impl<'n> Document<'n> {
             return self.check_interval_names(scope);
         };
         route.check_root(scope);
-        let names: Vec<&str> = completed.by_name.keys().map(String::as_str).collect();
+        let names: Vec<&str> = completed.by_name.keys().map(String::as_str).filter(|name| !name.is_empty()).collect();
         route.check_receivers(&|name| completed.by_name.contains_key(name), &one_of("receivers", &names), scope);
         self.check_interval_names(scope);
         let names: BTreeSet<&str> =

@@ -5,6 +5,7 @@
 //! (inheritance, names to indices, shorthands); and [`print`](mod@print) shows the result as Alertmanager would.
 
 pub mod assets;
+pub mod check;
 mod document;
 pub mod duration;
 pub mod error;
@@ -26,6 +27,8 @@ pub mod section;
 pub mod settings;
 mod severity;
 mod template_syntax;
+#[cfg(test)]
+mod tests;
 mod url;
 pub mod value;
 mod work_order;

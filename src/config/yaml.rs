@@ -37,9 +37,9 @@ pub fn read(text: &str) -> Result<Option<Node>, Unreadable> {
         return Err(Unreadable { at: Position { line: 1, column: 1 }, reason });
     }
     let mut options = Options::default();
-    // One level more than is allowed, so that our own message is the one that is seen.
-    options.flow_nesting_limit = MAX_DEPTH + 1;
-    options.block_nesting_limit = MAX_DEPTH + 1;
+    // The parser looks ahead, so it is given more than is allowed: our own message is the one to be seen.
+    options.flow_nesting_limit = 2 * MAX_DEPTH;
+    options.block_nesting_limit = 2 * MAX_DEPTH;
     options.emit_comments = false;
     let parser = Parser::new_from_str_with_options(text, options);
     Reader { parser, events: 0, anchors: HashMap::new(), aliased: Size::default() }.document()

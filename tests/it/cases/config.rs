@@ -6,7 +6,7 @@ use andon::config::{Config, Options};
 use andon::core::matcher::Mode;
 use serde_json::Value;
 
-use super::{Played, Verdict, mode, play, same, text};
+use super::{Played, mode, play, same, text};
 
 #[test]
 fn config_load() {
