@@ -1,6 +1,7 @@
 //! Andon: an alert router that is a drop-in for Prometheus Alertmanager and forgets nothing it accepted.
 #![warn(missing_docs)]
 
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod core;
@@ -11,6 +12,7 @@ pub mod json;
 pub mod log;
 pub mod metrics;
 pub mod receivers;
+pub mod reload;
 pub mod store;
 pub mod template;
 pub mod time;

@@ -3,7 +3,7 @@
 //! A flag is obeyed, or it has no meaning here and is named in one warning, or ignoring it would be unsafe and it is
 //! refused. None is ignored in silence.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::flag_table::FLAGS;
@@ -225,11 +225,7 @@ impl Values {
     }
 
     fn config_file(&self) -> PathBuf {
-        match self.0.get("config.file") {
-            Some(path) => path.into(),
-            None if Path::new("routes.yaml").exists() => "routes.yaml".into(),
-            None => "alertmanager.yml".into(),
-        }
+        self.0.get("config.file").map_or_else(|| super::default_config_file().into(), PathBuf::from)
     }
 
     fn storage(&self) -> Result<Storage, String> {

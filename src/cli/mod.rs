@@ -1,21 +1,80 @@
 //! The command line. With flags and no subcommand, `andon` serves and stands in for the `alertmanager` binary.
+//!
+//! Exit codes: 0 for success; 1 where something is wrong with what was looked at, or the service could not go on; 2 for
+//! a subcommand that was called wrongly.
 
+mod check;
 mod flag_table;
 pub mod flags;
 mod kingpin;
 mod serve;
 pub mod this_host;
+mod work_order;
 
 use std::process::ExitCode;
 
-/// The version of Alertmanager whose wire Andon speaks.
-pub const ALERTMANAGER_VERSION: &str = "0.34.0";
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// The subcommands besides serving, whose flags are Alertmanager's and read as Alertmanager reads them.
+#[derive(Parser)]
+#[command(name = "andon", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Say everything that is wrong with a configuration file.
+    Check(check::Arguments),
+    /// Read the work orders of a running Andon.
+    #[command(subcommand)]
+    WorkOrder(work_order::Command),
+}
+
+/// For whom the output is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
 
 /// Reads the command line, does what it says and tells how it went.
 pub fn run() -> ExitCode {
     let args: Vec<String> = std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
     match args.first().map(String::as_str) {
         Some("serve") => serve::run(args.get(1..).unwrap_or_default()),
+        Some("check" | "work-order") => subcommand(&args),
         _ => serve::run(&args),
     }
+}
+
+fn subcommand(args: &[String]) -> ExitCode {
+    let words = std::iter::once("andon").chain(args.iter().map(String::as_str));
+    match Arguments::try_parse_from(words) {
+        Ok(arguments) => match arguments.command {
+            Command::Check(arguments) => check::run(&arguments),
+            Command::WorkOrder(command) => work_order::run(&command),
+        },
+        Err(error) => {
+            // Help goes to standard output and is no error; if neither can be written, nobody reads.
+            let _ = error.print();
+            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+        }
+    }
+}
+
+/// The configuration file where none is named: `routes.yaml` where one stands in the working directory, else
+/// Alertmanager's `alertmanager.yml`.
+fn default_config_file() -> &'static str {
+    if std::path::Path::new("routes.yaml").exists() { "routes.yaml" } else { "alertmanager.yml" }
+}
+
+/// Writes to standard output; whoever closed it does not want to read on.
+fn say(text: &str) {
+    use std::io::Write as _;
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }

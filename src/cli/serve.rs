@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 
 use super::flags::{self, Asked, Flags};
-use crate::log;
+use crate::{app, log};
 
 /// Serves until a signal ends it. Nothing but the answer to `--help` and `--version` goes to standard output.
 pub fn run(args: &[String]) -> ExitCode {
     match flags::read(args) {
-        Ok(Asked::Help) => print!("{}", help()),
-        Ok(Asked::Version) => print!("{}", version()),
+        Ok(Asked::Help) => super::say(&help()),
+        Ok(Asked::Version) => super::say(&version()),
         Ok(Asked::Serve(flags)) => return serve(&flags),
         Err(error) => {
             eprintln!("andon: error: {error}");
@@ -21,7 +21,13 @@ pub fn run(args: &[String]) -> ExitCode {
 
 fn serve(flags: &Flags) -> ExitCode {
     log::start(flags.log.level, flags.log.json);
-    ExitCode::SUCCESS
+    match app::run(flags) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            tracing::error!(err, "Andon cannot go on");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn help() -> String {
@@ -41,7 +47,7 @@ fn version() -> String {
         "andon, version {} (branch: , revision: )\n  build user:       \n  build date:       \n  \
          alertmanager:     {}\n  platform:         {}/{}\n",
         env!("CARGO_PKG_VERSION"),
-        super::ALERTMANAGER_VERSION,
+        crate::metrics::ALERTMANAGER_VERSION,
         std::env::consts::OS,
         match std::env::consts::ARCH {
             "x86_64" => "amd64",

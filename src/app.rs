@@ -1,0 +1,224 @@
+//! Start and stop, written once.
+//!
+//! Start: the configuration, the store, the state in it, the addresses; and only when all of them are good anything
+//! runs. Stop: no new connections and no new attempts to tell; what is being answered or sent gets ten seconds and is
+//! reported to the driver; then the driver makes its last commit and a checkpoint. A fault on the way is one line and
+//! exit code 1.
+
+mod cluster;
+pub mod external_url;
+mod listen;
+mod signals;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::cli::flags::{Features, Flags};
+use crate::cli::this_host;
+use crate::config::Config;
+use crate::core::engine;
+use crate::core::matcher::Mode;
+use crate::core::outbox::Delivery;
+use crate::delivery::worker;
+use crate::driver::{Driver, Handle};
+use crate::http::{self, AppState, GetLimit, Reloader, StatusInfo};
+use crate::metrics::Metrics;
+use crate::receivers::{Context, Receivers};
+use crate::reload::{self, Reloading};
+use crate::store::sled::{Options, SledStore};
+use crate::store::{Retention, StoreError};
+use crate::time::{Clock, Timestamp};
+use signals::Signals;
+
+/// How long the body of a request may take to arrive.
+const BODY_TIME: Duration = Duration::from_secs(30);
+/// How many reloads may wait; each waits for the one before.
+const RELOADS: usize = 16;
+/// A checkpoint is not asked for before this many bytes of journal.
+const CHECKPOINT_AFTER: u64 = 16 << 20;
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// One line: why it could not start, or why it had to end.
+pub fn run(flags: &Flags) -> Result<(), String> {
+    let clock = Clock::System;
+    let started = clock.now();
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        alertmanager = crate::metrics::ALERTMANAGER_VERSION,
+        "Starting Andon"
+    );
+    if !flags.without_meaning.is_empty() {
+        let flags = flags.without_meaning.join(" ");
+        tracing::warn!(flags, "These flags have no meaning for Andon and are not obeyed");
+    }
+    let config = reload::load(&flags.config_file, mode(flags.features))
+        .map_err(|error| format!("error loading configuration file {}: {error}", flags.config_file.display()))?;
+    let (sender, rows) = mpsc::unbounded_channel();
+    let store = open_store(flags).map_err(|error| format!("{}: {error}", flags.storage.path.display()))?;
+    let options = engine_options(flags, started);
+    let (driver, handle, damage) = Driver::load(Box::new(store), Arc::clone(&config.policy), options, clock, sender)
+        .map_err(|error| format!("{}: {error}", flags.storage.path.display()))?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
+    let parts = Parts { flags, clock, started, config, handle, damage };
+    runtime.block_on(parts.serve(driver, rows))
+}
+
+fn mode(features: Features) -> Mode {
+    if features.classic_mode {
+        Mode::Classic
+    } else if features.utf8_strict_mode {
+        Mode::Utf8Strict
+    } else {
+        Mode::Fallback
+    }
+}
+
+fn open_store(flags: &Flags) -> Result<SledStore, StoreError> {
+    let storage = &flags.storage;
+    let retention = Retention {
+        age: storage.history_retention,
+        size: storage.history_max_size,
+        checkpoint_after: CHECKPOINT_AFTER,
+    };
+    SledStore::open(&storage.path, Options { strict: storage.strict, retention, ..Options::default() })
+}
+
+fn engine_options(flags: &Flags, started: Timestamp) -> engine::Options {
+    engine::Options {
+        resend_grace: flags.engine.resend_grace,
+        resolved_while_muted: !flags.engine.withhold_resolved_while_muted,
+        retention: flags.storage.retention,
+        gc_interval: flags.engine.gc_interval,
+        not_before: started.after(flags.engine.start_delay),
+        max_silences: flags.engine.max_silences.unwrap_or(0),
+        per_alertname_limit: flags.engine.per_alertname_limit.unwrap_or(0),
+        max_alerts: flags.limits.alerts,
+        max_outbox: flags.limits.outbox,
+        ..engine::Options::default()
+    }
+}
+
+/// What was loaded, before anything runs.
+struct Parts<'a> {
+    flags: &'a Flags,
+    clock: Clock,
+    started: Timestamp,
+    config: Config,
+    handle: Handle,
+    damage: Option<String>,
+}
+
+type Rows = mpsc::UnboundedReceiver<Arc<Delivery>>;
+
+impl Parts<'_> {
+    async fn serve(self, driver: Driver, rows: Rows) -> Result<(), String> {
+        let signals = Signals::listen().map_err(|error| format!("signals: {error}"))?;
+        let listeners = listen::bind_all(&self.flags.web.listen).await?;
+        let external_url = self.external_url(&listeners)?;
+        let metrics = Arc::new(Metrics::new(self.started));
+        let (reloads, reload_inbox) = mpsc::channel(RELOADS);
+        let state = Arc::new(self.state(&external_url, Arc::clone(&metrics), Reloader(reloads.clone())).await?);
+        let receivers = Receivers::new(&self.config.receivers, &Receivers::default());
+        let receivers = Arc::new(ArcSwap::from_pointee(receivers));
+
+        let (stop, stop_driver, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
+        let mut driver = spawn_driver(driver, stop_driver.clone());
+        let path = self.flags.config_file.clone();
+        let reloading = Reloading { path, state: Arc::clone(&state), receivers: Arc::clone(&receivers) };
+        tasks.spawn(reloading.run(reload_inbox, stop.clone()));
+        let context = Context { external_url: external_url.into(), clock: self.clock };
+        let shared = worker::Shared { receivers, context, driver: self.handle.clone(), metrics: Arc::clone(&metrics) };
+        tasks.spawn(worker::run(shared, rows, stop.clone()));
+        for listener in &listeners {
+            let address = listener.local_addr().map_err(|error| error.to_string())?.to_string();
+            tracing::info!(address, "Listening on");
+        }
+        tasks.spawn(http::server::serve(listeners, http::router(state), metrics, stop.clone()));
+        tasks.close();
+
+        let ended = tokio::select! {
+            ended = &mut driver => Some(ended),
+            () = signals.until_told_to_end(&reloads) => None,
+        };
+        stop.cancel();
+        tasks.wait().await;
+        stop_driver.cancel();
+        let ended = if let Some(ended) = ended { ended } else { driver.await };
+        ended.map_err(|error| format!("the driver failed: {error}"))?.map_err(|error| error.to_string())
+    }
+
+    fn external_url(&self, listeners: &[TcpListener]) -> Result<String, String> {
+        let first = listeners.first().and_then(|listener| listener.local_addr().ok());
+        let listen = first.map(|address| address.to_string()).unwrap_or_default();
+        external_url::derive(&self.flags.web.external_url, &this_host::name(), &listen)
+            .map_err(|error| format!("failed to determine external URL: {error}"))
+    }
+
+    async fn state(&self, external_url: &str, metrics: Arc<Metrics>, reloader: Reloader) -> Result<AppState, String> {
+        let (web, limits) = (&self.flags.web, &self.flags.limits);
+        metrics.config_loaded(self.config.source.as_bytes(), self.started);
+        if let Some(damage) = &self.damage {
+            tracing::error!(damage, "The store was damaged; its last good state is in use");
+            metrics.store_damaged();
+        }
+        let cluster = match &self.flags.cluster {
+            Some(flags) => Some(cluster::of_one(flags).await?),
+            None => None,
+        };
+        if cluster.is_some() {
+            metrics.cluster_of_one();
+        }
+        let prefix = external_url::route_prefix(web.route_prefix.as_deref(), external_url);
+        Ok(AppState {
+            driver: self.handle.clone(),
+            clock: self.clock,
+            metrics,
+            status: status(self.started, cluster),
+            config: ArcSwap::from_pointee(reload::shown(&self.config)),
+            reloader,
+            mode: mode(self.flags.features),
+            external_url: external_url.to_owned(),
+            route_prefix: prefix.trim_end_matches('/').to_owned(),
+            gets: GetLimit::new(web.get_concurrency.unwrap_or(0)),
+            timeout: web.timeout,
+            limits: http::Limits {
+                body: limits.request_body,
+                body_time: BODY_TIME,
+                labels: limits.labels_per_alert,
+                name: limits.label_name,
+                value: limits.label_value,
+                annotation: limits.annotation_value,
+            },
+            cors_writes: web.cors_writes,
+            storage_damage: self.damage.clone(),
+        })
+    }
+}
+
+fn status(started: Timestamp, cluster: Option<http::ClusterInfo>) -> StatusInfo {
+    let unknown = String::new;
+    StatusInfo {
+        started,
+        cluster,
+        branch: unknown(),
+        revision: format!("andon-{}", env!("CARGO_PKG_VERSION")),
+        build_date: unknown(),
+        build_user: unknown(),
+    }
+}
+
+/// The driver's commits block, so it has a thread of its own.
+fn spawn_driver(driver: Driver, stop: CancellationToken) -> JoinHandle<Result<(), StoreError>> {
+    let runtime = tokio::runtime::Handle::current();
+    tokio::task::spawn_blocking(move || runtime.block_on(driver.run(stop)))
+}
