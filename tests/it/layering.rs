@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What a module may name besides itself, `time`, `metrics` and `json`, which name nothing above them.
+/// What a module may name besides itself and [`FOR_ALL`]; `core` has only `time` of these.
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("time", &[]),
-    ("json", &[]),
+    ("json", &["core"]),
     ("core", &[]),
-    ("metrics", &["core"]),
+    ("metrics", &["core", "driver"]),
     ("log", &[]),
     ("config", &["core"]),
     ("store", &["core"]),
@@ -22,6 +22,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
 /// They put the others together: they may name all, and nothing else names them.
 const ON_TOP: &[&str] = &["app", "reload", "cli"];
 
+/// They name nothing that decides or does.
 const FOR_ALL: &[&str] = &["time", "metrics", "json"];
 
 /// `core` decides with nothing but what it is given, so some crates have no place in it.
@@ -53,7 +54,7 @@ fn allowed(module: &str, named: &str) -> bool {
     named == module
         || ON_TOP.contains(&module)
         || ["lib", "main"].contains(&module)
-        || (FOR_ALL.contains(&named) && !(module == "core" && named == "metrics"))
+        || (FOR_ALL.contains(&named) && (module != "core" || named == "time"))
         || row.is_some_and(|(_, may)| may.contains(&named))
 }
 

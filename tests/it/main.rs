@@ -1,5 +1,10 @@
 //! All tests that look at the program from outside, as one binary.
 
 mod cases;
+mod crash;
+mod dependency_policy;
+mod e2e_prometheus;
 mod flags;
 mod layering;
+mod start_stop;
+mod support;

@@ -1,0 +1,142 @@
+//! How the program starts, reloads and ends, as a service manager and an administrator meet it.
+
+use std::process::Command;
+use std::time::Duration;
+
+use crate::support::process::{Andon, Place};
+use crate::support::until;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+const GOOD: &str = "route: {receiver: plant}\nreceivers: [{name: plant}]\n";
+const OTHER: &str = "route: {receiver: night}\nreceivers: [{name: night}]\n";
+const BAD: &str = "route: {receiver: nobody}\nreceivers: [{name: plant}]\n";
+const BAD_TEXT: &str = "undefined receiver \"nobody\" used in route";
+
+fn receivers(andon: &Andon) -> String {
+    andon.get("/api/v2/receivers").body
+}
+
+fn metric(andon: &Andon, name: &str) -> Option<String> {
+    let text = andon.get("/metrics").body;
+    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned))
+}
+
+#[test]
+fn serves_until_it_is_told_to_end_and_ends_well() {
+    let place = Place::with_config(GOOD);
+    for signal in ["TERM", "INT"] {
+        let mut andon = place.start(&[]);
+        assert_eq!(andon.get("/-/healthy").status(), 200);
+        assert_eq!(andon.get("/-/ready").status(), 200);
+        assert!(andon.address().starts_with("127.0.0.1:") && !andon.address().ends_with(":0"), "{}", andon.address());
+        andon.signal(signal);
+        assert_eq!(andon.wait().code(), Some(0), "{}", andon.log());
+    }
+}
+
+#[test]
+fn reloads_only_what_is_good() {
+    let place = Place::with_config(GOOD);
+    let andon = place.start(&[]);
+    assert!(receivers(&andon).contains("plant"));
+
+    place.write_config(OTHER);
+    andon.signal("HUP");
+    until(10 * SECOND, "the new configuration is in force", || receivers(&andon).contains("night").then_some(()));
+    assert_eq!(metric(&andon, "alertmanager_config_last_reload_successful").as_deref(), Some("1"));
+
+    place.write_config(BAD);
+    andon.signal("HUP");
+    until(10 * SECOND, "the refusal is logged", || andon.log().contains("nobody").then_some(()));
+    let answer = andon.request("POST", "/-/reload", "");
+    assert_eq!(answer.status(), 500);
+    assert!(answer.body.starts_with(&format!("failed to reload config: {BAD_TEXT}")), "{}", answer.body);
+    assert!(receivers(&andon).contains("night"), "the good one stays");
+    assert_eq!(metric(&andon, "alertmanager_config_last_reload_successful").as_deref(), Some("0"));
+
+    place.write_config(GOOD);
+    let answer = andon.request("POST", "/-/reload", "");
+    assert_eq!((answer.status(), answer.body.as_str()), (200, ""));
+    assert!(receivers(&andon).contains("plant"));
+    assert_eq!(metric(&andon, "alertmanager_config_last_reload_successful").as_deref(), Some("1"));
+    assert_eq!(andon.stop().code(), Some(0));
+}
+
+#[test]
+fn does_not_start_from_a_bad_configuration_or_flag() {
+    let bad = Place::with_config(BAD);
+    let good = Place::with_config(GOOD);
+    let missing = Place::with_config(GOOD);
+    std::fs::remove_file(missing.config_file()).expect("it was written");
+    for (place, flag, expected) in [
+        (&bad, "--log.level=info", "undefined receiver"),
+        (&missing, "--log.level=info", "No such file"),
+        (&good, "--bogus", "andon: error: unknown long flag '--bogus', try --help"),
+        (&good, "--enable-feature=nope", "unknown option 'nope' for --enable-feature"),
+        (&good, "--web.external-url=foo", "invalid \\\"\\\" scheme, only 'http' and 'https' are supported"),
+        (&good, "--web.config.file=x.yml", "--web.config.file is refused"),
+        (&good, "--cluster.peer=192.0.2.1:9094", "--cluster.peer=192.0.2.1:9094 is refused"),
+        (&good, "--web.listen-address=999.0.0.1:1", "999.0.0.1:1"),
+    ] {
+        let mut andon = place.spawn(&[flag]);
+        assert_eq!(andon.wait().code(), Some(1), "{flag}");
+        until(SECOND, "the reason is written", || andon.log().contains(expected).then_some(()));
+    }
+}
+
+#[test]
+fn flags_without_meaning_are_named_in_one_warning() {
+    let place = Place::with_config(GOOD);
+    let andon = place.start(&["--cluster.gossip-interval=1s", "--auto-gomemlimit.ratio=0.5", "--cluster.label="]);
+    let log = andon.log();
+    let warnings: Vec<_> = log.lines().filter(|line| line.contains("level=WARN")).collect();
+    let [warning] = warnings.as_slice() else { panic!("{log}") };
+    assert!(warning.contains("--cluster.gossip-interval") && warning.contains("--auto-gomemlimit.ratio"), "{warning}");
+    assert!(!warning.contains("--cluster.label"), "{warning}");
+}
+
+#[test]
+fn a_cluster_of_one_is_shown_where_it_is_asked_for() {
+    let place = Place::with_config(GOOD);
+    let status = |flag: &str| place.start(&[flag]).get("/api/v2/status").json()["cluster"].clone();
+    assert_eq!(status("--log.level=info"), serde_json::json!({"status": "disabled", "peers": []}));
+}
+
+#[test]
+fn the_cluster_address_is_real_and_nothing_listens_there() {
+    let place = Place::with_config(GOOD);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_andon"));
+    command.arg(format!("--config.file={}", place.config_file().display())).current_dir(place.path());
+    command.args(["--web.listen-address=127.0.0.1:0", "--cluster.listen-address=127.0.0.1:0"]);
+    command.args(["--cluster.peer-name=line-1"]);
+    let andon = Andon::start(command);
+    let cluster = andon.get("/api/v2/status").json()["cluster"].clone();
+    assert_eq!((&cluster["status"], &cluster["name"]), (&"ready".into(), &"line-1".into()));
+    let peers = cluster["peers"].as_array().expect("a list");
+    let [peer] = peers.as_slice() else { panic!("{cluster}") };
+    let address = peer["address"].as_str().expect("a text");
+    assert!(address.starts_with("127.0.0.1:") && !address.ends_with(":0"), "{cluster}");
+    assert!(std::net::TcpStream::connect(address).is_err(), "nothing is bound");
+}
+
+#[test]
+fn the_prefix_and_the_external_url_are_obeyed() {
+    let place = Place::with_config(GOOD);
+    let andon = place.start(&["--web.external-url=http://plant.example/andon/"]);
+    assert_eq!(andon.get("/andon/-/ready").status(), 200);
+    assert_eq!(andon.get("/-/ready").status(), 404);
+}
+
+#[test]
+fn the_log_can_be_json() {
+    let place = Place::with_config(GOOD);
+    let andon = place.spawn(&["--log.format=json"]);
+    let line = until(10 * SECOND, "it listens", || {
+        let log = andon.log();
+        log.lines().find(|line| line.contains("Listening on")).map(str::to_owned)
+    });
+    let line: serde_json::Value = serde_json::from_str(&line).expect("a line is JSON");
+    assert_eq!((&line["level"], &line["msg"]), (&"INFO".into(), &"Listening on".into()));
+    assert!(line["address"].as_str().is_some_and(|address| address.starts_with("127.0.0.1:")));
+}

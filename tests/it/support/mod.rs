@@ -1,0 +1,37 @@
+//! What the tests from outside stand on: the real program, a client, and a webhook that listens.
+
+pub mod http;
+pub mod process;
+pub mod webhook;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Asks until there is an answer, and fails with `what` after `limit`.
+pub fn until<T>(limit: Duration, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "after {limit:?} still not: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A program from the environment's variable or the search path. Where there is none, says how to get it, and
+/// whether that is a failure is up to `ANDON_NO_SKIP`.
+pub fn program(name: &str, variable: &str, package: &str) -> Option<PathBuf> {
+    let given = std::env::var_os(variable).map(PathBuf::from);
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let found =
+        given.or_else(|| std::env::split_paths(&paths).map(|folder| folder.join(name)).find(|path| path.is_file()));
+    if found.is_none() {
+        let missing =
+            format!("SKIPPED: no {name}; install the Debian package {package}, or set {variable} to its path");
+        assert!(std::env::var_os("ANDON_NO_SKIP").is_none_or(|value| value.is_empty()), "{missing}");
+        // Past the capture of the test's output: a skip must be seen.
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{missing}\n").as_bytes());
+    }
+    found
+}

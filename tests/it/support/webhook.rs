@@ -1,0 +1,81 @@
+//! A webhook receiver that answers what it is told to and remembers what it was told.
+
+use std::io::{BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::http::{Client, Message};
+use super::until;
+
+/// Listens until the test's process ends.
+pub struct Webhook {
+    port: u16,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    told: Mutex<Vec<Message>>,
+    status: AtomicU16,
+    open: AtomicUsize,
+}
+
+impl Webhook {
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        let shared = Shared { told: Mutex::default(), status: AtomicU16::new(200), open: AtomicUsize::new(0) };
+        let hook = Self { port, shared: Arc::new(shared) };
+        let shared = Arc::clone(&hook.shared);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                shared.open.fetch_add(1, Ordering::SeqCst);
+                let shared = Arc::clone(&shared);
+                std::thread::spawn(move || {
+                    serve(stream, &shared);
+                    shared.open.fetch_sub(1, Ordering::SeqCst);
+                });
+            }
+        });
+        hook
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/hook", self.port)
+    }
+
+    /// What was told so far, in order.
+    pub fn told(&self) -> Vec<Message> {
+        self.shared.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Answers with this status from now on.
+    pub fn answer(&self, status: u16) {
+        self.shared.status.store(status, Ordering::SeqCst);
+    }
+
+    /// Waits until all that a process sent before it ended is remembered, and says how much was told by then.
+    pub fn drained(&self) -> usize {
+        // Connections are accepted in order: once this one is answered, all of the dead process are counted.
+        let knock = Client::connect(&format!("127.0.0.1:{}", self.port)).and_then(|mut it| it.request("GET", "/", ""));
+        knock.expect("the webhook answers");
+        let open = || self.shared.open.load(Ordering::SeqCst);
+        until(Duration::from_secs(10), "the webhook has read everything", || (open() == 0).then_some(()));
+        self.told().len()
+    }
+}
+
+/// Remembers before it answers: whoever got an answer is in the list.
+fn serve(stream: TcpStream, shared: &Shared) {
+    let mut stream = BufReader::new(stream);
+    while let Ok(Some(message)) = Message::read(&mut stream) {
+        if message.first_line.starts_with("POST ") {
+            shared.told.lock().unwrap_or_else(PoisonError::into_inner).push(message);
+        }
+        let answer = format!("HTTP/1.1 {} X\r\nContent-Length: 0\r\n\r\n", shared.status.load(Ordering::SeqCst));
+        if stream.get_mut().write_all(answer.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
