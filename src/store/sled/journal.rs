@@ -38,7 +38,9 @@ impl Trouble {
 impl From<io::Error> for Trouble {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full(error.to_string()),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Self::Full(format!("the disk is full ({})", error.kind()))
+            }
             io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => Self::Corrupt(error.to_string()),
             _ => Self::Io(error.to_string()),
         }
@@ -131,20 +133,12 @@ impl Journal {
     }
 
     /// Appends an entry, which `body` holds with its position before it. It is durable when this returns.
+    ///
+    /// The parts need no batch of sled's: an entry without its last part does not count.
     pub(super) fn append(&self, seq: Seq, body: &[u8]) -> Result<(), Trouble> {
         guarded(|| {
-            let mut parts = frame::parts(seq, body);
-            match (parts.next(), parts.next()) {
-                (Some((key, value)), None) => {
-                    self.db.insert(key.to_bytes(), value)?;
-                }
-                (first, second) => {
-                    let mut batch = ::sled::Batch::default();
-                    for (key, value) in first.into_iter().chain(second).chain(parts) {
-                        batch.insert(key.to_bytes().as_ref(), value);
-                    }
-                    self.db.apply_batch(batch)?;
-                }
+            for (key, value) in frame::parts(seq, body) {
+                self.db.insert(key.to_bytes(), value)?;
             }
             self.sync()
         })

@@ -1,9 +1,8 @@
-//! What only a store on disk can suffer: damage, a kill, a full disk, another program.
+//! What only a store on disk can suffer: damage, a full disk, another program, and, in `process`, a kill.
+
+mod process;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Command, Stdio};
 
 use proptest::prelude::*;
 use tempfile::{TempDir, tempdir};
@@ -13,7 +12,7 @@ use super::key::Key;
 use super::*;
 use crate::core::outbox::DeliveryId;
 use crate::store::migrate::Step;
-use crate::store::record::samples::{alert, one_of_each, second};
+use crate::store::record::samples::{alert, second};
 
 fn options() -> Options {
     Options { ballast: 0, ..Options::default() }
@@ -66,7 +65,8 @@ fn numbers(loaded: &Loaded) -> Vec<u64> {
 
 #[test]
 fn a_damaged_entry_is_reported_and_the_others_count() {
-    let cases: [(&str, fn(&::sled::Db), &[u64], &str); 3] = [
+    type Case = (&'static str, fn(&::sled::Db), &'static [u64], &'static str);
+    let cases: [Case; 3] = [
         ("a flipped bit", |db| flip(db, 2), &[1, 3, 4], "entry 2: a wrong checksum"),
         ("a missing entry", |db| drop(db.remove(part(3, 0))), &[1, 2, 4], "the entries 3 to 3 are missing"),
         ("damage at the end", |db| flip(db, 4), &[1, 2, 3], "entry 4: a wrong checksum"),
@@ -263,7 +263,8 @@ fn an_older_store_is_migrated() {
     for _ in 0..2 {
         let mut store = SledStore::open(folder.path(), options).unwrap();
         let loaded = store.load().unwrap();
-        assert_eq!((loaded.changes, loaded.last), ([vec![gone(1)], one_of_each()].concat(), Some(second(77))));
+        let config = Change::Config { hash: "ab".into(), text: "route: {}\n".into() };
+        assert_eq!((loaded.changes, loaded.last), (vec![gone(1), gone(5), config], Some(second(77))));
         assert_eq!(store.changes_since(Seq(1), 1).unwrap()[0].at, second(77));
     }
     tamper(&folder, |db| {
@@ -336,64 +337,4 @@ proptest! {
         drop(store);
         prop_assert_eq!(open(&folder).load().unwrap().seq, next);
     }
-}
-
-/// Where the child of the kill test writes.
-const CHILD: &str = "ANDON_TEST_KILLED_STORE";
-
-/// Not a test of its own: what [`nothing_acknowledged_is_lost_by_a_kill`] starts and kills.
-#[test]
-fn killed_child() {
-    let Ok(folder) = std::env::var(CHILD) else { return };
-    let mut store = SledStore::open(Path::new(&folder), options()).unwrap();
-    let mut last = store.load().unwrap().seq.0;
-    println!("ready");
-    loop {
-        last += 1;
-        let changes: Vec<Change> = std::iter::repeat_n(gone(last), 1 + last as usize % 900).collect();
-        store.commit(second(0), &changes, Fence(0)).unwrap();
-        println!("acknowledged {last}");
-        if last.is_multiple_of(50) {
-            store.checkpoint(second(0), &mut (1..=last).map(gone)).unwrap();
-        }
-    }
-}
-
-#[test]
-fn nothing_acknowledged_is_lost_by_a_kill() {
-    let folder = tempdir().unwrap();
-    let mut acknowledged = 0;
-    for round in 0..20_u64 {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "store::sled::tests::killed_child", "--nocapture"])
-            .env(CHILD, folder.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let numbers = lines.map_while(Result::ok).filter_map(|line| line.strip_prefix("acknowledged ")?.parse().ok());
-        // Killed after so many acknowledgements, in the middle of whatever it is doing then.
-        let mut left = 3 + round * 7 % 60;
-        for number in numbers {
-            acknowledged = number;
-            left = left.saturating_sub(1);
-            if left == 0 {
-                child.kill().unwrap();
-            }
-        }
-        child.wait().unwrap();
-        let mut store = SledStore::open(folder.path(), strict()).unwrap();
-        let loaded = store.load().unwrap();
-        let mut found = numbers_once(&loaded);
-        found.dedup();
-        assert!(loaded.seq.0 >= acknowledged, "round {round}: {} of {acknowledged}", loaded.seq.0);
-        assert_eq!(found, (1..=loaded.seq.0).collect::<Vec<_>>(), "round {round}");
-    }
-    assert!(acknowledged > 200, "only {acknowledged} were acknowledged");
-}
-
-fn numbers_once(loaded: &Loaded) -> Vec<u64> {
-    let mut numbers = numbers(loaded);
-    numbers.dedup();
-    numbers
 }
