@@ -174,7 +174,7 @@ fn append(run: &Run, args: &[Value]) -> Result<Value, Failure> {
 }
 
 fn dict(run: &Run, args: &[Value]) -> Result<Value, Failure> {
-    if args.len() % 2 != 0 {
+    if !args.len().is_multiple_of(2) {
         return Err(call("dict requires an even number of arguments"));
     }
     let mut map = std::collections::BTreeMap::new();

@@ -244,3 +244,51 @@ fn default_names_can_be_redefined() {
     let shown = Arc::new(templates).render("{{ template \"slack.default.title\" . }}", Mode::Text, &context());
     assert_eq!(shown.as_deref(), Ok("mine: firing"), "and a body of white space redefines nothing");
 }
+
+/// Every default name that Alertmanager's files define, in text mode, over two notifications; where `ANDON_PEERS` names
+/// the folder of Alertmanager's own `amtool`, and its default templates are installed.
+#[test]
+fn defaults_give_alertmanagers_text() {
+    let defaults = std::path::Path::new("/usr/share/prometheus/alertmanager/default.tmpl");
+    let Some(amtool) = std::env::var_os("ANDON_PEERS").map(|folder| std::path::Path::new(&folder).join("amtool"))
+    else {
+        eprintln!("skipped: ANDON_PEERS is not set");
+        return;
+    };
+    let Ok(theirs) = std::fs::read_to_string(defaults) else {
+        eprintln!("skipped: {} is not installed", defaults.display());
+        return;
+    };
+    let mut over = context();
+    over.data.alerts.remove(0);
+    (over.data.status, over.data.group_labels) = ("resolved", labels([]));
+    let mut severe = context();
+    for (alert, severity) in severe.data.alerts.iter_mut().zip(["warning", "info"]) {
+        alert.labels = labels([("alertname", "A1"), ("severity", severity)]);
+    }
+    severe.data.group_labels = severe.data.common_labels.clone();
+    let file = tempfile::NamedTempFile::new().unwrap_or_else(|error| panic!("{error}"));
+    let mut different = Vec::new();
+    for context in [context(), over, severe] {
+        let mut json = String::new();
+        value::json(&value::dot(&context, &Pairs::new()), &mut json);
+        std::fs::write(file.path(), &json).unwrap_or_else(|error| panic!("{error}"));
+        for name in theirs.split("define \"").skip(1).filter_map(|rest| rest.split('"').next()) {
+            let dot = if name.contains("list") || name.ends_with("instances") { ".Alerts.Firing" } else { "." };
+            let text = format!("{{{{ template \"{name}\" {dot} }}}}#");
+            let output = std::process::Command::new(&amtool)
+                .args(["template", "render", "--no-version-check", "--template.glob"])
+                .arg(defaults)
+                .args(["--template.text", &text, "--template.data"])
+                .arg(file.path())
+                .output()
+                .unwrap_or_else(|error| panic!("{}: {error}", amtool.display()));
+            let (ours, theirs) =
+                (engine().render(&text, Mode::Text, &context), String::from_utf8_lossy(&output.stdout));
+            if ours.as_deref() != Ok(theirs.trim_end_matches('\n')) {
+                different.push(format!("{name}:\n  ours {ours:?}\ntheirs {theirs:?}"));
+            }
+        }
+    }
+    assert!(different.is_empty(), "{}", different.join("\n"));
+}

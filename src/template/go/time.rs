@@ -177,7 +177,7 @@ impl GoTime {
 
     fn write_piece(&self, civil: &Civil, piece: super::layout::Piece<'_>, out: &mut String) {
         use super::layout::Piece::*;
-        let hour12 = if civil.hour % 12 == 0 { 12 } else { civil.hour % 12 };
+        let hour12 = if civil.hour.is_multiple_of(12) { 12 } else { civil.hour % 12 };
         let weekday = DAYS.get(civil.weekday).copied().unwrap_or_default();
         match piece {
             Literal(literal) => out.push_str(literal),

@@ -177,3 +177,11 @@ fn own_files_replace_shipped_ones() -> Result<(), Box<dyn std::error::Error>> {
     assert!(load(&[]).is_ok());
     Ok(())
 }
+
+/// Writes the sample mail where `ANDON_MAIL_SAMPLE` says, for a look at it in a browser.
+#[test]
+fn the_mail_can_be_looked_at() -> std::io::Result<()> {
+    let mail = shown("{{ template \"email.default.html\" . }}", Mode::Html);
+    assert!(mail.trim_start().starts_with("<!DOCTYPE html>"), "{mail}");
+    std::env::var_os("ANDON_MAIL_SAMPLE").map_or(Ok(()), |path| std::fs::write(path, mail))
+}
