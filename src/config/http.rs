@@ -272,14 +272,7 @@ fn settle_tls(tls: &mut Section, sentences: &mut Vec<String>) {
 pub(super) fn set_bearer(http: &mut Section, token: &str, file: &str) {
     http.set("bearer_token", Datum::Secret(Secret::new(token)));
     http.set("bearer_token_file", Datum::Text(file.to_owned()));
-    let (token, file) = (http.text("bearer_token").to_owned(), http.text("bearer_token_file").to_owned());
-    let mut authorization = Section::empty(&AUTHORIZATION);
-    authorization.set("type", Datum::Text("Bearer".into()));
-    authorization.set("credentials", Datum::Secret(Secret::new(token)));
-    authorization.set("credentials_file", Datum::Text(file));
-    http.set("authorization", Datum::Section(Box::new(authorization)));
-    http.set("bearer_token", Datum::Secret(Secret::default()));
-    http.set("bearer_token_file", Datum::Text(String::new()));
+    settle_authorization(http);
 }
 
 /// What an `http_config` means.

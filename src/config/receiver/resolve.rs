@@ -1,7 +1,5 @@
 //! What an integration's section means: the settings that the senders read.
 
-use std::collections::BTreeMap;
-
 use super::tables::SLACK_TEXTS;
 use crate::config::http::{resolve_http, resolve_tls, text_of, texts};
 use crate::config::secret::Secret;
@@ -88,11 +86,9 @@ pub(super) fn slack(section: &Section) -> IntegrationConfig {
 pub(super) fn email(section: &Section) -> IntegrationConfig {
     let (host, port) = value::split_host_port(section.text("smarthost")).unwrap_or_default();
     let threading = section.section("threading").filter(|threading| threading.flag("enabled"));
-    let mut headers: BTreeMap<String, String> =
-        section.map("headers").iter().map(|(name, template)| (name.clone(), text_of(template))).collect();
     let mut complete = section.clone();
     super::inherit::mail_headers(&mut complete);
-    headers.extend(complete.map("headers").iter().map(|(name, template)| (name.clone(), text_of(template))));
+    let headers = complete.map("headers").iter().map(|(name, template)| (name.clone(), text_of(template)));
     IntegrationConfig::Email(Box::new(EmailConfig {
         to: string(section, "to"),
         from: string(section, "from"),
@@ -102,7 +98,7 @@ pub(super) fn email(section: &Section) -> IntegrationConfig {
         auth_password: section.source("auth_password", "auth_password_file"),
         auth_secret: section.source("auth_secret", "auth_secret_file"),
         auth_identity: string(section, "auth_identity"),
-        headers,
+        headers: headers.collect(),
         html: string(section, "html"),
         text: string(section, "text"),
         require_tls: section.flag("require_tls"),

@@ -3,7 +3,9 @@
 use crate::config::error::{Errors, FieldPath};
 use crate::config::fields::Fields;
 use crate::config::global::{self, Context};
-use crate::config::print::{Map, Printed, print};
+use crate::config::print::{Map, Printed};
+use crate::config::secret::Secret;
+use crate::config::settings::{Auth, IntegrationConfig, SecretSource};
 use crate::config::yaml;
 
 /// Reads `global` and `receivers` of a text; answers the first sentence, or what is printed of them.
@@ -325,4 +327,42 @@ receivers:
         ("slack", 1, true, true),
     ];
     assert_eq!(found, expected);
+}
+
+#[test]
+fn settings_are_complete() {
+    let text = "
+global:
+  smtp_smarthost: 'mail:587'
+  smtp_from: andon@plant
+  smtp_auth_secret_file: /secret
+  slack_app_token: ${env:SLACK_TOKEN}
+  http_config: {tls_config: {ca_file: ca.pem}}
+receivers:
+- name: r
+  webhook_configs: [{url_file: hook, timeout: 1m, payload: {a: [1, yes, 'yes'], n: dropped}}]
+  slack_configs: [{}]
+  email_configs: [{to: a@b, headers: {subject: S}, auth_secret: own, tls_config: {ca_file: ca.pem}}]
+";
+    let (_, receivers) = load(text).unwrap_or_else(|error| panic!("{error}"));
+    let found: Vec<_> = receivers.iter().flat_map(|receiver| &receiver.config.integrations).collect();
+    let [IntegrationConfig::Webhook(webhook), IntegrationConfig::Email(email), IntegrationConfig::Slack(slack)] =
+        found.as_slice()
+    else {
+        panic!("{found:?}")
+    };
+    // Files of an http_config are looked for beside the configuration, others as they are written.
+    assert_eq!(webhook.url, SecretSource::File("hook".into()));
+    assert_eq!(webhook.http.tls.ca, Some(SecretSource::File("/etc/andon/ca.pem".into())));
+    assert_eq!(webhook.timeout.as_secs(), 60);
+    assert_eq!(webhook.payload, Some(serde_json::json!({"a": [1, true, "yes"]})));
+    let credentials = Some(SecretSource::Env("SLACK_TOKEN".into()));
+    assert_eq!(slack.http.auth, Auth::Header { scheme: "Bearer".into(), credentials });
+    assert_eq!(slack.api_url, SecretSource::Inline(Secret::new("https://slack.com/api/chat.postMessage")));
+    assert_eq!(email.smarthost, ("mail".to_owned(), "587".to_owned()));
+    assert_eq!(email.auth_secret, Some(SecretSource::Inline(Secret::new("own"))));
+    assert_eq!(email.tls.ca, Some(SecretSource::File("ca.pem".into())));
+    let headers: Vec<_> = email.headers.iter().map(|(name, template)| (name.as_str(), template.as_str())).collect();
+    assert_eq!(headers, [("From", "andon@plant"), ("Subject", "S"), ("To", "a@b")]);
+    assert!(email.require_tls);
 }
