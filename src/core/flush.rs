@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::alert_set::Kept;
 use super::change::StoredGroup;
@@ -14,6 +15,9 @@ use super::outbox::{Reason, Thread, Told, ToldAlert};
 use super::policy::{Integration, Policy, Route};
 use super::silence::{Silence, SilenceState};
 use crate::time::Timestamp;
+
+/// A flush that is later than this is not late any more but of another time.
+const LATE: Duration = Duration::from_secs(1);
 
 /// What holds an alert back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,7 +56,8 @@ struct Member {
 
 /// What all integrations of a flush share.
 struct Flush<'a> {
-    now: Timestamp,
+    /// The moment for which the flush was due: what is counted from flush to flush does not drift.
+    tick: Timestamp,
     key: Arc<str>,
     labels: LabelSet,
     route: &'a Route,
@@ -74,7 +79,8 @@ impl Engine {
             }
         }
         let before = self.log.changes.len();
-        let flush = Flush { now, key, labels: stored.id.labels.clone(), route, members: &members };
+        let tick = if now.since(stored.next_flush) < LATE { stored.next_flush } else { now };
+        let flush = Flush { tick, key, labels: stored.id.labels.clone(), route, members: &members };
         let receiver = policy.receiver_of(route);
         for integration in &receiver.integrations {
             self.tell(&flush, &receiver.name, integration);
@@ -89,7 +95,7 @@ impl Engine {
             return;
         }
         let (id, created_at) = (stored.id.clone(), stored.created_at);
-        let next_flush = now.after(route.group_interval);
+        let next_flush = tick.after(route.group_interval);
         self.state.update_group(
             at,
             StoredGroup { id, created_at, next_flush, last_flush: now, muted_by },
@@ -175,14 +181,14 @@ impl Engine {
         let firing = fingerprints(&alerts, false);
         let resolved = fingerprints(&alerts, true);
         let wants = Wants { send_resolved: integration.send_resolved, repeat_interval: flush.route.repeat_interval };
-        let Ok(reason) = dedup::news(told.as_deref(), &firing, &resolved, wants, flush.now) else { return };
+        let Ok(reason) = dedup::news(told.as_deref(), &firing, &resolved, wants, flush.tick) else { return };
         let route_labels = route_labels(flush.route);
         let mut entry = match told.as_deref() {
             Some(told) if !told.firing.is_empty() || reason != Reason::First => told.clone(),
             earlier => Told {
-                episode: flush.now,
+                episode: flush.tick,
                 next_sequence: 0,
-                at: flush.now,
+                at: flush.tick,
                 firing: BTreeSet::new(),
                 resolved: BTreeSet::new(),
                 open: earlier.map(|told| told.open.clone()).unwrap_or_default(),
@@ -194,13 +200,13 @@ impl Engine {
         let known = |alert: &Fingerprint| entry.firing.contains(alert) || entry.open.contains(alert);
         let new = firing.iter().copied().filter(|alert| !known(alert)).collect();
         let sent: Vec<_> = alerts.into_iter().filter(|alert| integration.send_resolved || !alert.resolved).collect();
-        entry.record(flush.now, firing, resolved, passes);
+        entry.record(flush.tick, firing, resolved, passes);
         let over = entry.firing.is_empty() && entry.open.is_empty();
         self.state.put_told(&thread, (!over).then_some(entry), &mut self.log);
         if !sent.is_empty() {
             let (labels, says_both) = (flush.labels.clone(), integration.says_both);
             let (episode, labels) = ((episode, sequence), (labels, route_labels));
-            self.enqueue(flush.now, thread, episode, reason, labels, (sent, new), says_both);
+            self.enqueue(flush.tick, thread, episode, reason, labels, (sent, new), says_both);
         }
     }
 }
