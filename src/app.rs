@@ -139,11 +139,12 @@ impl Parts<'_> {
         let context = Context { external_url: external_url.into(), clock: self.clock };
         let shared = worker::Shared { receivers, context, driver: self.handle.clone(), metrics: Arc::clone(&metrics) };
         tasks.spawn(worker::run(shared, rows, stop.clone()));
+        let router = http::router(state);
         for listener in &listeners {
             let address = listener.local_addr().map_err(|error| error.to_string())?.to_string();
             tracing::info!(address, "Listening on");
         }
-        tasks.spawn(http::server::serve(listeners, http::router(state), metrics, stop.clone()));
+        tasks.spawn(http::server::serve(listeners, router, self.flags.limits.connections, metrics, stop.clone()));
         tasks.close();
 
         let ended = tokio::select! {

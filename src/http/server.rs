@@ -22,8 +22,6 @@ use tower::ServiceExt as _;
 
 use crate::metrics::Metrics;
 
-/// How many connections may be open.
-const MAX_CONNECTIONS: usize = 4096;
 /// In how long the header of a request must arrive, and the next request on a connection begin.
 const HEADER_TIME: Duration = Duration::from_secs(5);
 /// How long what is being answered may take once the service stops.
@@ -31,10 +29,16 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// How long to wait after `accept` failed, as it does when file descriptors run out.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// Serves all listeners until `stop` is cancelled, then drains. Returns when the last connection has ended or its time
+/// Serves at most `connections` at a time on all listeners until `stop` is cancelled, then drains. Returns when the last connection has ended or its time
 /// is over.
-pub async fn serve(listeners: Vec<TcpListener>, router: Router, metrics: Arc<Metrics>, stop: CancellationToken) {
-    let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+pub async fn serve(
+    listeners: Vec<TcpListener>,
+    router: Router,
+    connections: usize,
+    metrics: Arc<Metrics>,
+    stop: CancellationToken,
+) {
+    let connections = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
     let (tracker, abort) = (TaskTracker::new(), CancellationToken::new());
     let accepting = TaskTracker::new();
     for listener in listeners {

@@ -72,7 +72,7 @@ fn nothing_accepted_is_forgotten_by_fifty_kills() {
 fn doubles_are_those_in_flight(told: &[Message], told_at_kill: &[usize]) {
     let life = |place: usize| told_at_kill.iter().filter(|until| **until <= place).count();
     let mut last_life: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut last_said: BTreeMap<String, (&str, Vec<(String, bool)>)> = BTreeMap::new();
+    let mut last_said = BTreeMap::new();
     let mut doubles = vec![0; told_at_kill.len() + 1];
     for (place, message) in told.iter().enumerate() {
         let id = message.header("webhook-id").expect("every notification has an id");
@@ -80,7 +80,7 @@ fn doubles_are_those_in_flight(told: &[Message], told_at_kill: &[usize]) {
             assert!(before < life(place), "{id} was told twice without a crash in between");
             doubles[life(place)] += 1;
         }
-        let said: Vec<_> = statuses(std::slice::from_ref(message)).into_iter().collect();
+        let said = statuses(std::slice::from_ref(message));
         let lot = message.json()["groupLabels"]["lot"].to_string();
         if let Some((other, same)) = last_said.insert(lot, (id, said.clone())) {
             assert!(other == id || same != said, "{other} and {id} say the same: {said:?}");
@@ -129,7 +129,7 @@ fn resolve(address: &str, accepted: &Mutex<Accepted>, webhook: &Webhook) {
         let open: Vec<_> = {
             let accepted = lock(accepted);
             let told = told.into_iter().filter(|(_, firing)| *firing).map(|(id, _)| id);
-            told.filter(|id| !accepted.resolved.contains(id) && lot_of(id) % KEPT != 0).take(50).collect()
+            told.filter(|id| !accepted.resolved.contains(id) && !lot_of(id).is_multiple_of(KEPT)).take(50).collect()
         };
         if !open.is_empty() {
             if !post_alerts(&mut client, &open, true) {

@@ -90,10 +90,6 @@ impl Andon {
         &self.address
     }
 
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     fn listening(mut self) -> Self {
         let (log, child) = (Arc::clone(&self.log), &mut self.child);
         self.address = until(START, "andon listens", || {

@@ -1,8 +1,8 @@
-//! A webhook receiver that answers what it is told to and remembers what it was told.
+//! A webhook receiver that takes everything and remembers what it was told.
 
 use std::io::{BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +17,6 @@ pub struct Webhook {
 
 struct Shared {
     told: Mutex<Vec<Message>>,
-    status: AtomicU16,
     open: AtomicUsize,
 }
 
@@ -25,7 +24,7 @@ impl Webhook {
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("it is bound").port();
-        let shared = Shared { told: Mutex::default(), status: AtomicU16::new(200), open: AtomicUsize::new(0) };
+        let shared = Shared { told: Mutex::default(), open: AtomicUsize::new(0) };
         let hook = Self { port, shared: Arc::new(shared) };
         let shared = Arc::clone(&hook.shared);
         std::thread::spawn(move || {
@@ -50,11 +49,6 @@ impl Webhook {
         self.shared.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Answers with this status from now on.
-    pub fn answer(&self, status: u16) {
-        self.shared.status.store(status, Ordering::SeqCst);
-    }
-
     /// Waits until all that a process sent before it ended is remembered, and says how much was told by then.
     pub fn drained(&self) -> usize {
         // Connections are accepted in order: once this one is answered, all of the dead process are counted.
@@ -73,8 +67,7 @@ fn serve(stream: TcpStream, shared: &Shared) {
         if message.first_line.starts_with("POST ") {
             shared.told.lock().unwrap_or_else(PoisonError::into_inner).push(message);
         }
-        let answer = format!("HTTP/1.1 {} X\r\nContent-Length: 0\r\n\r\n", shared.status.load(Ordering::SeqCst));
-        if stream.get_mut().write_all(answer.as_bytes()).is_err() {
+        if stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").is_err() {
             return;
         }
     }
