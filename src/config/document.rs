@@ -98,6 +98,9 @@ impl<'n> Document<'n> {
         let index_of = |name: &str| completed.by_name.get(name).copied();
         self.check_route(&completed, scope);
         let routes = self.route.as_ref().map(|route| route.resolve(&index_of)).unwrap_or_default();
+        if let Some(route) = &self.route {
+            route.warn(&routes, scope);
+        }
         let used: BTreeSet<ReceiverIdx> = routes.iter().map(|route| route.receiver).collect();
         let mut inhibit_rules: Vec<InhibitRule> = self.rules.iter().map(RawRule::resolve).collect();
         inhibit_rules.extend(self.severity.iter().flat_map(Shorthand::expand));

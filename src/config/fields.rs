@@ -44,9 +44,9 @@ impl<'n, 'e> Fields<'n, 'e> {
     }
 
     fn enter(&mut self, key: &'n Node, value: &'n Node) {
-        match key.text() {
-            Some(_) => self.entries.push(Entry { key, value, taken: false }),
-            None => mismatch(key, &self.path, "string", "a name", self.errors),
+        match key.text().is_some() || key.is_null() {
+            true => self.entries.push(Entry { key, value, taken: false }),
+            false => mismatch(key, &self.path, "string", "a name", self.errors),
         }
     }
 
@@ -264,7 +264,8 @@ pub fn entries_of<'n>(node: &'n Node, path: &FieldPath, type_name: &str, errors:
     let mut seen = HashSet::new();
     let mut read = Vec::new();
     for (key, value) in entries {
-        let Some(name) = key.text() else {
+        // A key that is nothing is an empty text.
+        let Some(name) = key.text().or(key.is_null().then_some("")) else {
             mismatch(key, path, "string", "a name", errors);
             continue;
         };

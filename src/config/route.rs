@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::duration;
 use super::error::{FieldPath, on_the_whole};
-use super::fields::Fields;
+use super::fields::{Fields, text_of};
 use super::load::Scope;
 use super::matching::{self, Named};
 use super::node::Node;
@@ -47,10 +47,9 @@ impl<'n> RawRoute<'n> {
     /// Reads a node and those below it.
     pub(super) fn read(node: &'n Node, path: FieldPath, scope: &Scope<'_>) -> Self {
         let mut fields = Fields::of(node, path.clone(), "config.plain", scope.errors);
-        let receiver_at = fields.raw("receiver");
-        let receiver = receiver_at.and_then(|node| {
-            let text = super::fields::text_of(node, &path.key("receiver"), scope.errors).filter(|_| !node.is_null())?;
-            (!text.is_empty()).then(|| (text.to_owned(), node))
+        let receiver = fields.take("receiver").and_then(|node| {
+            let text = text_of(node, &path.key("receiver"), scope.errors).filter(|text| !text.is_empty())?;
+            Some((text.to_owned(), node))
         });
         let route = Self {
             receiver,
@@ -159,6 +158,24 @@ impl<'n> RawRoute<'n> {
     pub(super) fn receivers(&self) -> Vec<(&str, &'n Node, FieldPath)> {
         let own = self.receiver.iter().map(|(name, node)| (name.as_str(), *node, self.path.key("receiver")));
         own.chain(self.routes.iter().flat_map(Self::receivers)).collect()
+    }
+
+    /// Notes timings that are allowed and probably not meant. `routes` is what this tree resolved to.
+    pub(super) fn warn(&self, routes: &[Route], scope: &Scope<'_>) {
+        for (written, route) in self.places().into_iter().zip(routes) {
+            if route.repeat_interval < route.group_interval {
+                let (repeat, group) = (duration::format(route.repeat_interval), duration::format(route.group_interval));
+                let warning = format!(
+                    "repeat_interval {repeat} is less than group_interval {group}: nothing is told more often than that"
+                );
+                scope.warn(written.node, &written.path, &warning);
+            }
+        }
+    }
+
+    /// All nodes in depth-first order.
+    fn places(&self) -> Vec<&Self> {
+        std::iter::once(self).chain(self.routes.iter().flat_map(Self::places)).collect()
     }
 
     /// The tree, resolved, in depth-first order. `index_of` knows every receiver that [`Self::receivers`] gives.

@@ -25,7 +25,7 @@ fn with(row: &str) -> String {
 #[test]
 fn refusals() {
     let deep = format!("a: {}", "[".repeat(100_000));
-    let nested = format!("route: {}", "{routes: [".repeat(33));
+    let nested = format!("route: {}{}", "{routes: [".repeat(33), "]}".repeat(33));
     let bomb = "a: &a [x, x, x, x, x, x, x, x, x]\n".to_owned()
         + &(b'b'..=b'j')
             .map(|c| {
@@ -62,6 +62,9 @@ fn refusals() {
         (&with("receivers: [{name: r, fallback: r}]"), "yaml: unmarshal errors:\n  line 1: field fallback not found in type config.plain"),
         // the route
         (&with("route: {group_by: [a]}"), "root route must specify a default receiver"),
+        (&with("route: {receiver: ~}"), "root route must specify a default receiver"),
+        (&with("route: {receiver: r, routes: [{match: {~: a}}]}"), "invalid label name \"\""),
+        (&with("~: x"), "yaml: unmarshal errors:\n  line 1: field  not found in type config.plain"),
         (&with("route: {receiver: ''}"), "root route must specify a default receiver"),
         (&with("route: {receiver: r, match: {a: b}}"), "root route must not have any matchers"),
         (&with("route: {receiver: r, matchers: [a=b]}"), "root route must not have any matchers"),
@@ -280,4 +283,21 @@ fn all_mistakes_come_at_once_the_first_being_alertmanagers() {
         group_interval, group_wait, labels, match, match_re, matchers, mute_time_intervals, receiver, repeat_interval, routes\n\
         undefined receiver \"q\" used in route\n  f:6:16 route.routes[1].receiver: found \"q\"; allowed: r";
     assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn the_shipped_file_is_good() {
+    let config = load(include_str!("../../routes.yaml")).unwrap();
+    assert_eq!(config.warnings, Vec::<String>::new());
+    let orders: Vec<_> = config.policy.receivers.iter().map(|receiver| receiver.work_orders.len()).collect();
+    assert_eq!(orders, [0, 1, 1]);
+    assert_eq!(config.policy.inhibit_rules.len(), 2 + 4);
+}
+
+#[test]
+fn warnings_have_a_place() {
+    let config = load(&with("route:\n  receiver: r\n  repeat_interval: 1m")).unwrap();
+    let expected =
+        "f:2:3 route: repeat_interval 1m is less than group_interval 5m: nothing is told more often than that";
+    assert_eq!(config.warnings, [expected]);
 }

@@ -118,7 +118,8 @@ fn is_break(c: char) -> bool {
 
 /// What yaml.v2 writes as it is; notably not tabs, and nothing beyond the basic plane.
 fn is_printable(c: char) -> bool {
-    matches!(c, '\n' | ' '..='~' | '\u{A0}'..='\u{FEFE}' | '\u{FF00}'..='\u{FFFD}')
+    // Line separators could be written, but would be read as breaks.
+    !is_break(c) && matches!(c, ' '..='~' | '\u{A0}'..='\u{FEFE}' | '\u{FF00}'..='\u{FFFD}') || c == '\n'
 }
 
 pub(super) fn column(out: &str) -> usize {
