@@ -55,7 +55,7 @@ fn refusals() {
         // keys
         (&with("bogus: 1"), "yaml: unmarshal errors:\n  line 1: field bogus not found in type config.plain"),
         (&with("route: {receiver: r}\nroute: {receiver: r}"), "yaml: unmarshal errors:\n  line 2: field route already set in type config.plain"),
-        (&with("route: {receiver: r, bogus: 1, routes: [{wrong: 2}]}"), "yaml: unmarshal errors:\n  line 1: field wrong not found in type config.plain\n  line 1: field bogus not found in type config.plain"),
+        (&with("route: {receiver: r, bogus: 1, routes: [{wrong: 2}]}"), "yaml: unmarshal errors:\n  line 1: field bogus not found in type config.plain\n  line 1: field wrong not found in type config.plain"),
         (&with("route: {receiver: r, routes: [{match: {a: b, a: c}}]}"), "yaml: unmarshal errors:\n  line 1: key \"a\" already set in map"),
         (&with("include: [a.yaml]"), "yaml: unmarshal errors:\n  line 1: field include not found in type config.plain"),
         (&with("receivers: [{name: r, rate_limit: {}}]"), "yaml: unmarshal errors:\n  line 1: field rate_limit not found in type config.plain"),
