@@ -16,6 +16,11 @@ use crate::core::matcher::Mode;
 use crate::core::quote::Quoted;
 use crate::time::Timestamp;
 
+/// How Go names what it reads first of an alert.
+const GO_ALERT: &str = "Go value of type struct { Annotations models.LabelSet \"json:\\\"annotations,omitempty\\\"\"; \
+    EndsAt strfmt.DateTime \"json:\\\"endsAt,omitempty\\\"\"; StartsAt strfmt.DateTime \"json:\\\"startsAt,omitempty\\\"\" }";
+const GO_STRING: &str = "Go value of type string";
+
 /// What a body holds.
 #[derive(Debug, Default)]
 pub struct Parsed {
@@ -56,6 +61,8 @@ struct Body {
     annotations: Vec<(Span, Span)>,
     /// The first value of a wrong kind. An error of syntax, though later, comes before it.
     mismatch: Option<String>,
+    /// The first one in what Alertmanager reads last of an alert: its labels and its `generatorURL`.
+    late_mismatch: Option<String>,
 }
 
 /// Reads a body. Pure, and never panics, whatever the bytes.
@@ -76,6 +83,10 @@ pub fn parse_alerts(body: &[u8], mode: Mode, limits: &Limits) -> Result<Parsed, 
     let texts = reader.finish();
     found.check_schema(&texts)?;
     Ok(found.into_batch(&texts, mode, limits))
+}
+
+fn mismatch(kind: Kind, target: &str) -> String {
+    format!("json: cannot unmarshal {} into {target}", kind.as_str())
 }
 
 fn parsing(reason: &str) -> FrameworkError {
@@ -103,7 +114,10 @@ impl Body {
                 reader.skip()?;
                 alert.null = true;
             }
-            kind => self.mismatched(reader, kind, "Go value of type models.PostableAlert")?,
+            kind => self.mismatched(reader, kind, GO_ALERT)?,
+        }
+        if let Some(late) = self.late_mismatch.take() {
+            self.mismatch.get_or_insert(late);
         }
         self.alerts.push(alert);
         Ok(())
@@ -131,9 +145,8 @@ impl Body {
                 }
             }
             Kind::Null => reader.skip()?,
-            kind if generator_url || starts_at || ends_at => {
-                self.mismatched(reader, kind, "Go value of type string")?;
-            }
+            kind if generator_url => self.mismatched_late(reader, kind, GO_STRING)?,
+            kind if starts_at || ends_at => self.mismatched(reader, kind, GO_STRING)?,
             _ => reader.skip()?,
         }
         Ok(())
@@ -148,6 +161,7 @@ impl Body {
         alert: &mut Raw,
     ) -> Result<(), SyntaxError> {
         let field = if labels { "Alert.labels" } else { ".annotations" };
+        let mismatched = if labels { Self::mismatched_late } else { Self::mismatched };
         if labels {
             alert.has_labels = kind != Kind::Null;
         }
@@ -161,7 +175,7 @@ impl Body {
                     }
                     kind => {
                         let target = format!("Go struct field {field}.{} of type string", reader.text(name));
-                        return self.mismatched(reader, kind, &target);
+                        return mismatched(self, reader, kind, &target);
                     }
                 };
                 (if labels { &mut self.labels } else { &mut self.annotations }).push((name, value));
@@ -175,7 +189,7 @@ impl Body {
                     self.annotations.truncate(alert.annotations.0)
                 }
             }
-            kind => self.mismatched(reader, kind, &format!("Go struct field {field} of type models.LabelSet"))?,
+            kind => mismatched(self, reader, kind, &format!("Go struct field {field} of type models.LabelSet"))?,
         }
         alert.labels.1 = self.labels.len();
         alert.annotations.1 = self.annotations.len();
@@ -183,9 +197,12 @@ impl Body {
     }
 
     fn mismatched(&mut self, reader: &mut Reader<'_>, kind: Kind, target: &str) -> Result<(), SyntaxError> {
-        if self.mismatch.is_none() {
-            self.mismatch = Some(format!("json: cannot unmarshal {} into {target}", kind.as_str()));
-        }
+        self.mismatch.get_or_insert_with(|| mismatch(kind, target));
+        reader.skip()
+    }
+
+    fn mismatched_late(&mut self, reader: &mut Reader<'_>, kind: Kind, target: &str) -> Result<(), SyntaxError> {
+        self.late_mismatch.get_or_insert_with(|| mismatch(kind, target));
         reader.skip()
     }
 

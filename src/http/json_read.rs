@@ -192,7 +192,7 @@ impl<'a> Reader<'a> {
                     return Ok(span(from, self.unescaped.len(), true));
                 }
                 Some(b'\\') => self.escape()?,
-                _ => return Err(self.unexpected("in string literal")),
+                _ => return Err(self.unexpected("in string")),
             }
             let plain = self.at;
             self.skip_plain();
@@ -306,6 +306,7 @@ impl<'a> Reader<'a> {
 
     /// Reads one escape; a lone surrogate becomes U+FFFD.
     fn escape(&mut self) -> Result<()> {
+        let start = self.at;
         self.at += 1;
         let simple = match self.peek() {
             Some(b'b') => '\u{8}',
@@ -316,23 +317,23 @@ impl<'a> Reader<'a> {
             Some(byte @ (b'"' | b'\\' | b'/')) => char::from(byte),
             Some(b'u') => {
                 self.at += 1;
-                let c = self.unicode()?;
+                let c = self.unicode(start)?;
                 self.unescaped.push(c);
                 return Ok(());
             }
-            _ => return Err(self.unexpected("in string escape code")),
+            _ => return Err(self.bad_escape(start, 2)),
         };
         self.at += 1;
         self.unescaped.push(simple);
         Ok(())
     }
 
-    fn unicode(&mut self) -> Result<char> {
-        let first = self.hex4()?;
+    fn unicode(&mut self, start: usize) -> Result<char> {
+        let first = self.hex4(start)?;
         if let (0xD800..=0xDBFF, Some(b"\\u")) = (first, self.text.as_bytes().get(self.at..self.at + 2)) {
             let back = self.at;
             self.at += 2;
-            let second = self.hex4()?;
+            let second = self.hex4(back)?;
             if (0xDC00..=0xDFFF).contains(&second) {
                 let code = 0x1_0000 + ((first - 0xD800) << 10 | (second - 0xDC00));
                 return Ok(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
@@ -342,12 +343,13 @@ impl<'a> Reader<'a> {
         Ok(char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER))
     }
 
-    fn hex4(&mut self) -> Result<u32> {
+    /// Four hexadecimal digits of the escape that begins at `start`.
+    fn hex4(&mut self, start: usize) -> Result<u32> {
         let mut code = 0;
         for _ in 0..4 {
             let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16));
             let Some(digit) = digit else {
-                return Err(self.unexpected("in \\u hexadecimal character escape"));
+                return Err(self.bad_escape(start, 6));
             };
             code = code << 4 | digit;
             self.at += 1;
@@ -376,6 +378,15 @@ impl<'a> Reader<'a> {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
         found
+    }
+
+    /// An escape that is none, shown with as many characters as it should have had.
+    fn bad_escape(&self, start: usize, length: usize) -> SyntaxError {
+        let shown: String = self.text.get(start..).unwrap_or_default().chars().take(length).collect();
+        if shown.chars().count() < length {
+            return SyntaxError("unexpected EOF".into());
+        }
+        SyntaxError(format!("invalid escape sequence `{shown}` in string"))
     }
 
     fn unexpected(&self, context: &str) -> SyntaxError {

@@ -9,7 +9,7 @@ use super::query::decode;
 pub enum Path {
     /// Elsewhere.
     Redirect {
-        /// 301 or 302.
+        /// 301, 302 or 307.
         status: StatusCode,
         /// Where.
         to: String,
@@ -180,9 +180,10 @@ impl Path {
             return Self::Ops(endpoint);
         }
         let lower = path.trim_end_matches('/').to_ascii_lowercase();
-        match Ops::parse(&lower) {
-            Some(endpoint) if endpoint.methods().contains(method) => moved(format!("{prefix}{lower}")),
-            _ => Self::NotFound,
+        match Ops::parse(&lower).filter(|endpoint| endpoint.methods().contains(method)) {
+            Some(_) if *method == Method::GET => moved(format!("{prefix}{lower}")),
+            Some(_) => Self::Redirect { status: StatusCode::TEMPORARY_REDIRECT, to: format!("{prefix}{lower}") },
+            None => Self::NotFound,
         }
     }
 }

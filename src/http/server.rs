@@ -116,6 +116,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, shared: Shared) {
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIME)
+        .title_case_headers(true)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     tokio::pin!(connection);
     let ended = tokio::select! {

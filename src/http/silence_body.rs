@@ -136,13 +136,15 @@ impl Raw {
         match reader.kind()? {
             Kind::Object => reader.object(|reader, key| self.read_field(reader, key)),
             Kind::Null => reader.skip(),
-            kind => self.mismatched(reader, kind, "Go value of type models.PostableSilence"),
+            kind => {
+                self.mismatched(reader, kind, "Go value of type struct { ID string \"json:\\\"id,omitempty\\\"\" }")
+            }
         }
     }
 
     fn read_field(&mut self, reader: &mut Reader<'_>, key: Span) -> Result<(), SyntaxError> {
         const FIELDS: [&str; 7] = ["id", "matchers", "startsAt", "endsAt", "createdBy", "comment", "annotations"];
-        let key = reader.text(key);
+        let key = reader.text(key).to_owned();
         let field = FIELDS.into_iter().find(|field| key.eq_ignore_ascii_case(field));
         match (field, reader.kind()?) {
             (None, _) => reader.skip(),
@@ -177,7 +179,7 @@ impl Raw {
             }
             (Some(field), kind) => {
                 let owner = if field == "id" { "" } else { "Silence" };
-                self.mismatched(reader, kind, &format!("Go struct field {owner}.{field} of type string"))
+                self.mismatched(reader, kind, &format!("Go struct field {owner}.{key} of type string"))
             }
         }
     }

@@ -18,8 +18,23 @@ pub fn parse(text: &str) -> Result<Timestamp, String> {
         Some((date, extra)) if !extra.is_empty() && read(date).is_some() => {
             format!("parsing time {}: extra text: {}", Quoted(text), Quoted(extra))
         }
-        _ => format!("parsing time {0} as \"2006-01-02\": cannot parse {0} as \"2006\"", Quoted(text)),
+        Some(_) if text.len() == 10 => match numbers(text) {
+            Some([_, 1..=12, _]) => format!("parsing time {}: day out of range", Quoted(text)),
+            Some(_) => format!("parsing time {}: month out of range", Quoted(text)),
+            None => cannot_parse(text),
+        },
+        _ => cannot_parse(text),
     })
+}
+
+fn cannot_parse(text: &str) -> String {
+    format!("parsing time {0} as \"2006-01-02\": cannot parse {0} as \"2006\"", Quoted(text))
+}
+
+/// Year, month and day of a text that has the form of a date, whether or not there is such a day.
+fn numbers(text: &str) -> Option<[u32; 3]> {
+    let mut rest = Cursor(text.as_bytes());
+    Some([rest.digits(4)?, rest.after(b'-')?, rest.after(b'-')?])
 }
 
 fn read(text: &str) -> Option<Timestamp> {
@@ -184,6 +199,8 @@ mod tests {
         }
         let sentence = r#"parsing time "foo" as "2006-01-02": cannot parse "foo" as "2006""#;
         assert_eq!(parse("foo"), Err(sentence.into()));
+        assert_eq!(parse("2026-13-01"), Err(r#"parsing time "2026-13-01": month out of range"#.into()));
+        assert_eq!(parse("2026-02-30"), Err(r#"parsing time "2026-02-30": day out of range"#.into()));
         let sentence = r#"parsing time "2026-11-22T15:00+01:00": extra text: "T15:00+01:00""#;
         assert_eq!(parse("2026-11-22T15:00+01:00"), Err(sentence.into()));
     }

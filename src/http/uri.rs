@@ -77,7 +77,9 @@ fn is_host(host: &str, bracketed: bool) -> bool {
     if !host.chars().all(allowed) || !percent_is_well_formed(host) {
         return false;
     }
-    bracketed || host.match_indices('%').all(|(at, _)| host.as_bytes().get(at + 1).is_some_and(|digit| *digit >= b'8'))
+    bracketed
+        || !host.contains('[')
+            && host.match_indices('%').all(|(at, _)| host.as_bytes().get(at + 1).is_some_and(|digit| *digit >= b'8'))
 }
 
 fn percent_is_well_formed(text: &str) -> bool {
@@ -124,6 +126,7 @@ mod tests {
             "foo",
             "foo bar",
             "http://[::1",
+            "http://a[b/",
             "http://a b",
             "%zz",
             "/%zz",

@@ -21,7 +21,9 @@ fn taken() -> (u16, String) {
 
 #[test]
 fn what_a_body_is_answered_with() {
-    let mismatch = |kind: &str, target: &str| parsing(&format!("json: cannot unmarshal {kind} into {target}"));
+    fn mismatch(kind: &str, target: impl std::fmt::Display) -> (u16, String) {
+        parsing(&format!("json: cannot unmarshal {kind} into {target}"))
+    }
     let required = |field: &str| framework(602, &format!("{field} in body is required"));
     let not_a_uri = |index: usize, url: &str| {
         framework(601, &format!("{index}.generatorURL in body must be of type uri: \"{url}\""))
@@ -36,7 +38,22 @@ fn what_a_body_is_answered_with() {
         (" \n", required("alerts")),
         ("{}", mismatch("object", "Go value of type models.PostableAlerts")),
         ("\"x\"", mismatch("string", "Go value of type models.PostableAlerts")),
-        ("[1]", mismatch("number", "Go value of type models.PostableAlert")),
+        (
+            "[1]",
+            mismatch(
+                "number",
+                r#"Go value of type struct { Annotations models.LabelSet "json:\"annotations,omitempty\""; "#
+                    .to_owned()
+                    + r#"EndsAt strfmt.DateTime "json:\"endsAt,omitempty\""; "#
+                    + r#"StartsAt strfmt.DateTime "json:\"startsAt,omitempty\"" }"#,
+            ),
+        ),
+        (
+            r#"[{"labels":{"a":1},"startsAt":"2026-01-01T00:00Z0"}]"#,
+            parsing(r#"parsing time "2026-01-01T00:00Z0": extra text: "T00:00Z0""#),
+        ),
+        (r#"[{"labels":{"a":"\q"}}]"#, parsing(r"invalid escape sequence `\q` in string")),
+        (r#"[{"labels":{"a":"\u12"}}]"#, parsing(r#"invalid escape sequence `\u12"}` in string"#)),
         (r#"[{"labels":1}]"#, mismatch("number", "Go struct field Alert.labels of type models.LabelSet")),
         (r#"[{"labels":{"a":1}}]"#, mismatch("number", "Go struct field Alert.labels.a of type string")),
         (r#"[{"labels":{"a":{}}}]"#, mismatch("object", "Go struct field Alert.labels.a of type string")),

@@ -4,6 +4,7 @@ mod alerts;
 mod groups;
 mod limits;
 mod routing;
+mod server;
 mod silences;
 
 use std::collections::BTreeMap;
@@ -108,7 +109,10 @@ impl Service {
     }
 
     pub fn with(change: impl FnOnce(&mut AppState)) -> Self {
-        let clock = Clock::Virtual { epoch: epoch(), started: tokio::time::Instant::now() };
+        Self::with_clock(Clock::Virtual { epoch: epoch(), started: tokio::time::Instant::now() }, change)
+    }
+
+    pub fn with_clock(clock: Clock, change: impl FnOnce(&mut AppState)) -> Self {
         let faults = Faults::default();
         let store = Box::new(Faulty::new(Memory::default(), faults.clone()));
         let (workers, deliveries) = mpsc::unbounded_channel();

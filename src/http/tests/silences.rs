@@ -113,7 +113,7 @@ fn a_silence_from_its_making_to_its_end() {
         assert_eq!(service.post("/api/v2/alerts", alert).await.status, 200);
         let matcher = r#"{"isRegex":false,"name":"alertname","value":"A"},{"isEqual":false,"isRegex":true,"name":"q","value":"<b>"}"#;
         let id = made(&service, body(matcher).replace("\"c\"", "\"<c\"")).await;
-        let one = service.get(&format!("/api/v2/silence/{}", id.to_uppercase())).await;
+        let one = service.get(&format!("/api/v2/silence/{id}")).await;
         let shown = [
             r#"{"id":""#,
             &id,
@@ -176,9 +176,12 @@ fn ids_in_paths() {
         for method in ["GET", "DELETE"] {
             let answer = service.ask(method, "/api/v2/silence/xyz", &[], "").await;
             assert_eq!((answer.status, answer.body), wrong("xyz"));
-            let unknown = "/api/v2/silence/00000000-0000-4000-8000-000000000000";
-            let answer = service.ask(method, unknown, &[], "").await;
-            assert_eq!((answer.status, answer.body.as_str(), answer.header("content-type")), (404, "", ""));
+            let silence = made(&service, body(r#"{"isRegex":false,"name":"a","value":"b"}"#)).await;
+            let (unknown, other_form) = ("00000000-0000-4000-8000-000000000000", silence.replace('-', ""));
+            for id in [unknown, &other_form, &other_form.to_uppercase(), &silence.to_uppercase()] {
+                let answer = service.ask(method, &format!("/api/v2/silence/{id}"), &[], "").await;
+                assert_eq!((answer.status, answer.body.as_str(), answer.header("content-type")), (404, "", ""), "{id}");
+            }
         }
     });
 }

@@ -16,6 +16,8 @@ use crate::time::Timestamp;
 
 /// Room for one alert in an answer.
 const BYTES_PER_ALERT: usize = 768;
+/// Room made before it is known how many alerts are wanted.
+const MAX_ROOM: usize = 16 << 20;
 
 /// Lists the firing alerts that the query wants, by fingerprint.
 pub async fn list(state: &AppState, query: &Query) -> Response {
@@ -32,7 +34,7 @@ pub async fn list(state: &AppState, query: &Query) -> Response {
 fn listed(view: &View, query: &Query, mode: Mode, now: Timestamp) -> Result<String, BadQuery> {
     let wanted = Wanted::of(query, mode, view, now)?;
     let receivers = ReceiverFilter::of(query, mode, &view.policy)?;
-    let mut out = String::with_capacity(view.alerts.len().saturating_mul(BYTES_PER_ALERT));
+    let mut out = String::with_capacity(view.alerts.len().saturating_mul(BYTES_PER_ALERT).min(MAX_ROOM));
     out.push('[');
     for kept in view.alerts.iter() {
         let routes = kept.verdict.routes.iter().map(|route| view.policy.route(*route));

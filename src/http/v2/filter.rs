@@ -57,9 +57,9 @@ impl ReceiverFilter {
     /// # Errors
     /// The parser's sentence.
     pub fn of(query: &Query, mode: Mode, policy: &Policy) -> Result<Self, BadQuery> {
-        let labels = receiver_matchers(query, mode)?;
         let name = query.last("receiver").map(|pattern| Matcher::new("", Op::Regex, pattern)).transpose();
         let name = name.map_err(|error| BadQuery(format!("failed to parse receiver param: {error}")))?;
+        let labels = receiver_matchers(query, mode)?;
         let wanted = policy.receivers.iter().map(|receiver| {
             let name_wanted = name.as_ref().is_none_or(|name| name.matches(&receiver.name));
             (name_wanted, labels_match(&labels, receiver))

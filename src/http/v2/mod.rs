@@ -17,6 +17,7 @@ use super::path::V2;
 use super::query::Query;
 use super::reply::FrameworkError;
 use super::{AppState, read_body};
+use crate::core::quote::Quoted;
 
 /// Answers a request to an endpoint of API v2.
 pub async fn answer(state: &AppState, endpoint: V2, request: Request<Body>) -> Response {
@@ -30,7 +31,7 @@ pub async fn answer(state: &AppState, endpoint: V2, request: Request<Body>) -> R
     if method == Method::POST {
         return post(state, endpoint, request).await;
     }
-    if method == Method::GET && !accepts_json(request.headers()) {
+    if !accepts_json(request.headers()) {
         let message = "unsupported media type requested, only [application/json] are available";
         return FrameworkError::new(406, message).reply();
     }
@@ -64,15 +65,33 @@ async fn post(state: &AppState, endpoint: V2, request: Request<Body>) -> Respons
 
 /// The media type of a body must be JSON. A request without any body is let through: the handler says what it lacks.
 fn check_content_type(headers: &HeaderMap, has_body: bool) -> Result<(), FrameworkError> {
-    let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let found = match given.split(';').next().map(str::trim) {
-        Some("") | None => "application/octet-stream".to_owned(),
-        Some(found) => found.to_ascii_lowercase(),
-    };
-    if found == "application/json" || !has_body {
+    if !has_body {
         return Ok(());
     }
-    let message = format!("unsupported media type {found:?}, only [application/json] are allowed");
+    let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let given = if given.is_empty() { "application/octet-stream" } else { given };
+    let malformed = |why: &str| {
+        let message = format!("parsing Content-Type header from {} failed, because {why}", Quoted(given));
+        FrameworkError::new(400, message)
+    };
+    let (media_type, parameters) = given.split_once(';').unwrap_or((given, ""));
+    let media_type = media_type.trim().to_ascii_lowercase();
+    if media_type.is_empty() {
+        return Err(malformed("mime: no media type"));
+    }
+    let well_formed = |parameter: &str| {
+        parameter.split_once('=').is_some_and(|(name, value)| !name.trim().is_empty() && !value.is_empty())
+    };
+    if !parameters.trim().is_empty() && !parameters.trim_end_matches([';', ' ']).split(';').all(well_formed) {
+        return Err(malformed("mime: invalid media parameter"));
+    }
+    if !media_type.contains('/') {
+        return Err(malformed(&format!("mediatype: malformed: {} has no subtype", Quoted(&media_type))));
+    }
+    if media_type == "application/json" {
+        return Ok(());
+    }
+    let message = format!("unsupported media type {}, only [application/json] are allowed", Quoted(&media_type));
     Err(FrameworkError::new(415, message))
 }
 
@@ -83,7 +102,6 @@ fn accepts_json(headers: &HeaderMap) -> bool {
             let mut parts = range.split(';').map(str::trim);
             let media_type = parts.next().unwrap_or_default();
             let refused = parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
-            !refused
-                && matches!(media_type.to_ascii_lowercase().as_str(), "application/json" | "application/*" | "*/*" | "")
+            !refused && matches!(media_type.to_ascii_lowercase().as_str(), "application/json" | "application/*" | "*/*")
         })
 }

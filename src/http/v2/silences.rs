@@ -122,13 +122,17 @@ fn known_form(id: &str) -> Result<Option<SilenceId>, SilenceRefused> {
     known.map(Some).ok_or(SilenceRefused::NotFound)
 }
 
-/// The id in a path: a UUID with hyphens, in small letters or capitals.
+/// The id in a path: a UUID, whose hyphens may lack. One that is not written as ids are is nobody's, which is the nil
+/// id here: none is made with it.
 fn silence_id(text: &str) -> Result<SilenceId, FrameworkError> {
-    let id = Uuid::try_parse(text).ok().filter(|_| text.len() == 36);
-    id.map(SilenceId).ok_or_else(|| {
-        let quoted = crate::core::quote::Quoted(text);
-        FrameworkError::new(601, format!("silenceID in path must be of type uuid: {quoted}"))
-    })
+    match Uuid::try_parse(text).ok().filter(|_| matches!(text.len(), 32 | 36)) {
+        Some(id) if id.to_string() == text => Ok(SilenceId(id)),
+        Some(_) => Ok(SilenceId(Uuid::nil())),
+        None => {
+            let quoted = crate::core::quote::Quoted(text);
+            Err(FrameworkError::new(601, format!("silenceID in path must be of type uuid: {quoted}")))
+        }
+    }
 }
 
 fn write_silence(out: &mut String, silence: &Silence, now: Timestamp) {

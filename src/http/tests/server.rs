@@ -1,0 +1,94 @@
+//! The accept loop over real sockets.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::super::server::serve;
+use super::{Clock, Service, run};
+
+const GET: &[u8] = b"GET /-/healthy HTTP/1.1\r\nHost: andon\r\n\r\n";
+
+async fn listening(count: usize, stop: &CancellationToken) -> (Service, Vec<SocketAddr>, TaskTracker) {
+    let service = Service::with_clock(Clock::System, |_| {});
+    let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
+    for _ in 0..count {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        addresses.push(listener.local_addr().unwrap());
+        listeners.push(listener);
+    }
+    let tasks = TaskTracker::new();
+    let router = super::router(Arc::clone(&service.state));
+    tasks.spawn(serve(listeners, router, 16, Arc::clone(&service.state.metrics), stop.clone()));
+    tasks.close();
+    (service, addresses, tasks)
+}
+
+fn in_real_time(test: impl AsyncFnOnce()) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(test());
+}
+
+#[test]
+fn every_address_answers_and_a_stop_closes_idle_connections() {
+    in_real_time(async || {
+        let stop = CancellationToken::new();
+        let (_service, addresses, tasks) = listening(2, &stop).await;
+        let mut idle = Vec::new();
+        for address in addresses {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(GET).await.unwrap();
+            let mut answer = vec![0; 15];
+            stream.read_exact(&mut answer).await.unwrap();
+            assert_eq!(answer, b"HTTP/1.1 200 OK");
+            idle.push(stream);
+        }
+        stop.cancel();
+        for mut stream in idle {
+            let mut rest = Vec::new();
+            stream.read_to_end(&mut rest).await.unwrap();
+            assert!(rest.ends_with(b"\r\n\r\nOK"), "{}", String::from_utf8_lossy(&rest));
+        }
+        tasks.wait().await;
+    });
+}
+
+/// In paused time: nothing but the limit on the header's time can end the connection.
+#[test]
+fn half_a_header_is_not_waited_for() {
+    run(async || {
+        let stop = CancellationToken::new();
+        let (_service, addresses, _tasks) = listening(1, &stop).await;
+        let mut stream = TcpStream::connect(addresses[0]).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost:").await.unwrap();
+        let mut rest = Vec::new();
+        let ended = stream.read_to_end(&mut rest).await;
+        assert!(ended.is_err() || rest.is_empty() || rest.starts_with(b"HTTP/1.1 408"), "{rest:?}");
+    });
+}
+
+#[test]
+fn what_is_being_answered_at_a_stop_is_answered() {
+    in_real_time(async || {
+        let stop = CancellationToken::new();
+        let (_service, addresses, tasks) = listening(1, &stop).await;
+        let mut stream = TcpStream::connect(addresses[0]).await.unwrap();
+        let head = "POST /api/v2/alerts HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // The server says when it reads the body, so that the stop comes in the middle of the request.
+        stream.write_all(b"Expect: 100-continue\r\n\r\n").await.unwrap();
+        let mut go_on = vec![0; 25];
+        stream.read_exact(&mut go_on).await.unwrap();
+        assert_eq!(go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+        stop.cancel();
+        stream.write_all(b"[]").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+        tasks.wait().await;
+    });
+}
