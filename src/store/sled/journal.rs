@@ -113,21 +113,37 @@ impl Journal {
 
     /// The newest format of anything in the journal; nothing in a new one.
     pub(super) fn format(&self) -> Result<Option<u32>, Trouble> {
-        guarded(|| {
-            let key = Key::Format;
-            let Some(value) = self.db.get(key.to_bytes())? else { return Ok(None) };
-            let number = frame::unseal(key, &value).ok().and_then(|(_, share)| Reader::new(share).number().ok());
-            // A mark that cannot be read is put right again; entries say their format themselves.
-            Ok(number.and_then(|number| u32::try_from(number).ok()))
-        })
+        // A mark that cannot be read is put right again; entries say their format themselves.
+        Ok(self.number(Key::Format)?.and_then(|number| u32::try_from(number).ok()))
     }
 
     /// Marks the journal with the present format.
     pub(super) fn mark_format(&self) -> Result<(), Trouble> {
+        self.set_number(Key::Format, u64::from(record::FORMAT))
+    }
+
+    /// How often the journal was opened.
+    pub(super) fn openings(&self) -> Result<u64, Trouble> {
+        self.number(Key::Openings).map(Option::unwrap_or_default)
+    }
+
+    /// Writes down how often the journal was opened.
+    pub(super) fn set_openings(&self, openings: u64) -> Result<(), Trouble> {
+        self.set_number(Key::Openings, openings)
+    }
+
+    fn number(&self, key: Key) -> Result<Option<u64>, Trouble> {
+        guarded(|| {
+            let Some(value) = self.db.get(key.to_bytes())? else { return Ok(None) };
+            Ok(frame::unseal(key, &value).ok().and_then(|(_, share)| Reader::new(share).number().ok()))
+        })
+    }
+
+    fn set_number(&self, key: Key, number: u64) -> Result<(), Trouble> {
         guarded(|| {
             let mut share = Vec::new();
-            record::put_number(u64::from(record::FORMAT), &mut share);
-            self.db.insert(Key::Format.to_bytes(), frame::seal(Key::Format, true, &share))?;
+            record::put_number(number, &mut share);
+            self.db.insert(key.to_bytes(), frame::seal(key, true, &share))?;
             self.sync()
         })
     }

@@ -7,6 +7,8 @@ use crate::store::Seq;
 pub(super) enum Key {
     /// `f`: the newest format that anything in the store may have.
     Format,
+    /// `a`: how often the journal was opened; shows that what is written now is found again.
+    Openings,
     /// `j`, the entry's number, the part's number, both big-endian: one part of a journal entry.
     Part {
         /// The entry.
@@ -30,6 +32,10 @@ impl Key {
                 bytes[0] = b'f';
                 1
             }
+            Self::Openings => {
+                bytes[0] = b'a';
+                1
+            }
             Self::Part { seq, part } => {
                 bytes[0] = b'j';
                 bytes[1..9].copy_from_slice(&seq.0.to_be_bytes());
@@ -44,6 +50,7 @@ impl Key {
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         match *bytes {
             [b'f'] => Some(Self::Format),
+            [b'a'] => Some(Self::Openings),
             [b'j', ref rest @ ..] => {
                 let (seq, part) = rest.split_first_chunk()?;
                 let seq = Seq(u64::from_be_bytes(*seq));
@@ -85,7 +92,9 @@ mod tests {
 
     #[test]
     fn other_keys() {
-        assert_eq!(Key::parse(Key::Format.to_bytes().as_ref()), Some(Key::Format));
+        for key in [Key::Format, Key::Openings] {
+            assert_eq!(Key::parse(key.to_bytes().as_ref()), Some(key));
+        }
         for bytes in [&b""[..], b"j", b"j123456789", b"jjjjjjjjjjjj", b"x"] {
             assert_eq!(Key::parse(bytes), None);
         }

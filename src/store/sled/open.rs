@@ -76,10 +76,19 @@ pub(super) fn journal(
 
 fn attempt(folder: &Folder, options: &Options, damage: &mut Vec<String>) -> Result<Journal, NotOpened> {
     let path = folder.path().join(JOURNAL);
-    let journal = Journal::open(&path, options.cache)?;
+    let new = !path.join("db").exists();
+    let mut journal = Journal::open(&path, options.cache)?;
     let known = u32::from(record::FORMAT);
-    match journal.format()? {
-        Some(found) if found > known => return Err(NotOpened::Refused(StoreError::Newer { found, known })),
+    let format = journal.format()?;
+    if let Some(found) = format
+        && found > known
+    {
+        return Err(NotOpened::Refused(StoreError::Newer { found, known }));
+    }
+    if !new {
+        journal = proved(journal, &path, options.cache)?;
+    }
+    match format {
         Some(found) if found == known => return Ok(journal),
         Some(_) => {}
         None => {
@@ -95,6 +104,20 @@ fn attempt(folder: &Folder, options: &Options, damage: &mut Vec<String>) -> Resu
     }
     journal.mark_format()?;
     Ok(journal)
+}
+
+/// Proves that what is written now is found at the next start. sled opens some damaged files and works with them, but
+/// then stops reading before what it has written since.
+fn proved(journal: Journal, path: &Path, cache: u64) -> Result<Journal, Trouble> {
+    let openings = journal.openings()?.saturating_add(1);
+    journal.set_openings(openings)?;
+    journal.close();
+    let journal = Journal::open(path, cache)?;
+    if journal.openings()? == openings {
+        return Ok(journal);
+    }
+    journal.close();
+    Err(Trouble::Corrupt("what is written to it is not found again".into()))
 }
 
 /// Sets the journal aside, never to be deleted by us, and says so.
