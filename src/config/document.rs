@@ -20,6 +20,7 @@ use super::section::Section;
 use super::severity::{self, Shorthand};
 use super::work_order;
 use crate::core::policy::{InhibitRule, Policy, Receiver, ReceiverIdx, WorkOrderRule};
+use crate::core::quote::Quoted;
 
 /// The kinds of integrations that Andon can send to.
 pub const SENDABLE: &[&str] = &["webhook"];
@@ -134,7 +135,7 @@ impl<'n> Document<'n> {
             // A 4 MiB file has fewer receivers than that.
             let index = ReceiverIdx(u32::try_from(completed.receivers.len()).unwrap_or(u32::MAX));
             if completed.by_name.insert(receiver.name.clone(), index).is_some() {
-                let sentence = format!("notification config name {:?} is not unique", receiver.name);
+                let sentence = format!("notification config name {} is not unique", Quoted(&receiver.name));
                 let error = on_the_whole(Some(receiver.node), &receiver.path.key("name"), sentence);
                 let found = format!("{:?}", receiver.name);
                 scope.errors.add(error.found(found).allowed("a name that no other receiver has"));
@@ -275,7 +276,11 @@ fn template_engine(fields: &mut Fields<'_, '_>) -> Option<TemplateEngine> {
     let word = fields.string("template_engine")?;
     let engine = TemplateEngine::parse(&word);
     if engine.is_none() {
-        fields.refuse_field("template_engine", format!("unknown template engine {word:?}"), "handlebars, or go");
+        fields.refuse_field(
+            "template_engine",
+            format!("unknown template engine {}", Quoted(&word)),
+            "handlebars, or go",
+        );
     }
     engine
 }

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::core::quote::Quoted;
+
 /// What may stand where [`parse`] reads.
 pub const ALLOWED: &str = "a duration such as 30s, 5m, 1h30m or 2d; units in order: y, w, d, h, m, s, ms";
 /// What may stand where [`parse_go`] reads.
@@ -26,7 +28,7 @@ pub fn parse(text: &str) -> Result<Duration, String> {
         "" => return Err("empty duration string".into()),
         _ => {}
     }
-    let invalid = || format!("not a valid duration string: {text:?}");
+    let invalid = || format!("not a valid duration string: {}", Quoted(text));
     let (mut rest, mut millis, mut next_unit) = (text, 0_u64, 0);
     while !rest.is_empty() {
         let (digits, after) = split_while(rest, |c| c.is_ascii_digit());
@@ -39,7 +41,7 @@ pub fn parse(text: &str) -> Result<Duration, String> {
             return Err(invalid());
         }
         let Some(place) = UNITS.iter().position(|(name, _)| *name == unit) else {
-            return Err(format!("unknown unit {unit:?} in duration {text:?}"));
+            return Err(format!("unknown unit {} in duration {}", Quoted(unit), Quoted(text)));
         };
         if place < next_unit {
             return Err(invalid());

@@ -12,6 +12,7 @@ use super::print::{Map, Printed};
 use crate::core::label_name;
 use crate::core::matcher::Matcher;
 use crate::core::policy::InhibitRule;
+use crate::core::quote::Quoted;
 
 /// A rule as it is written.
 pub(super) struct RawRule {
@@ -51,7 +52,7 @@ impl RawRule {
         matching::check_names(&rule.source.equal, SOURCE.equal, &fields);
         matching::check_names(&rule.target.equal, TARGET.equal, &fields);
         if let Some(name) = rule.equal.iter().find(|name| !label_name::is_valid(scope.mode, name)) {
-            let sentence = format!("invalid label name {name:?} in equal list");
+            let sentence = format!("invalid label name {} in equal list", Quoted(name));
             fields.refuse_field("equal", sentence, matching::allowed_names(scope.mode));
         }
         fields.finish();

@@ -10,6 +10,7 @@ use super::load::Scope;
 use super::node::Node;
 use super::print::{Map, Printed};
 use crate::core::interval::{IntervalError, TimeInterval, TimeRange};
+use crate::core::quote::Quoted;
 
 /// Several intervals under one name.
 pub(super) struct NamedInterval<'n> {
@@ -52,7 +53,7 @@ impl Section {
 
     /// Complains about a name that was taken before, in this section or the other.
     pub(super) fn refuse_duplicate(&self, interval: &NamedInterval<'_>, scope: &Scope<'_>) {
-        let sentence = format!("{} {:?} is not unique", self.what, interval.name);
+        let sentence = format!("{} {} is not unique", self.what, Quoted(&interval.name));
         let error = on_the_whole(Some(interval.node), &interval.path.key("name"), sentence);
         scope.errors.add(error.found(format!("{:?}", interval.name)).allowed("a name that no other interval has"));
     }

@@ -7,6 +7,7 @@ use super::node::Node;
 use super::print::{Map, Printed};
 use crate::core::label_name;
 use crate::core::matcher::{Matcher, Mode, Op, parse_matchers};
+use crate::core::quote::Quoted;
 
 /// An entry of `match` or `match_re`.
 pub(super) struct Named {
@@ -67,12 +68,12 @@ pub(super) fn regex(fields: &mut Fields<'_, '_>, key: &'static str) -> Vec<Named
     let named = |(name, node): (String, &Node)| {
         let at = path.key(&name);
         if !label_name::is_valid_classic(&name) {
-            let error = refusal(node, &path, format!("invalid label name {name:?}"));
-            errors.add(error.found(format!("{name:?}")).allowed(allowed_names(Mode::Classic)));
+            let error = refusal(node, &path, format!("invalid label name {}", Quoted(&name)));
+            errors.add(error.found(format!("{}", Quoted(&name))).allowed(allowed_names(Mode::Classic)));
             return None;
         }
         if node.is_null() {
-            let error = refusal(node, &at, format!("invalid regexp value for {name:?}"));
+            let error = refusal(node, &at, format!("invalid regexp value for {}", Quoted(&name)));
             errors.add(error.allowed("a regular expression"));
             return None;
         }
@@ -107,6 +108,6 @@ pub(super) fn print(map: &mut Map, key: &str, entries: &[Named]) {
 /// Complains about names in a `match` that are no names of labels.
 pub(super) fn check_names(entries: &[Named], key: &str, fields: &Fields<'_, '_>) {
     for Named { name, .. } in entries.iter().filter(|named| !label_name::is_valid_classic(&named.name)) {
-        fields.refuse_field(key, format!("invalid label name {name:?}"), allowed_names(Mode::Classic));
+        fields.refuse_field(key, format!("invalid label name {}", Quoted(name)), allowed_names(Mode::Classic));
     }
 }

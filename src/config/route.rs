@@ -17,6 +17,7 @@ use super::print::{Map, Printed};
 use crate::core::label_name;
 use crate::core::matcher::{Matcher, list_string};
 use crate::core::policy::{GroupBy, ReceiverIdx, Route, RouteIdx};
+use crate::core::quote::Quoted;
 
 const GROUP_WAIT: Duration = Duration::from_secs(30);
 const GROUP_INTERVAL: Duration = Duration::from_secs(5 * 60);
@@ -79,7 +80,7 @@ impl<'n> RawRoute<'n> {
         let group_by = self.group_by.as_deref().unwrap_or_default();
         let labels: Vec<&str> = group_by.iter().map(String::as_str).filter(|name| *name != ALL_LABELS).collect();
         if let Some(name) = labels.iter().find(|name| !label_name::is_valid(scope.mode, name)) {
-            let sentence = format!("invalid label name {name:?} in group_by list");
+            let sentence = format!("invalid label name {} in group_by list", Quoted(name));
             fields.refuse_field("group_by", sentence, matching::allowed_names(scope.mode));
         }
         if labels.len() < group_by.len() && !labels.is_empty() {
@@ -88,7 +89,11 @@ impl<'n> RawRoute<'n> {
         }
         let mut seen = BTreeSet::new();
         if let Some(name) = labels.iter().find(|name| !seen.insert(**name)) {
-            fields.refuse_field("group_by", format!("duplicated label {name:?} in group_by"), "each label once");
+            fields.refuse_field(
+                "group_by",
+                format!("duplicated label {} in group_by", Quoted(name)),
+                "each label once",
+            );
         }
         for (key, interval) in [("group_interval", self.group_interval), ("repeat_interval", self.repeat_interval)] {
             if interval == Some(Duration::ZERO) {
@@ -96,7 +101,7 @@ impl<'n> RawRoute<'n> {
             }
         }
         if let Some(name) = self.labels.keys().find(|name| !label_name::is_valid(scope.mode, name)) {
-            let sentence = format!("invalid label name {name:?} in route labels");
+            let sentence = format!("invalid label name {} in route labels", Quoted(name));
             fields.refuse_field("labels", sentence, matching::allowed_names(scope.mode));
         }
     }
@@ -138,7 +143,7 @@ impl<'n> RawRoute<'n> {
         if let Some((name, node)) = &self.receiver
             && !known(name)
         {
-            let sentence = format!("undefined receiver {name:?} used in route");
+            let sentence = format!("undefined receiver {} used in route", Quoted(name));
             scope.errors.add(on_the_whole(Some(node), &self.path.key("receiver"), sentence).allowed(allowed));
         }
     }
@@ -149,7 +154,7 @@ impl<'n> RawRoute<'n> {
         let active = self.active_time_intervals.iter().map(|named| ("active_time_intervals", named));
         let mute = self.mute_time_intervals.iter().map(|named| ("mute_time_intervals", named));
         for (key, (name, node)) in active.chain(mute).filter(|(_, (name, _))| !known(name)) {
-            let sentence = format!("undefined time interval {name:?} used in route");
+            let sentence = format!("undefined time interval {} used in route", Quoted(name));
             scope.errors.add(on_the_whole(Some(node), &self.path.key(key), sentence).allowed(allowed));
         }
     }

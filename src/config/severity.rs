@@ -17,6 +17,7 @@ use super::print::{Map, Printed};
 use crate::core::label_name;
 use crate::core::matcher::{Matcher, Op};
 use crate::core::policy::InhibitRule;
+use crate::core::quote::Quoted;
 
 /// More rules than this are not made of one shorthand.
 const MAX_RULES: usize = 512;
@@ -67,7 +68,7 @@ impl Shorthand {
         };
         let names = self.equal.iter().flatten().chain([&self.label]);
         for name in names.filter(|name| !label_name::is_valid(scope.mode, name)) {
-            let sentence = format!("invalid label name {name:?} in severity_inhibition");
+            let sentence = format!("invalid label name {} in severity_inhibition", Quoted(name));
             refuse("equal", sentence, matching::allowed_names(scope.mode));
         }
         let distinct: BTreeSet<&String> = self.order.iter().collect();

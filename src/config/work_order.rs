@@ -12,6 +12,7 @@ use super::node::Node;
 use super::print::{Map, Printed};
 use crate::core::label_name;
 use crate::core::policy::WorkOrderRule;
+use crate::core::quote::Quoted;
 use crate::core::work_order::{Kind, Priority};
 
 /// The labels that make the key unless others are named. Never the fingerprint: a label such as `status` may change while
@@ -43,7 +44,7 @@ fn read_one(node: &Node, path: FieldPath, scope: &Scope<'_>) -> WorkOrderRule {
     }
     let labels = labels.unwrap_or_else(|| KEY_LABELS.map(str::to_owned).to_vec());
     if let Some(name) = labels.iter().find(|name| !label_name::is_valid(scope.mode, name)) {
-        let sentence = format!("invalid label name {name:?} in key_labels");
+        let sentence = format!("invalid label name {} in key_labels", Quoted(name));
         fields.refuse_field("key_labels", sentence, matching::allowed_names(scope.mode));
     }
     let kind = word(&mut fields, "type", Kind::parse, &Kind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>());
