@@ -199,8 +199,10 @@ impl Parts<'_> {
                 name: limits.label_name,
                 value: limits.label_value,
                 annotation: limits.annotation_value,
+                silence: self.flags.engine.max_silence_bytes,
             },
             cors_writes: web.cors_writes,
+            log_silences: self.flags.engine.log_silences,
             storage_damage: self.damage.clone(),
         })
     }

@@ -19,6 +19,7 @@ pub mod query;
 pub mod reply;
 pub mod server;
 pub mod silence_body;
+mod silence_size;
 mod times;
 mod uri;
 mod v2;
@@ -72,6 +73,8 @@ pub struct AppState {
     pub limits: Limits,
     /// Whether pages of other sites may write.
     pub cors_writes: bool,
+    /// Whether changes of silences are logged.
+    pub log_silences: bool,
     /// What was found damaged in the store at start, in words for a person.
     pub storage_damage: Option<String>,
 }
@@ -141,6 +144,8 @@ pub struct Limits {
     pub value: usize,
     /// Bytes of an annotation's value.
     pub annotation: usize,
+    /// Bytes of a silence, as Alertmanager would store it; nothing for any number.
+    pub silence: Option<usize>,
 }
 
 impl Default for Limits {
@@ -152,6 +157,7 @@ impl Default for Limits {
             name: 1 << 10,
             value: 16 << 10,
             annotation: 256 << 10,
+            silence: None,
         }
     }
 }

@@ -140,3 +140,23 @@ fn the_log_can_be_json() {
     assert_eq!((&line["level"], &line["msg"]), (&"INFO".into(), &"Listening on".into()));
     assert!(line["address"].as_str().is_some_and(|address| address.starts_with("127.0.0.1:")));
 }
+
+#[test]
+fn flags_about_silences_are_obeyed() {
+    let place = Place::with_config(GOOD);
+    let andon = place.start(&["--silences.max-per-silence-bytes=200", "--log.silences"]);
+    let post = |comment: &str| {
+        let draft = serde_json::json!({
+            "matchers": [{"name": "a", "value": "b", "isRegex": false}], "createdBy": "anna", "comment": comment,
+            "startsAt": "2030-01-01T00:00:00Z", "endsAt": "2030-01-02T00:00:00Z",
+        });
+        andon.request("POST", "/api/v2/silences", &draft.to_string())
+    };
+    let large = post(&"y".repeat(300));
+    assert_eq!(large.status(), 400);
+    assert!(large.body.contains("silence exceeded maximum size: "), "{}", large.body);
+    let small = post("y");
+    assert_eq!(small.status(), 200, "{}", small.body);
+    let id = small.json()["silenceID"].as_str().expect("an id").to_owned();
+    until(SECOND, "the silence is logged", || andon.log().contains(&format!("silence={id}")).then_some(()));
+}

@@ -140,6 +140,7 @@ impl Service {
             timeout: None,
             limits: Limits::default(),
             cors_writes: false,
+            log_silences: false,
             storage_damage: None,
         };
         change(&mut state);

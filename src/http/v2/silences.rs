@@ -14,6 +14,7 @@ use crate::core::silence::{Silence, SilenceDraft, SilenceId, SilenceRefused, Sil
 use crate::http::query::Query;
 use crate::http::reply::FrameworkError;
 use crate::http::silence_body::{parse_silence, validate};
+use crate::http::silence_size::stored_size;
 use crate::http::{AppState, reply};
 use crate::json::{write_labels, write_string};
 use crate::time::Timestamp;
@@ -72,8 +73,12 @@ pub async fn expire(state: &AppState, id: &str, address: String) -> Response {
         Err(error) => return error.reply(),
     };
     let actor = Actor::User { name: String::new(), address };
+    let by = actor.to_string();
     match state.driver.expire_silence(actor, id).await {
-        Ok(Ok(_)) => reply::empty(StatusCode::OK),
+        Ok(Ok(id)) => {
+            log(state, "Silence expired", id, &by);
+            reply::empty(StatusCode::OK)
+        }
         Ok(Err(SilenceRefused::NotFound)) => reply::empty(StatusCode::NOT_FOUND),
         Ok(Err(refused)) => reply::json_error(StatusCode::INTERNAL_SERVER_ERROR, &refused.to_string()),
         Err(error) => reply::unavailable(&error),
@@ -104,12 +109,35 @@ pub async fn post(state: &AppState, address: String, body: &[u8]) -> Response {
         comment: posted.comment,
         annotations: posted.annotations,
     };
+    if let Err(message) = within_size(state, &draft) {
+        return reply::json_error(StatusCode::BAD_REQUEST, &message);
+    }
     let actor = Actor::User { name: posted.created_by, address };
+    let by = actor.to_string();
     match state.driver.put_silence(actor, draft).await {
-        Ok(Ok(id)) => reply::json(format!("{{\"silenceID\":\"{id}\"}}")),
+        Ok(Ok(id)) => {
+            log(state, "Silence set", id, &by);
+            reply::json(format!("{{\"silenceID\":\"{id}\"}}"))
+        }
         Ok(Err(refused @ SilenceRefused::NotFound)) => reply::json_error(StatusCode::NOT_FOUND, &refused.to_string()),
         Ok(Err(refused)) => reply::json_error(StatusCode::BAD_REQUEST, &refused.to_string()),
         Err(error) => reply::unavailable(&error),
+    }
+}
+
+fn within_size(state: &AppState, draft: &SilenceDraft) -> Result<(), String> {
+    let Some(limit) = state.limits.silence else { return Ok(()) };
+    let size = stored_size(draft, state.clock.now());
+    if size <= limit {
+        return Ok(());
+    }
+    Err(format!("silence exceeded maximum size: {size} bytes (limit: {limit} bytes)"))
+}
+
+/// `--log.silences`
+fn log(state: &AppState, what: &str, id: SilenceId, by: &str) {
+    if state.log_silences {
+        tracing::info!(silence = %id, by, "{what}");
     }
 }
 
