@@ -1,7 +1,7 @@
 //! Counts: every metric that the service shows, under Alertmanager's names where Alertmanager has it.
 //!
 //! What happens is counted here by typed methods; what *is* (alerts, silences, outbox rows) is read from a
-//! [`View`](crate::core::view::View) when somebody asks, so that it can never drift from the state. Dashboards and alert
+//! [`View`] when somebody asks, so that it can never drift from the state. Dashboards and alert
 //! rules made for Alertmanager find all they use, with the same labels; metrics about things that Andon has not
 //! (gossip, snapshots of the notification log) are left out.
 
