@@ -23,7 +23,7 @@ use crate::core::policy::{InhibitRule, Policy, Receiver, ReceiverIdx, WorkOrderR
 use crate::core::quote::Quoted;
 
 /// The kinds of integrations that Andon can send to.
-pub const SENDABLE: &[&str] = &["webhook"];
+pub const SENDABLE: &[&str] = &["email", "pagerduty", "slack", "webhook"];
 
 /// A document whose sections have been read.
 pub(super) struct Document<'n> {

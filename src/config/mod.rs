@@ -8,6 +8,7 @@ pub mod assets;
 pub mod check;
 mod document;
 pub mod duration;
+pub mod environment;
 pub mod error;
 pub mod fields;
 pub mod global;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use self::read::Reading;
 use super::duration;
+use super::environment;
 use super::error::{Errors, FieldPath};
 use super::global::Context;
 use super::node::Node;
@@ -272,6 +273,8 @@ fn printed(kind: Kind, datum: &Datum) -> Printed {
         Datum::Bool(value) => Printed::Bool(*value),
         Datum::Integer(number) => Printed::number(number),
         Datum::Float(number) => Printed::number(number),
+        // What is shown must load where the variables are not set.
+        Datum::Text(text) if matches!(kind, Kind::Url | Kind::HostPort) => Printed::text(environment::replaced(text)),
         Datum::Text(text) if matches!(kind, Kind::ProxyUrl) => Printed::text(value::without_password(text)),
         Datum::Text(text) => Printed::text(text.as_str()),
         Datum::Secret(secret) if secret.reveal().is_empty() => Printed::text(""),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::environment;
 use super::secret::Secret;
 
 /// A secret that stands in the configuration, in a file that is read at every use, or in the environment.
@@ -146,6 +147,23 @@ pub enum IntegrationConfig {
         /// Alertmanager's word for it.
         kind: &'static str,
     },
+}
+
+impl IntegrationConfig {
+    /// The environment variable that a field which is no secret waits for: without it there is nobody to send to.
+    pub fn unset_variable(&self) -> Option<&str> {
+        let texts: Vec<&str> = match self {
+            Self::Pagerduty(config) => vec![&config.url],
+            Self::Slack(config) => config.texts.values().map(String::as_str).collect(),
+            Self::Email(config) => {
+                let own = [&config.smarthost.0, &config.from, &config.to, &config.hello, &config.auth_username];
+                let headers = config.headers.iter().map(|(_, template)| template.as_str());
+                own.into_iter().chain([&config.auth_identity]).map(String::as_str).chain(headers).collect()
+            }
+            Self::Webhook(_) | Self::Unsupported { .. } => Vec::new(),
+        };
+        texts.into_iter().find_map(environment::unset)
+    }
 }
 
 /// `webhook_configs[]`

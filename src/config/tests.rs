@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::settings::IntegrationConfig;
 use super::{Config, ConfigErrors, Options};
 use crate::core::policy::GroupBy;
 
@@ -289,9 +290,42 @@ fn all_mistakes_come_at_once_the_first_being_alertmanagers() {
 fn the_shipped_file_is_good() {
     let config = load(include_str!("../../routes.yaml")).unwrap();
     assert_eq!(config.warnings, Vec::<String>::new());
-    let orders: Vec<_> = config.policy.receivers.iter().map(|receiver| receiver.work_orders.len()).collect();
-    assert_eq!(orders, [0, 1, 1]);
     assert_eq!(config.policy.inhibit_rules.len(), 2 + 4);
+    assert_eq!(config.used.len(), config.receivers.len());
+    assert_eq!(config.assets.len(), 7);
+    // Nothing in it is a secret, and it starts where nothing is set.
+    let waits = |receiver: &str| {
+        let receiver = config.receivers.iter().find(|config| config.name == receiver).unwrap();
+        receiver.integrations.iter().find_map(IntegrationConfig::unset_variable)
+    };
+    assert_eq!(waits("maintenance-overdue"), Some("ANDON_SMTP_SMARTHOST"));
+    assert_eq!(waits("on-call"), None);
+}
+
+#[test]
+fn addresses_may_come_from_the_environment() {
+    // Cargo sets CARGO_PKG_NAME for every test, and CARGO_PKG_VERSION_MAJOR.
+    let text = with(
+        "global: {smtp_smarthost: '${env:ANDON_TEST_UNSET:-mail.example:25}', smtp_from: '${env:CARGO_PKG_NAME}',\n  \
+        smtp_auth_username: '${env:ANDON_TEST_UNSET:-}', smtp_auth_password: '${env:ANDON_TEST_UNSET}',\n  \
+        pagerduty_url: '${env:ANDON_TEST_UNSET:-https://events.example/v2}'}\n\
+        receivers: [{name: r, email_configs: [{to: '${env:ANDON_TEST_UNSET}'}], pagerduty_configs: [{routing_key: k}]}]",
+    );
+    let config = load(&text).unwrap();
+    let [IntegrationConfig::Email(mail), IntegrationConfig::Pagerduty(page)] = &config.receivers[0].integrations[..]
+    else {
+        panic!("{:?}", config.receivers)
+    };
+    assert_eq!(mail.smarthost, ("mail.example".to_owned(), "25".to_owned()));
+    assert_eq!((mail.from.as_str(), mail.headers["From"].as_str()), ("andon", "andon"));
+    assert_eq!((mail.auth_username.as_str(), &mail.auth_password), ("", &None));
+    assert_eq!(page.url, "https://events.example/v2");
+    let waits: Vec<_> = config.receivers[0].integrations.iter().map(IntegrationConfig::unset_variable).collect();
+    assert_eq!(waits, [Some("ANDON_TEST_UNSET"), None]);
+    // What is shown loads in tools that know no references.
+    assert!(config.original.contains("smarthost: mail.example:25"), "{}", config.original);
+    let error = load(&text.replace("mail.example:25", "mail.example")).unwrap_err().to_string();
+    assert!(error.contains("address mail.example: missing port in address"), "{error}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use super::environment;
 use super::secret::Secret;
 use super::settings::{SecretSource, TlsVersion};
 use super::template_syntax;
@@ -15,12 +16,17 @@ pub const ALLOWED_URL: &str = "an http or https URL with a host";
 /// What may stand where [`secret_template_url`] reads.
 pub const ALLOWED_TEMPLATE_URL: &str = "an http or https URL with a host, or a template that makes one";
 
-/// Reads an HTTP URL; answers it as Go prints it.
+/// Reads an HTTP URL; answers it as Go prints it. What refers to the environment stays as it is written.
 ///
 /// # Errors
 /// Alertmanager's sentence.
 pub fn http_url(text: &str) -> Result<String, String> {
-    parse_http(text, text).map(|url| url.to_string())
+    let named = environment::replaced(text);
+    match environment::unset(&named) {
+        // What is not known yet cannot be checked; whoever needs it is not configured until then.
+        Some(_) => Ok(text.to_owned()),
+        None => parse_http(&named, &named).map(|url| if named == text { url.to_string() } else { text.to_owned() }),
+    }
 }
 
 /// Reads an HTTP URL that is a secret. `<secret>` is accepted, since amtool loads what the API shows; `${env:NAME}` is
@@ -87,13 +93,14 @@ fn parse_http(text: &str, shown: &str) -> Result<Url, String> {
     }
 }
 
-/// Reads `host:port`, or nothing.
+/// Reads `host:port`, or nothing. What refers to the environment stays as it is written.
 ///
 /// # Errors
 /// Alertmanager's sentence.
 pub fn host_port(text: &str) -> Result<String, String> {
-    if !text.is_empty() {
-        split_host_port(text)?;
+    let named = environment::replaced(text);
+    if !named.is_empty() && environment::unset(&named).is_none() {
+        split_host_port(&named)?;
     }
     Ok(text.to_owned())
 }
@@ -155,11 +162,12 @@ pub fn secret_source(text: &str) -> SecretSource {
     }
 }
 
-/// The `NAME` of `${env:NAME}`.
+/// The `NAME` of `${env:NAME}`; a secret has no default.
 fn environment_name(text: &str) -> Option<&str> {
-    let name = text.strip_prefix("${env:")?.strip_suffix('}')?;
-    let letters = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    (letters && !name.is_empty()).then_some(name)
+    match environment::reference(text)? {
+        (name, None) => Some(name),
+        (_, Some(_)) => None,
+    }
 }
 
 /// Why Go takes a text for no duration.

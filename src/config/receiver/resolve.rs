@@ -1,6 +1,7 @@
 //! What an integration's section means: the settings that the senders read.
 
 use super::tables::SLACK_TEXTS;
+use crate::config::environment;
 use crate::config::http::{resolve_http, resolve_tls, text_of, texts};
 use crate::config::secret::Secret;
 use crate::config::section::{Datum, Section};
@@ -40,7 +41,7 @@ pub(super) fn pagerduty(section: &Section) -> IntegrationConfig {
     IntegrationConfig::Pagerduty(Box::new(PagerdutyConfig {
         routing_key: section.source("routing_key", "routing_key_file"),
         service_key: section.source("service_key", "service_key_file"),
-        url: string(section, "url"),
+        url: environment::replaced(section.text("url")),
         http: http(section),
         client: string(section, "client"),
         client_url: string(section, "client_url"),
@@ -61,7 +62,7 @@ pub(super) fn slack(section: &Section) -> IntegrationConfig {
     // With a token the message goes to the app's URL, which inheriting has put in place of the other.
     let with_token = section.has("app_token") || section.has("app_token_file");
     let api_url = match with_token {
-        true => value::secret_source(section.text("app_url")),
+        true => value::secret_source(&environment::replaced(section.text("app_url"))),
         false => source(section, "api_url"),
     };
     let field = |field: &Section| SlackField {
@@ -72,7 +73,7 @@ pub(super) fn slack(section: &Section) -> IntegrationConfig {
     IntegrationConfig::Slack(Box::new(SlackConfig {
         api_url,
         http: http(section),
-        texts: SLACK_TEXTS.iter().map(|name| (*name, string(section, name))).collect(),
+        texts: SLACK_TEXTS.iter().map(|name| (*name, environment::replaced(section.text(name)))).collect(),
         fields: section.sections("fields").map(field).collect(),
         actions: section.sections("actions").map(said).collect(),
         short_fields: section.flag("short_fields"),
@@ -84,20 +85,30 @@ pub(super) fn slack(section: &Section) -> IntegrationConfig {
 }
 
 pub(super) fn email(section: &Section) -> IntegrationConfig {
-    let (host, port) = value::split_host_port(section.text("smarthost")).unwrap_or_default();
+    let named = |name: &str| environment::replaced(section.text(name));
+    let auth_username = named("auth_username");
+    // Where the environment gives no name nobody logs in, and no secret is asked for.
+    let login = !auth_username.is_empty() || environment::reference(section.text("auth_username")).is_none();
+    let smarthost = environment::replaced(section.text("smarthost"));
+    let (host, port) = match environment::unset(&smarthost) {
+        // Whole, so that it shows what is not set.
+        Some(_) => (smarthost.as_str(), ""),
+        None => value::split_host_port(&smarthost).unwrap_or_default(),
+    };
     let threading = section.section("threading").filter(|threading| threading.flag("enabled"));
     let mut complete = section.clone();
     super::inherit::mail_headers(&mut complete);
-    let headers = complete.map("headers").iter().map(|(name, template)| (name.clone(), text_of(template)));
+    let headers = complete.map("headers").iter();
+    let headers = headers.map(|(name, template)| (name.clone(), environment::replaced(&text_of(template))));
     IntegrationConfig::Email(Box::new(EmailConfig {
-        to: string(section, "to"),
-        from: string(section, "from"),
+        to: named("to"),
+        from: named("from"),
         smarthost: (host.to_owned(), port.to_owned()),
-        hello: string(section, "hello"),
-        auth_username: string(section, "auth_username"),
-        auth_password: section.source("auth_password", "auth_password_file"),
-        auth_secret: section.source("auth_secret", "auth_secret_file"),
-        auth_identity: string(section, "auth_identity"),
+        hello: named("hello"),
+        auth_password: login.then(|| section.source("auth_password", "auth_password_file")).flatten(),
+        auth_secret: login.then(|| section.source("auth_secret", "auth_secret_file")).flatten(),
+        auth_username,
+        auth_identity: named("auth_identity"),
         headers: headers.collect(),
         html: string(section, "html"),
         text: string(section, "text"),
