@@ -6,5 +6,6 @@ mod dependency_policy;
 mod e2e_prometheus;
 mod flags;
 mod layering;
+mod plant_routes;
 mod start_stop;
 mod support;
