@@ -120,7 +120,9 @@ impl Engine {
             kept.verdict = self.state.verdict(&kept.alert.labels);
             let (fingerprint, alert, verdict) = (kept.fingerprint, Arc::clone(&kept.alert), Arc::clone(&kept.verdict));
             self.state.judge(kept);
-            if members.contains(&fingerprint) || !self.state.grace.resolved(&alert, now) {
+            // Alertmanager groups anew what is over as well, as long as it is kept.
+            let all = !self.options.resolved_while_muted;
+            if all || members.contains(&fingerprint) || !self.state.grace.resolved(&alert, now) {
                 for route in &verdict.routes {
                     self.join(now, *route, fingerprint, &alert);
                 }
