@@ -34,6 +34,7 @@ use crate::receivers::{Context, Receivers};
 use crate::reload::{self, Reloading};
 use crate::store::sled::{Options, SledStore};
 use crate::store::{Retention, StoreError};
+use crate::template::Templates;
 use crate::time::{Clock, Timestamp};
 use signals::Signals;
 
@@ -60,7 +61,7 @@ pub fn run(flags: &Flags) -> Result<(), String> {
         let flags = flags.without_meaning.join(" ");
         tracing::warn!(flags, "These flags have no meaning for Andon and are not obeyed");
     }
-    let config = reload::load(&flags.config_file, mode(flags.features))
+    let (config, templates) = reload::load(&flags.config_file, mode(flags.features))
         .map_err(|error| format!("error loading configuration file {}: {error}", flags.config_file.display()))?;
     let (sender, rows) = mpsc::unbounded_channel();
     let store = open_store(flags).map_err(|error| format!("{}: {error}", flags.storage.path.display()))?;
@@ -69,7 +70,7 @@ pub fn run(flags: &Flags) -> Result<(), String> {
         .map_err(|error| format!("{}: {error}", flags.storage.path.display()))?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
-    let parts = Parts { flags, clock, started, config, handle, damage };
+    let parts = Parts { flags, clock, started, config, templates, handle, damage };
     runtime.block_on(parts.serve(driver, rows))
 }
 
@@ -114,6 +115,7 @@ struct Parts<'a> {
     clock: Clock,
     started: Timestamp,
     config: Config,
+    templates: Templates,
     handle: Handle,
     damage: Option<String>,
 }
@@ -122,13 +124,20 @@ type Rows = mpsc::UnboundedReceiver<Arc<Delivery>>;
 
 impl Parts<'_> {
     async fn serve(self, driver: Driver, rows: Rows) -> Result<(), String> {
+        reload::warn(&self.config);
         let signals = Signals::listen().map_err(|error| format!("signals: {error}"))?;
         let listeners = listen::bind_all(&self.flags.web.listen).await?;
         let external_url = self.external_url(&listeners)?;
         let metrics = Arc::new(Metrics::new(self.started));
         let (reloads, reload_inbox) = mpsc::channel(RELOADS);
         let state = Arc::new(self.state(&external_url, Arc::clone(&metrics), Reloader(reloads.clone())).await?);
-        let receivers = Receivers::new(&self.config.receivers, &Receivers::default());
+        let context = Context {
+            external_url: external_url.into(),
+            clock: self.clock,
+            templates: self.templates.clone(),
+            assets: Arc::new(self.config.assets.clone()),
+        };
+        let receivers = Receivers::new(&self.config.receivers, context, None);
         let receivers = Arc::new(ArcSwap::from_pointee(receivers));
 
         let (stop, stop_driver, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
@@ -136,8 +145,7 @@ impl Parts<'_> {
         let path = self.flags.config_file.clone();
         let reloading = Reloading { path, state: Arc::clone(&state), receivers: Arc::clone(&receivers) };
         tasks.spawn(reloading.run(reload_inbox, stop.clone()));
-        let context = Context { external_url: external_url.into(), clock: self.clock };
-        let shared = worker::Shared { receivers, context, driver: self.handle.clone(), metrics: Arc::clone(&metrics) };
+        let shared = worker::Shared { receivers, driver: self.handle.clone(), metrics: Arc::clone(&metrics) };
         tasks.spawn(worker::run(shared, rows, stop.clone()));
         let router = http::router(state);
         for listener in &listeners {

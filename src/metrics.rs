@@ -121,6 +121,8 @@ pub struct Metrics {
     requests: IntCounterVec,
     requests_failed: IntCounterVec,
     latency: HistogramVec,
+    template_failures: IntCounterVec,
+    configured: IntGaugeVec,
     http_seconds: HistogramVec,
     http_bytes: HistogramVec,
     http_in_flight: IntGaugeVec,
@@ -194,6 +196,19 @@ impl Metrics {
                 &["integration"],
                 &NOTIFICATION_SECONDS,
             ),
+            template_failures: counters(
+                r,
+                "andon_template_failures_total",
+                "Texts of notifications whose template failed; a built-in text went out in its place.",
+                &["integration"],
+            ),
+            configured: register(
+                r,
+                IntGaugeVec::new(
+                    Opts::new("andon_receiver_configured", "Whether all that an integration needs to send is there."),
+                    &["receiver", "integration"],
+                ),
+            ),
             http_seconds: histograms(
                 r,
                 "alertmanager_http_request_duration_seconds",
@@ -237,6 +252,7 @@ impl Metrics {
             self.requests.with_label_values(&[integration]);
             self.requests_failed.with_label_values(&[integration]);
             self.latency.with_label_values(&[integration]);
+            self.template_failures.with_label_values(&[integration]);
             for reason in FailureReason::ALL {
                 self.notifications_failed.with_label_values(&[integration, reason.as_str()]);
             }
@@ -293,6 +309,19 @@ impl Metrics {
             self.requests_failed.with_label_values(&[integration]).inc();
         }
         self.latency.with_label_values(&[integration]).observe(took.as_secs_f64());
+    }
+
+    /// A notification went out with so many built-in texts in the place of templates that failed.
+    pub fn templates_failed(&self, integration: &str, texts: usize) {
+        self.template_failures.with_label_values(&[integration]).inc_by(texts as u64);
+    }
+
+    /// Which integrations have all that they need to send: receiver, `kind[index]`, and whether it has.
+    pub fn receivers_configured(&self, integrations: impl IntoIterator<Item = (String, String, bool)>) {
+        self.configured.reset();
+        for (receiver, integration, configured) in integrations {
+            self.configured.with_label_values(&[&receiver, &integration]).set(i64::from(configured));
+        }
     }
 
     /// How the driver fares, to be shown beside what this value counts.

@@ -10,24 +10,55 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, ConfigErrors, Options};
 use crate::core::change::Actor;
 use crate::core::matcher::Mode;
-use crate::http::{AppState, ReloadRequest, ShownConfig};
-use crate::receivers::Receivers;
+use crate::core::policy::ReceiverIdx;
+use crate::http::{AppState, ReloadRequest, ShownConfig, ShownIntegration};
+use crate::receivers::{Context, Receivers};
+use crate::template::Templates;
 
-/// Reads the configuration from its file.
+/// Reads the configuration from its file, and the templates that it names.
 ///
 /// # Errors
-/// Everything that is wrong with it.
-pub fn load(path: &Path, mode: Mode) -> Result<Config, ConfigErrors> {
-    Config::load(path, &Options { mode, ..Options::default() })
+/// Everything that is wrong with the configuration; or what is wrong with the first template file that cannot work.
+pub fn load(path: &Path, mode: Mode) -> Result<(Config, Templates), ConfigErrors> {
+    let config = Config::load(path, &Options { mode, ..Options::default() })?;
+    // The patterns stand beside the configuration file already.
+    let templates = Templates::load(config.template_engine.into(), Path::new("."), &config.templates);
+    let templates = templates.map_err(|error| {
+        let sentence = format!("failed to parse templates: {error}");
+        ConfigErrors::one(&path.to_string_lossy(), None, sentence)
+    })?;
+    Ok((config, templates))
 }
 
 /// The configuration as it is shown.
 pub fn shown(config: &Config) -> ShownConfig {
-    ShownConfig { original: config.original.clone(), redacted: config.redacted.clone() }
+    let (original, redacted) = (config.original.clone(), config.redacted.clone());
+    ShownConfig { original, redacted, integrations: shown_integrations(config) }
 }
 
-/// Says what is allowed and probably not meant.
+fn shown_integrations(config: &Config) -> Vec<ShownIntegration> {
+    let mut shown = Vec::new();
+    for ((i, decided), receiver) in config.policy.receivers.iter().enumerate().zip(&config.receivers) {
+        let used = u32::try_from(i).is_ok_and(|i| config.used.contains(&ReceiverIdx(i)));
+        let pairs = decided.integrations.iter().zip(&receiver.integrations);
+        shown.extend(pairs.map(|(decided, config)| ShownIntegration {
+            receiver: receiver.name.clone(),
+            index: decided.index,
+            used,
+            config: config.clone(),
+        }));
+    }
+    shown
+}
+
+/// Says what is allowed and probably not meant, and which receivers wait for what they need to send.
 pub fn warn(config: &Config) {
+    for integration in shown_integrations(config).iter().filter(|shown| shown.used) {
+        if let Some(missing) = integration.config.missing() {
+            let (receiver, integration) = (&*integration.receiver, integration.name());
+            tracing::warn!(receiver, integration, missing, "Not configured: what it is to be told waits");
+        }
+    }
     for warning in &config.warnings {
         tracing::warn!(warning, "The configuration is good, but this is probably not meant");
     }
@@ -74,10 +105,12 @@ impl Reloading {
         let (path, mode) = (self.path.clone(), self.state.mode);
         let loading = tokio::task::spawn_blocking(move || load(&path, mode));
         let loaded = loading.await.map_err(|error| format!("the reader of the configuration failed: {error}"))?;
-        let config = loaded.map_err(|errors| errors.to_string())?;
+        let (config, templates) = loaded.map_err(|errors| errors.to_string())?;
         let before = self.receivers.load_full();
         // Receivers first: once the engine has the new rules, it may at once tell somebody who is new.
-        self.receivers.store(Arc::new(Receivers::new(&config.receivers, &before)));
+        let assets = Arc::new(config.assets.clone());
+        let context = Context { templates, assets, ..before.context().clone() };
+        self.receivers.store(Arc::new(Receivers::new(&config.receivers, context, Some(&before))));
         let (policy, hash, text) = (Arc::clone(&config.policy), config.sha256.clone(), config.redacted.clone());
         if let Err(error) = self.state.driver.reload(actor, policy, hash, text).await {
             self.receivers.store(before);

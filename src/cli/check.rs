@@ -42,9 +42,9 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     let result = reload::load(&file, mode);
     let name = file.to_string_lossy();
     let report = match (&result, arguments.output) {
-        (Ok(config), Output::Text) => good_text(&name, config),
+        (Ok((config, _)), Output::Text) => good_text(&name, config),
         (Err(errors), Output::Text) => bad_text(errors),
-        (Ok(config), Output::Json) => json!({
+        (Ok((config, _)), Output::Json) => json!({
             "file": name, "ok": true, "errors": [], "warnings": config.warnings,
         })
         .to_string(),

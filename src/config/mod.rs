@@ -17,6 +17,7 @@ mod inhibit;
 mod intervals;
 mod load;
 mod matching;
+mod missing;
 pub mod node;
 mod observability;
 pub mod print;

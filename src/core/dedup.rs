@@ -81,7 +81,17 @@ mod tests {
         let (firing, resolved, open) = (set(firing), set(resolved), set(open));
         let (group_labels, route_labels) = (LabelSet::empty(), LabelSet::empty());
         let at = Timestamp::EPOCH;
-        Some(Told { episode: at, next_sequence: 1, at, firing, resolved, open, group_labels, route_labels })
+        Some(Told {
+            episode: at,
+            next_sequence: 1,
+            at,
+            firing,
+            resolved,
+            open,
+            group_labels,
+            route_labels,
+            receiver_data: Default::default(),
+        })
     }
 
     #[test]

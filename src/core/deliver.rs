@@ -20,7 +20,7 @@ use super::change::{GroupId, StoredGroup};
 use super::engine::Engine;
 use super::flush::told_order;
 use super::label::{Fingerprint, LabelSet};
-use super::outbox::{DeadLetter, Delivery, DeliveryId, Outcome, Reason, Thread, Told, ToldAlert};
+use super::outbox::{DeadLetter, Delivery, DeliveryId, Outcome, Reason, ReceiverData, Thread, Told, ToldAlert};
 use super::policy::{Integration, RouteIdx};
 use crate::time::Timestamp;
 
@@ -60,6 +60,7 @@ impl Engine {
         (group_labels, route_labels): (LabelSet, LabelSet),
         (alerts, new): (Vec<ToldAlert>, BTreeSet<Fingerprint>),
         says_both: bool,
+        receiver_data: ReceiverData,
     ) {
         self.counters.notified[reason as usize] += 1;
         let id = DeliveryId(self.next_delivery);
@@ -79,6 +80,7 @@ impl Engine {
             attempts: 0,
             due_at: now,
             last_error: String::new(),
+            receiver_data,
         };
         for older in self.waiting(&row.thread) {
             if says_both || older.firing() == row.firing() || !older.firing() {
@@ -138,7 +140,10 @@ impl Engine {
         let Some(row) = self.state.outbox.get(&id).cloned() else { return };
         self.state.land(id, &mut self.log);
         match outcome {
-            Outcome::Delivered => self.state.remove_delivery(id, &mut self.log),
+            Outcome::Delivered(data) => {
+                self.state.remove_delivery(id, &mut self.log);
+                self.remember(&row, data);
+            }
             Outcome::Refused { error } => self.bury(now, &row, error),
             Outcome::Retry { error, .. } if now.since(row.decided_at) >= self.options.give_up_after => {
                 self.bury(now, &row, format!("given up after {} attempts: {error}", row.attempts + 1));
@@ -148,6 +153,22 @@ impl Engine {
             }
         }
         self.queue(&row.thread);
+    }
+
+    /// Keeps what a receiver wants to know again for all that is still to be told of the episode: in the ledger, and in
+    /// the rows that were decided before it was known.
+    fn remember(&mut self, row: &Delivery, data: ReceiverData) {
+        if data.is_empty() {
+            return;
+        }
+        let told = self.state.ledger.get(&row.thread).filter(|told| told.episode == row.episode);
+        if let Some(told) = told.map(|told| Told { receiver_data: data.clone(), ..Told::clone(told) }) {
+            self.state.put_told(&row.thread, Some(told), &mut self.log);
+        }
+        for later in self.waiting(&row.thread).iter().filter(|later| later.episode == row.episode) {
+            let later = Delivery { receiver_data: data.clone(), ..Delivery::clone(later) };
+            self.state.put_delivery(later, &mut self.log);
+        }
     }
 
     fn retry(&mut self, now: Timestamp, row: &Arc<Delivery>, error: String, wait: Duration) {
@@ -211,6 +232,7 @@ impl Engine {
             open: BTreeSet::new(),
             group_labels: row.group_labels.clone(),
             route_labels: row.route_labels.clone(),
+            receiver_data: row.receiver_data.clone(),
         });
         told.firing.retain(|alert| !row.new.contains(alert));
         told.open.retain(|alert| !row.new.contains(alert));

@@ -194,9 +194,10 @@ impl Engine {
                 open: earlier.map(|told| told.open.clone()).unwrap_or_default(),
                 group_labels: flush.labels.clone(),
                 route_labels: route_labels.clone(),
+                receiver_data: Default::default(),
             },
         };
-        let (episode, sequence) = (entry.episode, entry.next_sequence);
+        let (episode, sequence, data) = (entry.episode, entry.next_sequence, entry.receiver_data.clone());
         let known = |alert: &Fingerprint| entry.firing.contains(alert) || entry.open.contains(alert);
         let new = firing.iter().copied().filter(|alert| !known(alert)).collect();
         let sent: Vec<_> = alerts.into_iter().filter(|alert| integration.send_resolved || !alert.resolved).collect();
@@ -206,7 +207,7 @@ impl Engine {
         if !sent.is_empty() {
             let (labels, says_both) = (flush.labels.clone(), integration.says_both);
             let (episode, labels) = ((episode, sequence), (labels, route_labels));
-            self.enqueue(flush.tick, thread, episode, reason, labels, (sent, new), says_both);
+            self.enqueue(flush.tick, thread, episode, reason, labels, (sent, new), says_both, data);
         }
     }
 }

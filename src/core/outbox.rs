@@ -114,6 +114,8 @@ pub struct Delivery {
     pub due_at: Timestamp,
     /// What the last attempt met, or empty.
     pub last_error: String,
+    /// What the receiver wanted to know again when it was last told of the episode.
+    pub receiver_data: ReceiverData,
 }
 
 impl Delivery {
@@ -169,13 +171,18 @@ pub struct Told {
     pub group_labels: LabelSet,
     /// The labels of the route, likewise.
     pub route_labels: LabelSet,
+    /// What the receiver wants to know again at the next notification of the episode.
+    pub receiver_data: ReceiverData,
 }
+
+/// What a receiver wants to know again at the next notification of an episode, as Slack the message that it may change.
+pub type ReceiverData = BTreeMap<Arc<str>, Arc<str>>;
 
 /// How an attempt to send ended, as a worker reports it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// The receiver took it.
-    Delivered,
+    /// The receiver took it, and wants to know this again; where it is empty, what it wanted before stands.
+    Delivered(ReceiverData),
     /// Worth another attempt.
     Retry {
         /// What went wrong, without secrets.
@@ -222,6 +229,7 @@ mod tests {
             attempts: 0,
             due_at: Timestamp::EPOCH,
             last_error: String::new(),
+            receiver_data: Default::default(),
         }
     }
 

@@ -234,7 +234,7 @@ impl Engine {
                 let reason = if done { Reason::AllResolved } else { Reason::SomeResolved };
                 let labels = (told.group_labels.clone(), told.route_labels.clone());
                 let (episode, alerts) = ((told.episode, told.next_sequence), (over, BTreeSet::new()));
-                self.enqueue(now, thread, episode, reason, labels, alerts, says_both);
+                self.enqueue(now, thread, episode, reason, labels, alerts, says_both, told.receiver_data.clone());
             }
         }
     }

@@ -18,8 +18,9 @@ use tokio_util::sync::CancellationToken;
 use crate::core::outbox::{Delivery, Outcome, Thread};
 use crate::driver::Handle;
 use crate::metrics::Metrics;
+use crate::receivers::Receivers;
 use crate::receivers::answer::SendError;
-use crate::receivers::{Context, Receivers};
+use crate::receivers::notice::Sent;
 
 /// How many attempts run at once.
 const IN_ALL: usize = 256;
@@ -35,8 +36,6 @@ const ATTEMPTS_BEFORE_FAILED: u32 = 6;
 pub struct Shared {
     /// Who can be told; exchanged at a reload.
     pub receivers: Arc<ArcSwap<Receivers>>,
-    /// What receivers need to know of the service.
-    pub context: Context,
     /// Where outcomes go.
     pub driver: Handle,
     /// What counts.
@@ -156,51 +155,73 @@ fn may_start(in_lane: usize, in_all: usize) -> bool {
 }
 
 async fn attempt(shared: Arc<Shared>, row: Arc<Delivery>) {
-    let kind = &*row.thread.kind;
     let started = Instant::now();
     let result = send(&shared, &row).await;
     let duration = started.elapsed();
-    shared.metrics.notification_attempt(kind, result.is_ok(), duration);
-    if let Err(error) = &result {
-        tracing::warn!(
-            receiver = &*row.thread.receiver,
-            integration = format!("{kind}[{}]", row.thread.index),
-            group.key = &*row.thread.group_key,
-            delivery.id = row.id.0,
-            attempts = row.attempts + 1,
-            duration_ms = duration.as_millis(),
-            again = matches!(error, SendError::Retry { .. }),
-            %error,
-            "Notify attempt failed"
-        );
-    } else {
-        tracing::debug!(
-            receiver = &*row.thread.receiver,
-            integration = format!("{kind}[{}]", row.thread.index),
-            group.key = &*row.thread.group_key,
-            delivery.id = row.id.0,
-            attempts = row.attempts + 1,
-            duration_ms = duration.as_millis(),
-            "Notify success"
-        );
+    log(&row, &result, duration);
+    // Nothing was attempted where there is nobody to tell yet.
+    if !matches!(result, Err(SendError::NotConfigured { .. })) {
+        shared.metrics.notification_attempt(&row.thread.kind, result.is_ok(), duration);
+        count(&shared.metrics, &row, &result);
     }
-    count(&shared.metrics, &row, &result);
-    report(&shared, &row, result.map_or_else(Outcome::from, |()| Outcome::Delivered)).await;
+    report(&shared, &row, result.map_or_else(Outcome::from, |sent| Outcome::Delivered(sent.data))).await;
 }
 
-async fn send(shared: &Shared, row: &Delivery) -> Result<(), SendError> {
-    let integration = shared.receivers.load().find(&row.thread)?;
+fn log(row: &Delivery, result: &Result<Sent, SendError>, duration: Duration) {
+    let (receiver, group_key, id) = (&*row.thread.receiver, &*row.thread.group_key, row.id.0);
+    let integration = format!("{}[{}]", row.thread.kind, row.thread.index);
+    let (attempts, duration_ms) = (row.attempts + 1, duration.as_millis());
+    match result {
+        // Told once, when the configuration was loaded.
+        Err(error @ SendError::NotConfigured { .. }) => {
+            tracing::debug!(receiver, integration, group.key = group_key, delivery.id = id, %error, "Waiting");
+        }
+        Err(error) => {
+            let again = matches!(error, SendError::Retry { .. });
+            tracing::warn!(
+                receiver, integration, group.key = group_key, delivery.id = id, attempts, duration_ms, again, %error,
+                "Notify attempt failed"
+            );
+        }
+        Ok(sent) => {
+            tracing::debug!(
+                receiver,
+                integration,
+                group.key = group_key,
+                delivery.id = id,
+                attempts,
+                duration_ms,
+                "Notify success"
+            );
+            for error in &sent.failed {
+                let message = "A template failed; the notification went out with a built-in text in its place";
+                tracing::warn!(receiver, integration, group.key = group_key, delivery.id = id, error, "{message}");
+            }
+            for what in &sent.cut {
+                let message = "The notification was shortened to fit the receiver's limits";
+                tracing::warn!(receiver, integration, group.key = group_key, delivery.id = id, what, "{message}");
+            }
+        }
+    }
+}
+
+async fn send(shared: &Shared, row: &Delivery) -> Result<Sent, SendError> {
+    let receivers = shared.receivers.load_full();
+    let integration = receivers.find(&row.thread)?;
     let limit = integration.timeout;
-    let attempt = tokio::time::timeout(limit, integration.sender.send(row, &shared.context));
+    let attempt = tokio::time::timeout(limit, integration.sender.send(row, receivers.context()));
     attempt.await.unwrap_or_else(|_| Err(SendError::timed_out(limit)))
 }
 
 /// What succeeds or is refused is one notification. What is still tried after about ten seconds counts as a failed one
 /// with each further attempt, so that a receiver that is down shows in the rate, as it does with Alertmanager.
-fn count(metrics: &Metrics, row: &Delivery, result: &Result<(), SendError>) {
+fn count(metrics: &Metrics, row: &Delivery, result: &Result<Sent, SendError>) {
     let kind = &*row.thread.kind;
     match result {
-        Ok(()) => metrics.notification_sent(kind),
+        Ok(sent) => {
+            metrics.notification_sent(kind);
+            metrics.templates_failed(kind, sent.failed.len());
+        }
         Err(SendError::Retry { .. }) if row.attempts + 1 < ATTEMPTS_BEFORE_FAILED => {}
         Err(error) => {
             metrics.notification_sent(kind);

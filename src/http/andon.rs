@@ -1,4 +1,5 @@
-//! Andon's own API under `/api/andon/v1/`: work orders, dead letters, and the whole configuration without secrets.
+//! Andon's own API under `/api/andon/v1/`: work orders, dead letters, receivers and what they lack, and the whole
+//! configuration without secrets.
 //!
 //! Times are RFC 3339 in UTC with milliseconds. An error is an object that says what is wrong and what there is.
 
@@ -7,14 +8,14 @@ use http::header::ALLOW;
 use http::{Method, StatusCode};
 
 use super::query::decode;
-use super::{AppState, reply};
+use super::{AppState, ShownIntegration, reply};
 use crate::core::outbox::DeadLetter;
 use crate::core::view::View;
 use crate::core::work_order::WorkOrder;
 use crate::json::{write_labels, write_string};
 use crate::time::Timestamp;
 
-const ENDPOINTS: &str = "work-orders, work-orders/{number}, dead-letters, config";
+const ENDPOINTS: &str = "work-orders, work-orders/{number}, dead-letters, receivers, config";
 
 /// Answers a request for what stands behind `/api/andon/v1/`.
 pub async fn answer(state: &AppState, path: &str, method: &Method) -> Response {
@@ -32,6 +33,12 @@ pub async fn answer(state: &AppState, path: &str, method: &Method) -> Response {
         object.text("redacted", &config.redacted);
         return reply::json(object.end());
     }
+    if path == "receivers" {
+        let config = state.config.load_full();
+        // Files are looked at.
+        let listed = tokio::task::spawn_blocking(move || list(config.integrations.iter().map(integration))).await;
+        return listed.map_or_else(|_| reply::andon_error(StatusCode::INTERNAL_SERVER_ERROR, "failed"), reply::json);
+    }
     let view = match state.driver.view().await {
         Ok(view) => view,
         Err(error) => return reply::unavailable(&error),
@@ -47,6 +54,18 @@ pub async fn answer(state: &AppState, path: &str, method: &Method) -> Response {
             }
         },
     }
+}
+
+fn integration(shown: &ShownIntegration) -> String {
+    let missing = shown.config.missing();
+    let mut object = Object::new();
+    object.text("receiver", &shown.receiver);
+    object.text("integration", shown.config.kind());
+    object.raw("index", &shown.index.to_string());
+    object.raw("used", if shown.used { "true" } else { "false" });
+    object.raw("configured", if missing.is_none() { "true" } else { "false" });
+    object.text("missing", &missing.unwrap_or_default());
+    object.end()
 }
 
 fn work_orders(view: &View) -> String {

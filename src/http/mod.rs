@@ -39,6 +39,7 @@ use http::Request;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use self::reply::FrameworkError;
+use crate::config::settings::IntegrationConfig;
 use crate::core::change::Actor;
 use crate::core::matcher::Mode;
 use crate::driver::Handle;
@@ -112,6 +113,28 @@ pub struct ShownConfig {
     pub original: String,
     /// With Andon's own keys.
     pub redacted: String,
+    /// The integrations of all receivers.
+    pub integrations: Vec<ShownIntegration>,
+}
+
+/// An integration, as it is shown.
+#[derive(Clone, Debug)]
+pub struct ShownIntegration {
+    /// Its receiver's name.
+    pub receiver: String,
+    /// Its place among those of its kind.
+    pub index: u32,
+    /// Whether a route reaches the receiver.
+    pub used: bool,
+    /// How to send. Nothing of it is shown but its kind, and what is missing in it.
+    pub config: IntegrationConfig,
+}
+
+impl ShownIntegration {
+    /// `pagerduty[0]`
+    pub fn name(&self) -> String {
+        format!("{}[{}]", self.config.kind(), self.index)
+    }
 }
 
 /// How many GET requests are answered at once.

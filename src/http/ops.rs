@@ -72,8 +72,15 @@ async fn reload(state: &AppState, address: String) -> Response {
 
 async fn exposition(state: &AppState) -> Response {
     let view = state.driver.view().await.ok();
-    let (metrics, now) = (state.metrics.clone(), state.clock.now());
-    let text = tokio::task::spawn_blocking(move || metrics.render(view.as_deref(), now)).await;
+    let (metrics, now, config) = (state.metrics.clone(), state.clock.now(), state.config.load_full());
+    let text = tokio::task::spawn_blocking(move || {
+        let used = config.integrations.iter().filter(|integration| integration.used);
+        metrics.receivers_configured(used.map(|integration| {
+            (integration.receiver.clone(), integration.name(), integration.config.missing().is_none())
+        }));
+        metrics.render(view.as_deref(), now)
+    });
+    let text = text.await;
     match text {
         Ok(mut text) => {
             Metrics::render_driver(&mut text, state.driver.health());

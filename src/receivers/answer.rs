@@ -10,6 +10,8 @@ use crate::time::Timestamp;
 
 /// No receiver makes us wait longer than this for the next attempt.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+/// How long a notification waits for a receiver to be configured before the next look.
+const NOT_CONFIGURED_WAIT: Duration = Duration::from_secs(60);
 /// How much of an answer's body an error quotes, in characters.
 const QUOTED: usize = 512;
 
@@ -25,6 +27,12 @@ pub enum SendError {
         after: Option<Duration>,
         /// What kind of failure it is.
         failure: FailureReason,
+    },
+    /// A secret is not there, in its file or the environment: somebody may still put it there.
+    #[error("not configured: {missing}")]
+    NotConfigured {
+        /// What is missing.
+        missing: String,
     },
     /// The receiver understood and refused, or there is nothing to send to: the same request will fail again.
     #[error("{error}")]
@@ -56,6 +64,7 @@ impl SendError {
     pub fn failure(&self) -> FailureReason {
         match self {
             Self::Retry { failure, .. } | Self::Refused { failure, .. } => *failure,
+            Self::NotConfigured { .. } => FailureReason::Other,
         }
     }
 }
@@ -63,6 +72,9 @@ impl SendError {
 impl From<SendError> for Outcome {
     fn from(error: SendError) -> Self {
         match error {
+            SendError::NotConfigured { .. } => {
+                Self::Retry { error: error.to_string(), after: Some(NOT_CONFIGURED_WAIT) }
+            }
             SendError::Retry { error, after, .. } => Self::Retry { error, after },
             SendError::Refused { error, .. } => Self::Refused { error },
         }
@@ -76,6 +88,8 @@ pub struct Answer {
     pub status: u16,
     /// The header `Retry-After`, if it is text.
     pub retry_after: Option<String>,
+    /// The header `Content-Type`, if it is text.
+    pub content_type: Option<String>,
     /// The beginning of the body, without secrets.
     pub body: String,
 }
@@ -96,6 +110,11 @@ impl Answer {
             }
             _ => Err(SendError::Refused { error: self.error_text(), failure }),
         }
+    }
+
+    /// An error of this answer that quotes `said`, or where it is empty nothing.
+    pub(super) fn error_with(&self, said: &str) -> String {
+        Self { body: said.to_owned(), ..self.clone() }.error_text()
     }
 
     fn error_text(&self) -> String {
@@ -159,12 +178,18 @@ mod tests {
             (600, false, Other),
         ];
         for (status, again, failure) in rows {
-            let error = Answer { status, retry_after: None, body: String::new() }.check(Timestamp::EPOCH).unwrap_err();
+            let error = Answer { status, retry_after: None, content_type: None, body: String::new() }
+                .check(Timestamp::EPOCH)
+                .unwrap_err();
             assert_eq!(matches!(error, SendError::Retry { .. }), again, "{status}");
             assert_eq!(error.failure(), failure, "{status}");
         }
         for status in [200, 201, 202, 204, 299] {
-            assert!(Answer { status, retry_after: None, body: String::new() }.check(Timestamp::EPOCH).is_ok());
+            assert!(
+                Answer { status, retry_after: None, content_type: None, body: String::new() }
+                    .check(Timestamp::EPOCH)
+                    .is_ok()
+            );
         }
     }
 
@@ -194,7 +219,10 @@ mod tests {
     #[test]
     fn error_texts_quote_a_piece_of_the_body() {
         let text = |status, body: &str| {
-            Answer { status, retry_after: None, body: body.into() }.check(Timestamp::EPOCH).unwrap_err().to_string()
+            Answer { status, retry_after: None, content_type: None, body: body.into() }
+                .check(Timestamp::EPOCH)
+                .unwrap_err()
+                .to_string()
         };
         assert_eq!(text(500, "oh no\n"), "unexpected status code 500: oh no");
         assert_eq!(text(404, ""), "unexpected status code 404");

@@ -196,6 +196,8 @@ impl Connection {
         let response = client.execute(request).await.map_err(|error| network_error(error, redactor))?;
         let status = response.status().as_u16();
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let content_type =
+            response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
         // The status is the verdict; a body that stalls or breaks off changes nothing about it.
         let mut body = Vec::new();
         let complete = tokio::time::timeout(ANSWER_TIME, read_beginning(response, &mut body)).await;
@@ -203,7 +205,7 @@ impl Connection {
             body.extend_from_slice(b" (the answer broke off)");
         }
         let body = String::from_utf8_lossy(&body).into_owned();
-        Ok(Answer { status, retry_after, body })
+        Ok(Answer { status, retry_after, content_type, body })
     }
 
     async fn client(&self) -> Result<Client, SendError> {

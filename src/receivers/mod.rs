@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod body;
 pub mod http;
+pub mod notice;
 pub mod oauth2;
 pub mod payload;
 pub mod secret;
@@ -27,28 +28,34 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
+use crate::config::Asset;
 use crate::config::settings::{IntegrationConfig, ReceiverConfig};
 use crate::core::outbox::{Delivery, Thread};
+use crate::template::Templates;
 use crate::time::Clock;
 use answer::SendError;
-use body::Data;
+use notice::Sent;
 
 /// How long one attempt may take where the configuration sets no shorter time.
 pub const ATTEMPT_LIMIT: Duration = Duration::from_secs(30);
 
-/// What all receivers need to know of the service.
+/// What all receivers need to know of the service and of the configuration in force.
 #[derive(Clone, Debug)]
 pub struct Context {
     /// Where Andon is reached, without a slash at the end.
     pub external_url: Arc<str>,
     /// Where the time comes from.
     pub clock: Clock,
+    /// The templates of the configuration.
+    pub templates: Templates,
+    /// The plant's assets, by code.
+    pub assets: Arc<BTreeMap<Arc<str>, Asset>>,
 }
 
 /// A way of telling that makes one attempt at a time.
 pub trait Sender: Send + Sync {
     /// Tries once to send. Dropping the future ends the attempt.
-    fn send<'a>(&'a self, delivery: &'a Delivery, context: &'a Context) -> BoxFuture<'a, Result<(), SendError>>;
+    fn send<'a>(&'a self, delivery: &'a Delivery, context: &'a Context) -> BoxFuture<'a, Result<Sent, SendError>>;
 }
 
 /// One integration of a receiver, ready to send.
@@ -67,32 +74,37 @@ impl Integration {
             IntegrationConfig::Pagerduty(_)
             | IntegrationConfig::Slack(_)
             | IntegrationConfig::Email(_)
-            | IntegrationConfig::Unsupported { .. } => (Box::new(Unsupported { kind: kind(config) }), Duration::ZERO),
+            | IntegrationConfig::Unsupported { .. } => (Box::new(Unsupported { kind: config.kind() }), Duration::ZERO),
         };
         let timeout = if timeout.is_zero() { ATTEMPT_LIMIT } else { timeout.min(ATTEMPT_LIMIT) };
         Self { timeout, sender, config: config.clone() }
     }
 }
 
-/// Who can be told: the integrations of the configuration in force.
-#[derive(Default)]
+/// Who can be told: the integrations of the configuration in force, and what they are told with.
 pub struct Receivers {
+    context: Context,
     by_name: BTreeMap<String, Vec<Arc<Integration>>>,
 }
 
 impl Receivers {
     /// The integrations of `configs`. Those whose settings stayed as they were in `previous` are taken over with their
     /// connections and tokens.
-    pub fn new(configs: &[ReceiverConfig], previous: &Self) -> Self {
+    pub fn new(configs: &[ReceiverConfig], context: Context, previous: Option<&Self>) -> Self {
         let by_name = configs.iter().map(|receiver| {
-            let known = previous.by_name.get(&receiver.name).map(Vec::as_slice).unwrap_or_default();
+            let known = previous.and_then(|previous| previous.by_name.get(&receiver.name));
             let integrations = receiver.integrations.iter().map(|config| {
-                let same = known.iter().find(|integration| integration.config == *config);
+                let same = known.into_iter().flatten().find(|integration| integration.config == *config);
                 same.cloned().unwrap_or_else(|| Arc::new(Integration::new(config)))
             });
             (receiver.name.clone(), integrations.collect())
         });
-        Self { by_name: by_name.collect() }
+        Self { context, by_name: by_name.collect() }
+    }
+
+    /// What senders need to know.
+    pub fn context(&self) -> &Context {
+        &self.context
     }
 
     /// The integration that a thread speaks to.
@@ -103,7 +115,7 @@ impl Receivers {
         let Some(integrations) = self.by_name.get(&*thread.receiver) else {
             return Err(SendError::refused(format!("the configuration has no receiver {:?}", thread.receiver)));
         };
-        let of_kind = integrations.iter().filter(|integration| kind(&integration.config) == &*thread.kind);
+        let of_kind = integrations.iter().filter(|integration| integration.config.kind() == &*thread.kind);
         let place = usize::try_from(thread.index).unwrap_or(usize::MAX);
         of_kind.clone().nth(place).cloned().ok_or_else(|| {
             SendError::refused(format!(
@@ -125,44 +137,25 @@ impl Receivers {
     }
 }
 
-/// Alertmanager's word for a kind of integration, as it stands in [`Thread::kind`].
-pub fn kind(config: &IntegrationConfig) -> &'static str {
-    match config {
-        IntegrationConfig::Webhook(_) => "webhook",
-        IntegrationConfig::Pagerduty(_) => "pagerduty",
-        IntegrationConfig::Slack(_) => "slack",
-        IntegrationConfig::Email(_) => "email",
-        IntegrationConfig::Unsupported { kind } => kind,
-    }
-}
-
 /// A kind that cannot be sent to: rows for it are left from another configuration or another version.
 struct Unsupported {
     kind: &'static str,
 }
 
 impl Sender for Unsupported {
-    fn send<'a>(&'a self, _: &'a Delivery, _: &'a Context) -> BoxFuture<'a, Result<(), SendError>> {
+    fn send<'a>(&'a self, _: &'a Delivery, _: &'a Context) -> BoxFuture<'a, Result<Sent, SendError>> {
         let refused = SendError::refused(format!("Andon cannot send to integrations of the kind {}", self.kind));
         Box::pin(async move { Err(refused) })
     }
 }
 
-/// Fills in a templated text. The one place where the template engines come in; until then texts stay as written.
-///
-/// # Errors
-/// What is wrong with the template.
-pub fn render(text: &str, _data: &Data) -> Result<String, SendError> {
-    Ok(text.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::receivers::test_support::{delivery, told, webhook_config};
+    use crate::receivers::test_support::{context, delivery, told, webhook_config};
 
-    fn receivers(integrations: Vec<IntegrationConfig>, previous: &Receivers) -> Receivers {
-        Receivers::new(&[ReceiverConfig { name: "team".into(), integrations }], previous)
+    fn receivers(integrations: Vec<IntegrationConfig>, previous: Option<&Receivers>) -> Receivers {
+        Receivers::new(&[ReceiverConfig { name: "team".into(), integrations }], context(), previous)
     }
 
     fn webhook(url: &str) -> IntegrationConfig {
@@ -172,7 +165,7 @@ mod tests {
     #[test]
     fn integrations_are_found_by_their_place_among_their_kind() {
         let unsupported = IntegrationConfig::Unsupported { kind: "sns" };
-        let found = receivers(vec![webhook("http://a"), unsupported, webhook("http://b")], &Receivers::default());
+        let found = receivers(vec![webhook("http://a"), unsupported, webhook("http://b")], None);
         let mut thread = delivery(vec![told(&[("a", "1")], &[], false)]).thread;
         //          receiver   kind      index  URL or error
         let rows = [
@@ -197,8 +190,8 @@ mod tests {
 
     #[test]
     fn a_reload_keeps_what_did_not_change() {
-        let before = receivers(vec![webhook("http://a"), webhook("http://b")], &Receivers::default());
-        let after = receivers(vec![webhook("http://b"), webhook("http://c")], &before);
+        let before = receivers(vec![webhook("http://a"), webhook("http://b")], None);
+        let after = receivers(vec![webhook("http://b"), webhook("http://c")], Some(&before));
         let of = |receivers: &Receivers, i: usize| Arc::clone(&receivers.by_name["team"][i]);
         assert!(Arc::ptr_eq(&of(&before, 1), &of(&after, 0)));
         assert!(!Arc::ptr_eq(&of(&before, 0), &of(&after, 1)));
@@ -218,8 +211,7 @@ mod tests {
     async fn kinds_that_cannot_be_sent_to_are_refused() {
         let integration = Integration::new(&IntegrationConfig::Unsupported { kind: "sns" });
         let row = delivery(vec![told(&[("a", "1")], &[], false)]);
-        let context = Context { external_url: "".into(), clock: Clock::System };
-        let error = integration.sender.send(&row, &context).await.unwrap_err();
+        let error = integration.sender.send(&row, &context()).await.unwrap_err();
         assert_eq!(error, SendError::refused("Andon cannot send to integrations of the kind sns"));
     }
 }

@@ -10,13 +10,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::answer::SendError;
+use super::notice::Sent;
 use super::stand_in::start_tls;
-use super::test_support::{delivery, inline, told, webhook_config};
+use super::test_support::{context, delivery, inline, told, webhook_config};
 use super::webhook::Webhook;
-use super::{Context, Sender, tls};
+use super::{Sender, tls};
 use crate::config::secret::Secret;
 use crate::config::settings::{Auth, Proxy, SecretSource, TlsConfig, TlsVersion};
-use crate::time::Clock;
 
 /// A certificate authority and a certificate that it made.
 struct Issued {
@@ -51,9 +51,9 @@ fn server(issued: &Issued, client_ca: Option<&Issued>) -> Arc<ServerConfig> {
     Arc::new(builder.with_single_cert(vec![issued.cert.clone()], key).unwrap())
 }
 
-async fn send(webhook: &Webhook) -> Result<(), SendError> {
+async fn send(webhook: &Webhook) -> Result<Sent, SendError> {
     let row = delivery(vec![told(&[("a", "1")], &[], false)]);
-    webhook.send(&row, &Context { external_url: "".into(), clock: Clock::System }).await
+    webhook.send(&row, &context()).await
 }
 
 fn webhook(host: &str, port: u16, tls: TlsConfig) -> Webhook {
@@ -87,7 +87,7 @@ async fn certificates_are_checked_as_configured() {
     for (i, (host, tls, expected)) in rows.into_iter().enumerate() {
         let result = send(&webhook(host, address.port(), tls)).await;
         match (result, expected) {
-            (Ok(()), None) => assert!(requests.recv().unwrap().starts_with("POST /hook HTTP/1.1\r\n")),
+            (Ok(_), None) => assert!(requests.recv().unwrap().starts_with("POST /hook HTTP/1.1\r\n")),
             (Err(SendError::Retry { error, .. }), Some(part)) => assert!(error.contains(part), "row {i}: {error}"),
             (result, _) => panic!("row {i}: {result:?}"),
         }

@@ -13,18 +13,29 @@ const SHORTEST: usize = 4;
 /// The secret's present value; a file is read anew each time.
 ///
 /// # Errors
-/// [`SendError::Retry`] if the file or the environment variable is not there: somebody may put it there.
+/// [`SendError::NotConfigured`] if the file or the environment variable is not there, or empty: somebody may put it there.
+/// [`SendError::Retry`] if it cannot be read.
 pub async fn read(source: &SecretSource) -> Result<String, SendError> {
     match source {
         SecretSource::Inline(secret) => Ok(secret.reveal().to_owned()),
         SecretSource::File(path) => Ok(read_file(path).await?.trim().to_owned()),
-        SecretSource::Env(name) => std::env::var(name)
-            .map_err(|_| SendError::retry(format!("the environment variable {name} is not set, or is not UTF-8"))),
+        SecretSource::Env(name) => {
+            let value = std::env::var(name).ok().filter(|value| !value.is_empty());
+            value.ok_or_else(|| missing(source))
+        }
     }
+}
+
+fn missing(source: &SecretSource) -> SendError {
+    let missing = source.missing().unwrap_or_else(|| "a secret, which was there a moment later".to_owned());
+    SendError::NotConfigured { missing }
 }
 
 async fn read_file(path: &Path) -> Result<String, SendError> {
     let content = tokio::fs::read_to_string(path).await;
+    if content.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+        return Err(missing(&SecretSource::File(path.to_owned())));
+    }
     content.map_err(|error| SendError::retry(format!("cannot read the file {}: {error}", path.display())))
 }
 
@@ -106,12 +117,14 @@ mod tests {
         assert_eq!(read(&source).await.unwrap(), "two");
         std::fs::remove_file(&path).unwrap();
         let error = read(&source).await.unwrap_err();
+        assert!(matches!(error, SendError::NotConfigured { .. }), "{error}");
+        let error = read(&SecretSource::File(dir.path().into())).await.unwrap_err();
         assert!(matches!(error, SendError::Retry { .. }) && error.to_string().contains("cannot read the file"));
         assert_eq!(read(&SecretSource::Inline(Secret::new(" as is "))).await.unwrap(), " as is ");
         // Cargo sets this one for every test.
         assert_eq!(read(&SecretSource::Env("CARGO_PKG_NAME".into())).await.unwrap(), "andon");
         let error = read(&SecretSource::Env("ANDON_TEST_UNSET".into())).await.unwrap_err();
-        assert_eq!(error.to_string(), "the environment variable ANDON_TEST_UNSET is not set, or is not UTF-8");
+        assert_eq!(error.to_string(), "not configured: the environment variable ANDON_TEST_UNSET is not set");
     }
 
     #[test]

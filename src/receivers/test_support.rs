@@ -1,19 +1,32 @@
 //! What the tests of receivers and of delivery share.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Context;
 use crate::config::secret::Secret;
 use crate::config::settings::{Auth, HttpConfig, Proxy, SecretSource, TlsConfig, WebhookConfig};
 use crate::core::alert::Alert;
 use crate::core::label::LabelSet;
 use crate::core::outbox::{Delivery, DeliveryId, Reason, Thread, ToldAlert};
-use crate::time::Timestamp;
+use crate::template::{Engine, Templates};
+use crate::time::{Clock, Timestamp};
 
 /// 2026-11-22T14:48:28.98664923Z
 pub(crate) fn starts_at() -> Timestamp {
     Timestamp::new(1_795_358_908, 986_649_230)
+}
+
+/// A service at `http://host:9093` with Go templates and no assets.
+pub(crate) fn context() -> Context {
+    Context {
+        external_url: "http://host:9093".into(),
+        clock: Clock::System,
+        templates: Templates::load(Engine::Go, Path::new("."), &[]).unwrap(),
+        assets: Arc::default(),
+    }
 }
 
 /// A set of labels.
@@ -52,6 +65,7 @@ pub(crate) fn delivery(alerts: Vec<ToldAlert>) -> Delivery {
         attempts: 0,
         due_at: starts_at(),
         last_error: String::new(),
+        receiver_data: Default::default(),
     }
 }
 

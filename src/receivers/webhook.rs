@@ -1,15 +1,17 @@
 //! The webhook: Alertmanager's body of version 4, byte for byte, or the `payload` of the configuration.
 //!
-//! Beyond Alertmanager's, a request has the header `webhook-id`: the notification id, the same over all attempts.
+//! Beyond Alertmanager's, a request has the header `webhook-id`: the notification id, the same over all attempts. Where
+//! the `payload` has a template that fails, the body of version 4 goes out with one more key, `note`, that says so.
 
 use futures_util::future::BoxFuture;
 
 use super::answer::SendError;
 use super::body::{Data, write_open_object};
 use super::http::{HttpClient, Post};
-use super::{Context, Sender, payload, render, secret};
+use super::notice::{Notice, Sent};
+use super::{Context, Sender, payload, secret};
 use crate::config::settings::WebhookConfig;
-use crate::core::outbox::Delivery;
+use crate::core::outbox::{Delivery, ReceiverData};
 use crate::json::write_string;
 
 /// One `webhook_configs` entry, ready to send.
@@ -24,36 +26,50 @@ impl Webhook {
         Self { config: config.clone(), client: HttpClient::new(&config.http) }
     }
 
-    async fn attempt(&self, delivery: &Delivery, context: &Context) -> Result<(), SendError> {
-        let (data, truncated) = Data::new(delivery, &context.external_url, self.config.max_alerts);
-        let url = render(&secret::read(&self.config.url).await?, &data)?;
+    async fn attempt(&self, delivery: &Delivery, context: &Context) -> Result<Sent, SendError> {
+        let (mut notice, truncated) = Notice::new(delivery, context, self.config.max_alerts);
+        let url = notice.required("url", &secret::read(&self.config.url).await?)?;
         if url.is_empty() {
             return Err(SendError::refused("webhook URL is empty after templating"));
         }
-        let body = match &self.config.payload {
-            Some(payload) => payload::body(payload, &data)?,
-            None => standard_body(&data, &delivery.thread.group_key, truncated),
+        let payload = self.config.payload.as_ref().and_then(|payload| notice.value("payload", payload));
+        let body = match payload {
+            Some(payload) => {
+                let mut body = String::new();
+                payload::write_value(&payload, &mut body);
+                body.push('\n');
+                body
+            }
+            None => {
+                let data = notice.data_with_route_labels();
+                standard_body(&data, &delivery.thread.group_key, truncated, notice.note().as_deref())
+            }
         };
         let id = delivery.notification_id();
         let answer = self.client.post(Post { url: &url, headers: &[("webhook-id", &id)], body: body.into() }).await?;
-        answer.check(context.clock.now()).map(drop)
+        answer.check(context.clock.now())?;
+        Ok(notice.sent(ReceiverData::new()))
     }
 }
 
 impl Sender for Webhook {
-    fn send<'a>(&'a self, delivery: &'a Delivery, context: &'a Context) -> BoxFuture<'a, Result<(), SendError>> {
+    fn send<'a>(&'a self, delivery: &'a Delivery, context: &'a Context) -> BoxFuture<'a, Result<Sent, SendError>> {
         Box::pin(self.attempt(delivery, context))
     }
 }
 
-/// Version 4 of the body, with the line feed at its end.
-pub fn standard_body(data: &Data, group_key: &str, truncated: usize) -> String {
+/// Version 4 of the body, with the line feed at its end; with a note only where something failed.
+pub fn standard_body(data: &Data, group_key: &str, truncated: usize, note: Option<&str>) -> String {
     let mut out = String::with_capacity(512 + 512 * data.alerts.len());
     write_open_object(data, &mut out);
     out.push_str(",\"version\":\"4\",\"groupKey\":");
     write_string(&mut out, group_key, true);
     out.push_str(",\"truncatedAlerts\":");
     out.push_str(&truncated.to_string());
+    if let Some(note) = note {
+        out.push_str(",\"note\":");
+        write_string(&mut out, note, true);
+    }
     out.push_str("}\n");
     out
 }
@@ -86,7 +102,7 @@ mod tests {
         row.group_labels = row.alerts[0].alert.labels.filtered(|name| name == "g");
         row.thread.group_key = format!("{{}}:{}", row.group_labels).into();
         let (data, truncated) = Data::new(&row, &"http://h.example:9093/pre".into(), 0);
-        let body = standard_body(&data, &row.thread.group_key, truncated);
+        let body = standard_body(&data, &row.thread.group_key, truncated, None);
         // Recorded from 0.33.1, with the `routeLabels` that 0.34 adds; DEL is shown as ␡.
         let expected = concat!(
             r##"{"receiver":"a\\.b\\+c/\\*\\?\\(\\)\\|\\[\\]\\{\\}\\^\\$\\\\-é","status":"firing","alerts":[{"status"##,

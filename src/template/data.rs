@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::config::TemplateEngine;
 use crate::core::notification::Data;
 use crate::time::Timestamp;
 
@@ -43,6 +44,15 @@ pub enum Engine {
     Go,
     /// Handlebars.
     Handlebars,
+}
+
+impl From<TemplateEngine> for Engine {
+    fn from(chosen: TemplateEngine) -> Self {
+        match chosen {
+            TemplateEngine::Go => Self::Go,
+            TemplateEngine::Handlebars => Self::Handlebars,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -84,13 +84,13 @@ impl World {
 
     fn send(&mut self, row: Arc<Delivery>) {
         let answers = self.receivers.0.entry(row.thread.receiver.to_string()).or_default();
-        let outcome = if answers.is_empty() { Outcome::Delivered } else { answers.remove(0) };
+        let outcome = if answers.is_empty() { Outcome::Delivered(Default::default()) } else { answers.remove(0) };
         let names = |resolved| {
             let told = row.alerts.iter().filter(|told| told.resolved == resolved);
             told.map(|told| told.alert.labels.value("instance").to_owned()).collect::<Vec<_>>().join(" ")
         };
         let verdict = match &outcome {
-            Outcome::Delivered => "",
+            Outcome::Delivered(_) => "",
             Outcome::Retry { .. } => " (retry)",
             Outcome::Refused { .. } => " (refused)",
         };
@@ -103,7 +103,7 @@ impl World {
             row.reason
         );
         self.transcript.push(line);
-        if outcome == Outcome::Delivered {
+        if matches!(outcome, Outcome::Delivered(_)) {
             self.told.push(Arc::clone(&row));
         }
         self.input(Input::Settled(row.id, outcome, 0.5));

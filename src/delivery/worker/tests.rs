@@ -8,22 +8,22 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::core::outbox::DeliveryId;
 use crate::driver::Request;
-use crate::receivers::Sender;
-use crate::receivers::test_support::{delivery, told};
-use crate::time::{Clock, Timestamp};
+use crate::receivers::test_support::{context, delivery, told};
+use crate::receivers::{Context, Sender};
+use crate::time::Timestamp;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Takes its time, then ends as told; counts what is in flight and the most there ever was.
 struct Scripted {
     takes: Duration,
-    result: Result<(), SendError>,
+    result: Result<Sent, SendError>,
     flying: Arc<AtomicUsize>,
     most: Arc<AtomicUsize>,
 }
 
 impl Sender for Scripted {
-    fn send<'a>(&'a self, _: &'a Delivery, _: &'a Context) -> BoxFuture<'a, Result<(), SendError>> {
+    fn send<'a>(&'a self, _: &'a Delivery, _: &'a Context) -> BoxFuture<'a, Result<Sent, SendError>> {
         struct Down<'a>(&'a AtomicUsize);
         impl Drop for Down<'_> {
             fn drop(&mut self) {
@@ -43,7 +43,7 @@ impl Sender for Scripted {
 struct Panics;
 
 impl Sender for Panics {
-    fn send<'a>(&'a self, _: &'a Delivery, _: &'a Context) -> BoxFuture<'a, Result<(), SendError>> {
+    fn send<'a>(&'a self, _: &'a Delivery, _: &'a Context) -> BoxFuture<'a, Result<Sent, SendError>> {
         Box::pin(async { panic!("on purpose") })
     }
 }
@@ -65,7 +65,6 @@ impl Rig {
         let (stop, metrics) = (CancellationToken::new(), Arc::new(Metrics::new(Timestamp::EPOCH)));
         let shared = Shared {
             receivers: Arc::new(ArcSwap::from_pointee(receivers)),
-            context: Context { external_url: "".into(), clock: Clock::System },
             driver: Handle::to(inbox),
             metrics: Arc::clone(&metrics),
         };
@@ -99,8 +98,8 @@ impl Rig {
 }
 
 /// Receivers that take so many seconds and end so; and the most attempts that each had in flight.
-fn receivers(rows: &[(&str, u64, Result<(), SendError>)]) -> (Receivers, Vec<Arc<AtomicUsize>>) {
-    let mut all = Receivers::default();
+fn receivers(rows: &[(&str, u64, Result<Sent, SendError>)]) -> (Receivers, Vec<Arc<AtomicUsize>>) {
+    let mut all = Receivers::new(&[], context(), None);
     let mut most = Vec::new();
     for (name, takes, result) in rows {
         let scripted = Scripted {
@@ -123,15 +122,15 @@ async fn every_row_is_settled_with_what_its_receiver_said() {
         failure: crate::metrics::FailureReason::RateLimited,
     };
     let (all, _) = receivers(&[
-        ("ok", 1, Ok(())),
+        ("ok", 1, Ok(Sent::default())),
         ("busy", 1, Err(later)),
         ("no", 1, Err(SendError::refused("no"))),
-        ("hangs", 3600, Ok(())),
+        ("hangs", 3600, Ok(Sent::default())),
     ]);
     let mut rig = Rig::new(all);
     let retry = |error: &str, after| Outcome::Retry { error: error.into(), after };
     let rows = [
-        ("ok", Outcome::Delivered),
+        ("ok", Outcome::Delivered(Default::default())),
         ("busy", retry("busy", Some(Duration::from_secs(7)))),
         ("no", Outcome::Refused { error: "no".into() }),
         ("hangs", retry("no answer within 30s", None)),
@@ -145,19 +144,19 @@ async fn every_row_is_settled_with_what_its_receiver_said() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_a_receiver_is_an_attempt_that_failed() {
-    let (mut all, _) = receivers(&[("ok", 0, Ok(()))]);
+    let (mut all, _) = receivers(&[("ok", 0, Ok(Sent::default()))]);
     all.insert("bad", "webhook", LIMIT, Box::new(Panics));
     let mut rig = Rig::new(all);
     let id = rig.send("bad", 0);
     let expected = Outcome::Retry { error: "internal error: the attempt panicked".into(), after: None };
     assert_eq!(rig.settled().await, (id, expected));
     let id = rig.send("ok", 0);
-    assert_eq!(rig.settled().await, (id, Outcome::Delivered));
+    assert_eq!(rig.settled().await, (id, Outcome::Delivered(Default::default())));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lane_is_bounded_and_sends_in_order_of_arrival() {
-    let (all, most) = receivers(&[("slow", 1, Ok(()))]);
+    let (all, most) = receivers(&[("slow", 1, Ok(Sent::default()))]);
     let mut rig = Rig::new(all);
     let started = Instant::now();
     let sent: Vec<_> = (0..200).map(|_| rig.send("slow", 0)).collect();
@@ -177,8 +176,8 @@ async fn a_lane_is_bounded_and_sends_in_order_of_arrival() {
 #[tokio::test(start_paused = true)]
 async fn receivers_that_hang_delay_no_other() {
     let names: Vec<_> = (0..20).map(|i| format!("hangs-{i}")).collect();
-    let mut script: Vec<_> = names.iter().map(|name| (name.as_str(), 3600, Ok(()))).collect();
-    script.push(("well", 0, Ok(())));
+    let mut script: Vec<_> = names.iter().map(|name| (name.as_str(), 3600, Ok(Sent::default()))).collect();
+    script.push(("well", 0, Ok(Sent::default())));
     let (all, most) = receivers(&script);
     let mut rig = Rig::new(all);
     for _ in 0..500 {
@@ -189,7 +188,7 @@ async fn receivers_that_hang_delay_no_other() {
     let started = Instant::now();
     for _ in 0..10 {
         let id = rig.send("well", 0);
-        assert_eq!(rig.settled().await, (id, Outcome::Delivered));
+        assert_eq!(rig.settled().await, (id, Outcome::Delivered(Default::default())));
     }
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
     let in_flight: usize = most.iter().map(|most| most.load(Ordering::Relaxed)).sum();
@@ -198,7 +197,11 @@ async fn receivers_that_hang_delay_no_other() {
 
 #[tokio::test(start_paused = true)]
 async fn stopping_lets_attempts_end_for_ten_seconds_and_starts_none() {
-    let (all, most) = receivers(&[("five", 5, Ok(())), ("hangs", 25, Ok(())), ("late", 0, Ok(()))]);
+    let (all, most) = receivers(&[
+        ("five", 5, Ok(Sent::default())),
+        ("hangs", 25, Ok(Sent::default())),
+        ("late", 0, Ok(Sent::default())),
+    ]);
     let mut rig = Rig::new(all);
     let id = rig.send("five", 0);
     rig.send("hangs", 0);
@@ -207,7 +210,7 @@ async fn stopping_lets_attempts_end_for_ten_seconds_and_starts_none() {
     let started = Instant::now();
     rig.stop.cancel();
     rig.send("late", 0);
-    assert_eq!(rig.settled().await, (id, Outcome::Delivered));
+    assert_eq!(rig.settled().await, (id, Outcome::Delivered(Default::default())));
     rig.worker.join_next().await.unwrap().unwrap();
     assert_eq!(started.elapsed().as_secs(), 10);
     assert!(rig.settled.recv().await.is_none(), "what hung is not settled: its row stays");
@@ -216,7 +219,7 @@ async fn stopping_lets_attempts_end_for_ten_seconds_and_starts_none() {
 
 #[tokio::test(start_paused = true)]
 async fn notifications_and_attempts_are_counted_apart() {
-    let (all, _) = receivers(&[("ok", 0, Ok(())), ("down", 0, Err(SendError::retry("down")))]);
+    let (all, _) = receivers(&[("ok", 0, Ok(Sent::default())), ("down", 0, Err(SendError::retry("down")))]);
     let mut rig = Rig::new(all);
     //          receiver  failed attempts before
     for (receiver, attempts) in [("ok", 0), ("down", 0), ("down", 4), ("down", 5), ("down", 6)] {

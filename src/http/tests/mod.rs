@@ -131,7 +131,11 @@ impl Service {
                 build_date: String::new(),
                 build_user: String::new(),
             },
-            config: ArcSwap::from_pointee(ShownConfig { original: "route: <x>\n".into(), redacted: "all: 1\n".into() }),
+            config: ArcSwap::from_pointee(ShownConfig {
+                original: "route: <x>\n".into(),
+                redacted: "all: 1\n".into(),
+                integrations: Vec::new(),
+            }),
             reloader: Reloader(reloader),
             mode: Mode::Fallback,
             external_url: "http://andon:9093".into(),

@@ -55,7 +55,7 @@ fields!(StoredGroup { id, created_at, next_flush, last_flush, muted_by });
 fields!(Silence { id, matchers, starts_at, ends_at, updated_at, created_by, comment, annotations });
 fields!(Thread { group_key, receiver, kind, index });
 fields!(ToldAlert { alert, resolved });
-fields!(Told { episode, next_sequence, at, firing, resolved, open, group_labels, route_labels });
+fields!(Told { episode, next_sequence, at, firing, resolved, open, group_labels, route_labels, receiver_data });
 fields!(Delivery {
     id,
     thread,
@@ -70,6 +70,7 @@ fields!(Delivery {
     attempts,
     due_at,
     last_error,
+    receiver_data,
 });
 fields!(DeadLetter { delivery, at, error });
 fields!(AlertOnOrder { labels, starts_at, ended_at });

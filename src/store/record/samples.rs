@@ -11,7 +11,7 @@ use crate::core::alert::Alert;
 use crate::core::change::{Actor, Change, GroupId, StoredGroup};
 use crate::core::label::{Fingerprint, LabelSet};
 use crate::core::matcher::{Matcher, Op};
-use crate::core::outbox::{DeadLetter, Delivery, DeliveryId, Reason, Thread, Told, ToldAlert};
+use crate::core::outbox::{DeadLetter, Delivery, DeliveryId, Reason, ReceiverData, Thread, Told, ToldAlert};
 use crate::core::silence::{Silence, SilenceId};
 use crate::core::work_order::{AlertOnOrder, Condition, Kind, Note, Priority, Status, WorkOrder};
 use crate::time::Timestamp;
@@ -68,6 +68,7 @@ pub(crate) fn one_of_each() -> Vec<Change> {
         attempts: 7,
         due_at: second(5),
         last_error: "connection refused".into(),
+        receiver_data: [("ts".into(), "1503435956.000247".into())].into(),
     };
     let told = Told {
         episode: second(3),
@@ -78,6 +79,7 @@ pub(crate) fn one_of_each() -> Vec<Change> {
         open: [].into(),
         group_labels: labels(&[("alertname", "A")]),
         route_labels: LabelSet::empty(),
+        receiver_data: [("ts".into(), "1503435956.000247".into()), ("channel".into(), "C123".into())].into(),
     };
     vec![
         Change::By(Actor::User { name: "ann".into(), address: "10.0.0.1".into() }),
@@ -196,34 +198,42 @@ fn deliveries() -> impl Strategy<Value = Delivery> {
     let when = (times(), times(), times(), any::<u32>(), any::<u32>());
     let what = (label_sets(), label_sets(), vec(told, 0..3), texts(), proptest::sample::select(Reason::ALL.to_vec()));
     let new = btree_set(any::<u64>().prop_map(Fingerprint), 0..4);
-    (any::<u64>(), threads(), when, what, new).prop_map(|(id, thread, when, what, new)| {
-        let (episode, decided_at, due_at, sequence, attempts) = when;
-        let (group_labels, route_labels, alerts, last_error, reason) = what;
-        let (id, alerts) = (DeliveryId(id), alerts.into());
-        Delivery {
-            id,
-            thread,
-            episode,
-            sequence,
-            reason,
-            decided_at,
-            group_labels,
-            route_labels,
-            alerts,
-            new,
-            attempts,
-            due_at,
-            last_error,
-        }
-    })
+    (any::<u64>(), threads(), when, what, new, receiver_data()).prop_map(
+        |(id, thread, when, what, new, receiver_data)| {
+            let (episode, decided_at, due_at, sequence, attempts) = when;
+            let (group_labels, route_labels, alerts, last_error, reason) = what;
+            let (id, alerts) = (DeliveryId(id), alerts.into());
+            Delivery {
+                id,
+                thread,
+                episode,
+                sequence,
+                reason,
+                decided_at,
+                group_labels,
+                route_labels,
+                alerts,
+                new,
+                attempts,
+                due_at,
+                last_error,
+                receiver_data,
+            }
+        },
+    )
+}
+
+fn receiver_data() -> impl Strategy<Value = ReceiverData> {
+    let text = || texts().prop_map(Arc::from);
+    btree_map(text(), text(), 0..3)
 }
 
 fn told() -> impl Strategy<Value = Arc<Told>> {
     let prints = || btree_set(any::<u64>().prop_map(Fingerprint), 0..4);
-    let sets = (prints(), prints(), prints(), label_sets(), label_sets());
+    let sets = (prints(), prints(), prints(), label_sets(), label_sets(), receiver_data());
     (times(), any::<u32>(), times(), sets).prop_map(|(episode, next_sequence, at, sets)| {
-        let (firing, resolved, open, group_labels, route_labels) = sets;
-        Arc::new(Told { episode, next_sequence, at, firing, resolved, open, group_labels, route_labels })
+        let (firing, resolved, open, group_labels, route_labels, receiver_data) = sets;
+        Arc::new(Told { episode, next_sequence, at, firing, resolved, open, group_labels, route_labels, receiver_data })
     })
 }
 
