@@ -7,19 +7,30 @@
 mod alerts;
 mod config;
 mod config_values;
+mod dedup;
 mod fingerprints;
+mod inhibit;
 mod label_names;
 mod matcher_semantics;
 mod matchers_all_modes;
 mod matchers_parse;
-mod routing_tree;
+mod misc;
+mod muted_groups;
+mod notification_data;
+mod receivers_filter;
+mod routing;
+mod silences;
 mod time_intervals;
 
 use std::fmt::Debug;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
+use andon::config::{Config, Options};
 use andon::core::label::LabelSet;
 use andon::core::matcher::{Matcher, Mode, Op};
+use andon::core::policy::Policy;
 use andon::time::Timestamp;
 use serde_json::Value;
 
@@ -102,8 +113,33 @@ pub(crate) fn op(name: &str) -> Result<Op, String> {
     }
 }
 
-/// The label set of an object.
+/// The rules of a configuration that is part of a case.
+pub(crate) fn policy(yaml: &str) -> Result<Policy, String> {
+    let options = Options { unsendable: true, ..Options::default() };
+    let config = Config::parse(yaml, "alertmanager.yml", Path::new(""), &options);
+    config.map(|config| Arc::unwrap_or_clone(config.policy)).map_err(|errors| errors.to_string())
+}
+
+/// The instant that relative times count from.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::new(1_795_359_600, 0)
+}
+
+/// The instant so many seconds after [`now`]; the zero time for what is not set.
+pub(crate) fn relative(seconds: &Value) -> Result<Timestamp, String> {
+    if seconds.is_null() {
+        return Ok(Timestamp::ZERO);
+    }
+    let seconds = seconds.as_i64().ok_or_else(|| format!("{seconds} is no number of seconds"))?;
+    let by = Duration::from_secs(seconds.unsigned_abs());
+    Ok(if seconds < 0 { now().before(by) } else { now().after(by) })
+}
+
+/// The label set of an object; an absent one is empty.
 pub(crate) fn labels(object: &Value) -> Result<LabelSet, String> {
+    if object.is_null() {
+        return Ok(LabelSet::empty());
+    }
     let object = object.as_object().ok_or("the labels are no object")?;
     let pair = |(name, value): (&'_ String, &Value)| value.as_str().map(|value| (name.clone(), value.to_owned()));
     let pairs: Option<Vec<_>> = object.iter().map(pair).collect();

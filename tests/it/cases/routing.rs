@@ -1,22 +1,15 @@
-//! The route tree as it is resolved: ids, and receivers in depth-first order; and the facts of each route.
+//! The route tree as it is resolved: ids, and receivers in depth-first order; which routes an alert takes, in which
+//! order; and the facts of each of them.
 
-use std::path::Path;
-
-use andon::config::{Config, Options};
 use andon::core::policy::GroupBy;
 use serde_json::{Value, json};
 
-use super::{Played, list, play, same, text};
-
-fn load(case: &Value) -> Result<Config, String> {
-    let options = Options { unsendable: true, ..Options::default() };
-    Config::parse(text(case, "config")?, "alertmanager.yml", Path::new(""), &options).map_err(|e| e.to_string())
-}
+use super::{Played, labels, list, play, policy, same, text};
 
 #[test]
 fn routing_tree() {
     play("routing_tree.json", &[], |case| {
-        let policy = load(case)?.policy;
+        let policy = policy(text(case, "config")?)?;
         if case["receivers_depth_first"].is_array() {
             let name = |route: &andon::core::policy::Route| &*policy.receivers[route.receiver.0 as usize].name;
             let found: Vec<Value> = policy.routes.iter().map(|route| json!(name(route))).collect();
@@ -35,14 +28,18 @@ fn routing_tree() {
     });
 }
 
-/// What the cases of routing say of the routes that match; which ones match is asked elsewhere.
 #[test]
-fn routes_resolve() {
+fn routing() {
     play("routing.json", &[], |case| {
-        let policy = load(case)?.policy;
-        for expected in list(case, "matches") {
-            let id = text(expected, "id")?;
-            let route = policy.routes.iter().find(|route| &*route.id == id).ok_or_else(|| format!("no route {id}"))?;
+        let policy = policy(text(case, "config")?)?;
+        let taken = policy.walk(&labels(&case["labels"])?);
+        let name = |route| json!(&*policy.receiver_of(policy.route(route)).name);
+        let receivers: Vec<_> = taken.iter().map(|route| name(*route)).collect();
+        same("the receivers", &receivers.as_slice(), &list(case, "receivers"))?;
+        same("the number of routes", &taken.len(), &list(case, "matches").len())?;
+        for (route, expected) in taken.into_iter().zip(list(case, "matches")) {
+            let route = policy.route(route);
+            same("the id", &&*route.id, &text(expected, "id")?)?;
             let (all, labels) = match &route.group_by {
                 GroupBy::All => (true, Vec::new()),
                 GroupBy::Labels(labels) => (false, labels.iter().map(|name| json!(&**name)).collect()),
