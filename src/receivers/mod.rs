@@ -8,6 +8,8 @@ pub mod body;
 pub mod http;
 pub mod notice;
 pub mod oauth2;
+pub mod object;
+pub mod pagerduty;
 pub mod payload;
 pub mod secret;
 pub mod tls;
@@ -71,10 +73,10 @@ impl Integration {
     fn new(config: &IntegrationConfig) -> Self {
         let (sender, timeout): (Box<dyn Sender>, Duration) = match config {
             IntegrationConfig::Webhook(settings) => (Box::new(webhook::Webhook::new(settings)), settings.timeout),
-            IntegrationConfig::Pagerduty(_)
-            | IntegrationConfig::Slack(_)
-            | IntegrationConfig::Email(_)
-            | IntegrationConfig::Unsupported { .. } => (Box::new(Unsupported { kind: config.kind() }), Duration::ZERO),
+            IntegrationConfig::Pagerduty(settings) => (Box::new(pagerduty::Pagerduty::new(settings)), settings.timeout),
+            IntegrationConfig::Slack(_) | IntegrationConfig::Email(_) | IntegrationConfig::Unsupported { .. } => {
+                (Box::new(Unsupported { kind: config.kind() }), Duration::ZERO)
+            }
         };
         let timeout = if timeout.is_zero() { ATTEMPT_LIMIT } else { timeout.min(ATTEMPT_LIMIT) };
         Self { timeout, sender, config: config.clone() }

@@ -263,9 +263,13 @@ fn is_go_default(text: &str) -> bool {
     GO_DEFAULTS.contains(&text) || go_name(text).is_some()
 }
 
-/// The name in `{{ template "name" . }}`.
+/// The name in `{{ template "name" . }}`; Alertmanager writes one of them without the last space.
 fn go_name(text: &str) -> Option<&str> {
-    text.strip_prefix("{{ template \"")?.strip_suffix("\" . }}").filter(|name| !name.contains(['"', '{', '}']))
+    text.strip_prefix("{{ template \"")?
+        .strip_suffix("}}")?
+        .trim_end()
+        .strip_suffix("\" .")
+        .filter(|name| !name.contains(['"', '{', '}']))
 }
 
 fn stands_for(text: &str) -> Option<&'static str> {
