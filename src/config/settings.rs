@@ -155,11 +155,7 @@ impl IntegrationConfig {
         let texts: Vec<&str> = match self {
             Self::Pagerduty(config) => vec![&config.url],
             Self::Slack(config) => config.texts.values().map(String::as_str).collect(),
-            Self::Email(config) => {
-                let own = [&config.smarthost.0, &config.from, &config.to, &config.hello, &config.auth_username];
-                let headers = config.headers.iter().map(|(_, template)| template.as_str());
-                own.into_iter().chain([&config.auth_identity]).map(String::as_str).chain(headers).collect()
-            }
+            Self::Email(config) => return config.unset_variable(),
             Self::Webhook(_) | Self::Unsupported { .. } => Vec::new(),
         };
         texts.into_iter().find_map(environment::unset)
@@ -288,4 +284,12 @@ pub struct EmailConfig {
     pub force_implicit_tls: Option<bool>,
     /// `threading`: nothing, `none` or `daily`.
     pub threading: Option<&'static str>,
+}
+
+impl EmailConfig {
+    /// The environment variable that one of the fields waits for.
+    pub fn unset_variable(&self) -> Option<&str> {
+        let own = [&self.smarthost.0, &self.from, &self.to, &self.hello, &self.auth_username, &self.auth_identity];
+        own.into_iter().chain(self.headers.values()).find_map(|text| environment::unset(text))
+    }
 }

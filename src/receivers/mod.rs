@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod body;
+pub mod email;
 pub mod http;
 pub mod notice;
 pub mod oauth2;
@@ -72,9 +73,10 @@ pub struct Integration {
 impl Integration {
     fn new(config: &IntegrationConfig) -> Self {
         let (sender, timeout): (Box<dyn Sender>, Duration) = match config {
+            IntegrationConfig::Email(settings) => (Box::new(email::Email::new(settings)), Duration::ZERO),
             IntegrationConfig::Webhook(settings) => (Box::new(webhook::Webhook::new(settings)), settings.timeout),
             IntegrationConfig::Pagerduty(settings) => (Box::new(pagerduty::Pagerduty::new(settings)), settings.timeout),
-            IntegrationConfig::Slack(_) | IntegrationConfig::Email(_) | IntegrationConfig::Unsupported { .. } => {
+            IntegrationConfig::Slack(_) | IntegrationConfig::Unsupported { .. } => {
                 (Box::new(Unsupported { kind: config.kind() }), Duration::ZERO)
             }
         };
