@@ -66,8 +66,10 @@ pub fn run(flags: &Flags) -> Result<(), String> {
     let (sender, rows) = mpsc::unbounded_channel();
     let store = open_store(flags).map_err(|error| format!("{}: {error}", flags.storage.path.display()))?;
     let options = engine_options(flags, started);
-    let (driver, handle, damage) = Driver::load(Box::new(store), Arc::clone(&config.policy), options, clock, sender)
-        .map_err(|error| format!("{}: {error}", flags.storage.path.display()))?;
+    let (mut driver, handle, damage) =
+        Driver::load(Box::new(store), Arc::clone(&config.policy), options, clock, sender)
+            .map_err(|error| format!("{}: {error}", flags.storage.path.display()))?;
+    driver.note_configuration(config.sha256.clone(), config.redacted.clone());
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
     let parts = Parts { flags, clock, started, config, templates, handle, damage };

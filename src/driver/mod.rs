@@ -112,6 +112,13 @@ impl Driver {
         Ok((driver, handle, loaded.damage))
     }
 
+    /// Notes in the journal which configuration is in force from the start: SHA-256 of the file, and its text without
+    /// secrets. It is stored with the first commit.
+    pub fn note_configuration(&mut self, hash: String, text: String) {
+        self.lazy.push(Change::Config { hash, text });
+        self.lazy_since = self.clock.now();
+    }
+
     /// Runs until `stop` is cancelled and everybody has let go of the [`Handle`], or until another process takes over
     /// the store. Ends with a checkpoint.
     ///

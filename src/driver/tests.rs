@@ -11,8 +11,8 @@ use crate::core::change::Actor;
 use crate::core::ingest::Batch;
 use crate::core::outbox::Outcome;
 use crate::core::testing;
-use crate::store::Retention;
 use crate::store::memory::{Faults, Faulty, Memory};
+use crate::store::{Retention, Seq};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -30,8 +30,9 @@ fn clock() -> Clock {
 fn start(store: Box<dyn Store>, clock: Clock) -> Service {
     let (workers, rows) = mpsc::unbounded_channel();
     let policy = Arc::new(testing::policy());
-    let (driver, handle, damage) = Driver::load(store, policy, Options::default(), clock, workers).unwrap();
+    let (mut driver, handle, damage) = Driver::load(store, policy, Options::default(), clock, workers).unwrap();
     assert_eq!(damage, None);
+    driver.note_configuration("hash".into(), "text".into());
     let stop = CancellationToken::new();
     let running = tokio_util::task::TaskTracker::new().spawn(driver.run(stop.clone()));
     Service { handle, rows, stop, running }
@@ -115,6 +116,10 @@ async fn a_refresh_is_stored_within_a_second_and_a_restart_goes_on_where_it_stop
     service.stop.cancel();
     assert!(service.running.await.unwrap().is_ok());
     assert!(service.handle.view().await.is_err(), "a driver that stopped answers so");
+
+    let entries = store.changes_since(Seq(0), 100).unwrap();
+    let noted = |change: &Change| matches!(change, Change::Config { hash, .. } if hash == "hash");
+    assert!(entries.iter().flat_map(|entry| &entry.changes).any(noted), "the journal knows the configuration");
 
     let mut service = start(Box::new(store), clock);
     assert_eq!(service.handle.view().await.unwrap().alerts.len(), 1, "from the checkpoint of the stop");
