@@ -122,6 +122,8 @@ pub struct Metrics {
     requests_failed: IntCounterVec,
     latency: HistogramVec,
     template_failures: IntCounterVec,
+    rate_limited: IntCounterVec,
+    rate_limit_waiting: IntGaugeVec,
     configured: IntGaugeVec,
     http_seconds: HistogramVec,
     http_bytes: HistogramVec,
@@ -202,6 +204,19 @@ impl Metrics {
                 "Texts of notifications whose template failed; a built-in text went out in its place.",
                 &["integration"],
             ),
+            rate_limited: counters(
+                r,
+                "andon_rate_limited_total",
+                "Threads of notifications that had to wait since their receiver may not be told so often.",
+                &["integration"],
+            ),
+            rate_limit_waiting: register(
+                r,
+                IntGaugeVec::new(
+                    Opts::new("andon_rate_limit_waiting", "Notifications that wait until their receiver may be told."),
+                    &["integration"],
+                ),
+            ),
             configured: register(
                 r,
                 IntGaugeVec::new(
@@ -253,6 +268,8 @@ impl Metrics {
             self.requests_failed.with_label_values(&[integration]);
             self.latency.with_label_values(&[integration]);
             self.template_failures.with_label_values(&[integration]);
+            self.rate_limited.with_label_values(&[integration]);
+            self.rate_limit_waiting.with_label_values(&[integration]);
             for reason in FailureReason::ALL {
                 self.notifications_failed.with_label_values(&[integration, reason.as_str()]);
             }
@@ -314,6 +331,17 @@ impl Metrics {
     /// A notification went out with so many built-in texts in the place of templates that failed.
     pub fn templates_failed(&self, integration: &str, texts: usize) {
         self.template_failures.with_label_values(&[integration]).inc_by(texts as u64);
+    }
+
+    /// A thread has to wait since its receiver may not be told so often.
+    pub fn rate_limit_waits(&self, integration: &str) {
+        self.rate_limited.with_label_values(&[integration]).inc();
+        self.rate_limit_waiting.with_label_values(&[integration]).inc();
+    }
+
+    /// A thread has waited long enough.
+    pub fn rate_limit_waits_no_more(&self, integration: &str) {
+        self.rate_limit_waiting.with_label_values(&[integration]).dec();
     }
 
     /// Which integrations have all that they need to send: receiver, `kind[index]`, and whether it has.

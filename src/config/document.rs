@@ -14,9 +14,11 @@ use super::load::{Config, Scope, TemplateEngine};
 use super::node::Node;
 use super::observability;
 use super::print::{Map, Printed, print};
+use super::rate_limit;
 use super::receiver::{self, RawReceiver};
 use super::route::RawRoute;
 use super::section::Section;
+use super::settings::RateLimit;
 use super::severity::{self, Shorthand};
 use super::work_order;
 use crate::core::policy::{InhibitRule, Policy, Receiver, ReceiverIdx, WorkOrderRule};
@@ -33,7 +35,7 @@ pub(super) struct Document<'n> {
     route: Option<RawRoute<'n>>,
     rules: Vec<RawRule>,
     severity: Option<Shorthand>,
-    receivers: Vec<(RawReceiver<'n>, Vec<WorkOrderRule>)>,
+    receivers: Vec<(RawReceiver<'n>, Own)>,
     templates: Vec<String>,
     mute_intervals: Vec<NamedInterval<'n>>,
     intervals: Vec<NamedInterval<'n>>,
@@ -42,6 +44,12 @@ pub(super) struct Document<'n> {
     engine: Option<TemplateEngine>,
     assets_path: Option<String>,
     assets: BTreeMap<Arc<str>, Asset>,
+}
+
+/// What a receiver has of Andon's own.
+struct Own {
+    work_orders: Vec<WorkOrderRule>,
+    rate_limit: Option<RateLimit>,
 }
 
 /// Receivers with everything that they inherit.
@@ -131,7 +139,7 @@ impl<'n> Document<'n> {
 
     fn complete_receivers(&mut self, scope: &Scope<'_>) -> Completed {
         let mut completed = Completed { receivers: Vec::new(), work_orders: Vec::new(), by_name: BTreeMap::new() };
-        for (receiver, work_orders) in std::mem::take(&mut self.receivers) {
+        for (receiver, own) in std::mem::take(&mut self.receivers) {
             // A 4 MiB file has fewer receivers than that.
             let index = ReceiverIdx(u32::try_from(completed.receivers.len()).unwrap_or(u32::MAX));
             if completed.by_name.insert(receiver.name.clone(), index).is_some() {
@@ -140,8 +148,10 @@ impl<'n> Document<'n> {
                 let found = format!("{:?}", receiver.name);
                 scope.errors.add(error.found(found).allowed("a name that no other receiver has"));
             }
-            completed.receivers.push(receiver.complete(&self.global, scope.errors));
-            completed.work_orders.push(work_orders);
+            let mut receiver = receiver.complete(&self.global, scope.errors);
+            receiver.config.rate_limit = own.rate_limit;
+            completed.receivers.push(receiver);
+            completed.work_orders.push(own.work_orders);
         }
         completed
     }
@@ -240,8 +250,13 @@ impl Completed {
         let printed = |(i, (receiver, work_orders)): (usize, (&receiver::Receiver, &Vec<WorkOrderRule>))| {
             let reached = u32::try_from(i).is_ok_and(|i| used.contains(&ReceiverIdx(i)));
             let mut printed = receiver.printed(reached);
-            if let (Printed::Map(entries), true) = (&mut printed, own && !work_orders.is_empty()) {
-                entries.push(("work_order_configs".into(), work_order::printed(work_orders)));
+            if let (Printed::Map(entries), true) = (&mut printed, own) {
+                if !work_orders.is_empty() {
+                    entries.push(("work_order_configs".into(), work_order::printed(work_orders)));
+                }
+                if let Some(limit) = &receiver.config.rate_limit {
+                    entries.push(("rate_limit".into(), rate_limit::printed(limit)));
+                }
             }
             printed
         };
@@ -249,12 +264,12 @@ impl Completed {
     }
 }
 
-fn read_receiver<'n>(node: &'n Node, path: FieldPath, scope: &Scope<'_>) -> (RawReceiver<'n>, Vec<WorkOrderRule>) {
+fn read_receiver<'n>(node: &'n Node, path: FieldPath, scope: &Scope<'_>) -> (RawReceiver<'n>, Own) {
     let mut fields = Fields::of(node, path, "config.plain", scope.errors);
-    let work_orders = work_order::read(&mut fields, scope);
+    let own = Own { work_orders: work_order::read(&mut fields, scope), rate_limit: rate_limit::read(&mut fields) };
     let receiver = receiver::read(&mut fields, &scope.context);
     fields.finish();
-    (receiver, work_orders)
+    (receiver, own)
 }
 
 /// A receiver that a route reaches must be one that Andon can tell.

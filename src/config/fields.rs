@@ -68,6 +68,11 @@ impl<'n, 'e> Fields<'n, 'e> {
         self.path.key(key)
     }
 
+    /// Whether a field stands there, whatever it holds.
+    pub fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key.text() == Some(key))
+    }
+
     /// The value of a field, be it null; nothing if absent.
     pub fn raw(&mut self, key: &'static str) -> Option<&'n Node> {
         self.known.push(key);

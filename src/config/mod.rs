@@ -21,6 +21,7 @@ mod missing;
 pub mod node;
 mod observability;
 pub mod print;
+mod rate_limit;
 pub mod receiver;
 mod route;
 pub mod schema;

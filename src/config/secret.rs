@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A text that shows as `<secret>` wherever it is printed.
-#[derive(Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Secret(String);
 
 impl Secret {

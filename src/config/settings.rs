@@ -1,6 +1,7 @@
 //! How to send: what `config` makes of the receivers' sections, defaults and inheritance done.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use super::environment;
 use super::secret::Secret;
 
 /// A secret that stands in the configuration, in a file that is read at every use, or in the environment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SecretSource {
     /// As written.
     Inline(Secret),
@@ -129,6 +130,28 @@ pub struct ReceiverConfig {
     pub name: String,
     /// One for each integration.
     pub integrations: Vec<IntegrationConfig>,
+    /// How often each of them is told at most; nothing where the default of its kind holds.
+    pub rate_limit: Option<RateLimit>,
+}
+
+/// `rate_limit`: a bucket of tokens, of which every attempt takes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// How many tokens are added in the time of [`RateLimit::per`].
+    pub tokens: NonZeroU32,
+    /// The time in which they are added, evenly.
+    pub per: Per,
+    /// How many the bucket holds; it is full at first.
+    pub burst: NonZeroU32,
+}
+
+/// The time that a rate is given for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Per {
+    /// `per_second`
+    Second,
+    /// `per_minute`
+    Minute,
 }
 
 /// How to send to one integration.

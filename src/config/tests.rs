@@ -59,7 +59,6 @@ fn refusals() {
         (&with("route: {receiver: r, bogus: 1, routes: [{wrong: 2}]}"), "yaml: unmarshal errors:\n  line 1: field bogus not found in type config.plain\n  line 1: field wrong not found in type config.plain"),
         (&with("route: {receiver: r, routes: [{match: {a: b, a: c}}]}"), "yaml: unmarshal errors:\n  line 1: key \"a\" already set in map"),
         (&with("include: [a.yaml]"), "yaml: unmarshal errors:\n  line 1: field include not found in type config.plain"),
-        (&with("receivers: [{name: r, rate_limit: {}}]"), "yaml: unmarshal errors:\n  line 1: field rate_limit not found in type config.plain"),
         (&with("receivers: [{name: r, fallback: r}]"), "yaml: unmarshal errors:\n  line 1: field fallback not found in type config.plain"),
         // the route
         (&with("route: {group_by: [a]}"), "root route must specify a default receiver"),
@@ -108,6 +107,16 @@ fn refusals() {
         (&with("receivers: [{name: r, work_order_configs: [{due: 0s}]}]"), "due cannot be zero"),
         (&with("receivers: [{name: r, work_order_configs: [{due: soon}]}]"), "not a valid duration string: \"soon\""),
         (&with("receivers: [{name: r, work_order_configs: [{owner: me}]}]"), "yaml: unmarshal errors:\n  line 1: field owner not found in type andon.WorkOrderConfig"),
+        (&with("receivers: [{name: r, rate_limit: {}}]"), "rate_limit needs per_second or per_minute"),
+        (&with("receivers: [{name: r, rate_limit: {burst: 5}}]"), "rate_limit needs per_second or per_minute"),
+        (&with("receivers: [{name: r, rate_limit: {per_second: 1, per_minute: 60}}]"), "at most one of per_second & per_minute must be configured"),
+        (&with("receivers: [{name: r, rate_limit: {per_second: 0}}]"), "yaml: unmarshal errors:\n  line 1: cannot unmarshal !!int `0` into uint32"),
+        (&with("receivers: [{name: r, rate_limit: {per_minute: -1}}]"), "yaml: unmarshal errors:\n  line 1: cannot unmarshal !!int `-1` into uint32"),
+        (&with("receivers: [{name: r, rate_limit: {per_minute: 1000001}}]"), "yaml: unmarshal errors:\n  line 1: cannot unmarshal !!int `1000001` into uint32"),
+        (&with("receivers: [{name: r, rate_limit: {per_minute: fast}}]"), "yaml: unmarshal errors:\n  line 1: cannot unmarshal !!str `fast` into uint32"),
+        (&with("receivers: [{name: r, rate_limit: {per_minute: 1, burst: 0}}]"), "yaml: unmarshal errors:\n  line 1: cannot unmarshal !!int `0` into uint32"),
+        (&with("receivers: [{name: r, rate_limit: {per_minute: 1, per_hour: 2}}]"), "yaml: unmarshal errors:\n  line 1: field per_hour not found in type andon.RateLimit"),
+        (&with("receivers: [{name: r, rate_limit: 5}]"), "yaml: unmarshal errors:\n  line 1: cannot unmarshal !!int `5` into andon.RateLimit"),
         // inhibition
         (&with("inhibit_rules: [{source_match: {a-b: c}}]"), "invalid label name \"a-b\""),
         (&with("inhibit_rules: [{target_match_re: {a: }}]"), "invalid regexp value for \"a\""),
@@ -165,6 +174,8 @@ fn acceptances() {
         "inhibit_rules: [{}, {name: a}, {name: a}]",
         "receivers: [{name: r}, {name: unreached, opsgenie_configs: [{api_key: k}]}]",
         "receivers: [{name: r, work_order_configs: [{}]}]",
+        "receivers: [{name: r, rate_limit: {per_minute: 1000000}}]",
+        "receivers: [{name: r, rate_limit: ~}]",
         "global:",
         "global: {}",
         "templates: [a/*.tmpl]",
@@ -251,13 +262,15 @@ fn what_is_shown_loads_again_and_holds_no_secret() {
     let config = load(
         "global: {slack_api_url: 'http://h/mysecret', http_config: {basic_auth: {username: u, password: mysecret}}}\n\
          template_engine: handlebars\ntemplates: [t/*.hbs]\nroute: {receiver: r}\nreceivers:\n- name: r\n  webhook_configs: [{url: 'http://h/mysecret'}]\n\
-         \x20 work_order_configs: [{priority: high}]\ninhibit_rules: [{name: a, equal: [b]}]",
+         \x20 work_order_configs: [{priority: high}]\n  rate_limit: {per_minute: 60, burst: 10}\ninhibit_rules: [{name: a, equal: [b]}]",
     )
     .unwrap();
     for text in [&config.original, &config.redacted, &format!("{config:?}")] {
         assert!(!text.contains("mysecret"), "{text}");
     }
     assert!(config.original.contains("templates: []") && !config.original.contains("work_order"));
+    assert!(!config.original.contains("rate_limit"));
+    assert!(config.redacted.contains("  rate_limit:\n    per_minute: 60\n    burst: 10\n"), "{}", config.redacted);
     assert!(config.redacted.contains("  work_order_configs:\n  - key_labels:\n    - alertname\n    - asset_code\n    type: corrective\n    priority: high\n    due: 1d\n"));
     for text in [&config.original, &config.redacted] {
         let again = load(text).unwrap();

@@ -10,7 +10,8 @@
 //!                        superseded
 //! ```
 //!
-//! Only the first row of a thread is ever due: within a thread order holds.
+//! Only the first row of a thread is ever due: within a thread order holds. A row that a worker keeps back, since its
+//! receiver may not be told so often, is parked: it may be superseded until the worker claims it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -92,7 +93,7 @@ impl Engine {
         self.queue(&thread);
     }
 
-    /// The rows of a thread that no worker has, oldest first.
+    /// The rows of a thread that no worker is sending, oldest first.
     fn waiting(&self, thread: &Thread) -> Vec<Arc<Delivery>> {
         let ids = self.state.queues.get(thread).into_iter().flatten();
         let waiting = ids.filter(|id| !self.state.in_flight.contains(id));
@@ -117,11 +118,29 @@ impl Engine {
         self.state.remove_delivery(older.id, &mut self.log);
     }
 
+    /// A worker keeps a row back: from now on newer states of its thread take its place, as one may have waited to do.
+    pub(super) fn park(&mut self, id: DeliveryId) {
+        let Some(row) = self.state.outbox.get(&id).cloned() else { return };
+        self.state.park(id, &mut self.log);
+        if let Some(mut newer) = self.successor(&row) {
+            let says_both = self.says_both(&row.thread);
+            self.supersede(&row, &mut newer, says_both);
+            self.state.put_delivery(newer, &mut self.log);
+            self.queue(&row.thread);
+        }
+    }
+
+    /// The row of the same thread that may take this one's place, if one waits.
+    fn successor(&self, row: &Delivery) -> Option<Delivery> {
+        let newer = self.waiting(&row.thread).into_iter().find(|waiting| waiting.id > row.id)?;
+        (self.says_both(&row.thread) || newer.firing() == row.firing()).then(|| Delivery::clone(&newer))
+    }
+
     /// Lets the first row of a thread be sent when it is due, unless a worker has it.
     fn queue(&mut self, thread: &Thread) {
         let first = self.state.queues.get(thread).and_then(|queue| queue.first().copied());
         let Some(row) = first.and_then(|id| self.state.outbox.get(&id)) else { return };
-        if !self.state.in_flight.contains(&row.id) {
+        if !self.state.in_flight.contains(&row.id) && !self.state.parked.contains(&row.id) {
             self.due.insert((row.due_at, row.id));
         }
     }
@@ -172,10 +191,8 @@ impl Engine {
     }
 
     fn retry(&mut self, now: Timestamp, row: &Arc<Delivery>, error: String, wait: Duration) {
-        let newer = self.waiting(&row.thread).into_iter().find(|waiting| waiting.id > row.id);
-        let says_both = self.says_both(&row.thread);
-        if let Some(newer) = newer.filter(|newer| says_both || newer.firing() == row.firing()) {
-            let mut newer = Delivery::clone(&newer);
+        if let Some(mut newer) = self.successor(row) {
+            let says_both = self.says_both(&row.thread);
             self.supersede(row, &mut newer, says_both);
             newer.due_at = now.after(wait);
             (newer.attempts, newer.last_error) = (row.attempts + 1, error);

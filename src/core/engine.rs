@@ -72,6 +72,8 @@ pub enum Input {
     ExpireSilence(Actor, SilenceId),
     /// An attempt to send ended; the number from 0 to 1 varies the next attempt's time.
     Settled(DeliveryId, Outcome, f64),
+    /// A worker keeps a row until its receiver may be told; before it sends it asks with [`Engine::claim`].
+    Parked(DeliveryId),
     /// Other rules are in force: SHA-256 of the file and its text without secrets.
     Reload(Actor, Arc<Policy>, String, String),
     /// Time passed.
@@ -160,6 +162,11 @@ impl Engine {
                 self.settle(now, id, outcome, jitter);
                 Output::Done
             }
+            Input::Parked(id) => {
+                self.by(Actor::Worker);
+                self.park(id);
+                Output::Done
+            }
             Input::Reload(actor, policy, hash, text) => {
                 self.by(actor);
                 self.reload(now, policy, hash, text);
@@ -220,6 +227,15 @@ impl Engine {
             }
         }
         taken
+    }
+
+    /// The row that a worker kept and wants to send now, as it is by now; nothing if a newer one took its place. From
+    /// here on the worker has it, until [`Input::Settled`]. Only between batches.
+    pub fn claim(&mut self, id: DeliveryId) -> Option<Arc<Delivery>> {
+        let row = self.state.outbox.get(&id).cloned()?;
+        self.state.parked.remove(&id);
+        self.state.in_flight.insert(id);
+        Some(row)
     }
 
     /// The committed state, for readers. Only between batches.

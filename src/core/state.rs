@@ -37,6 +37,7 @@ enum Undo {
     Told(Thread, Option<Arc<Told>>),
     Delivery(DeliveryId, Option<Arc<Delivery>>),
     InFlight(DeliveryId),
+    Parked(DeliveryId),
     Dead(DeliveryId, Option<Arc<DeadLetter>>),
     Order(Arc<str>, Option<Arc<WorkOrder>>),
     Policy(Box<(Arc<Policy>, AlertSet, Groups, Inhibitor)>),
@@ -60,6 +61,8 @@ pub struct State {
     pub(super) inhibitor: Inhibitor,
     /// Rows that a worker has. Not stored: after a crash they are sent again.
     pub(super) in_flight: BTreeSet<DeliveryId>,
+    /// Rows that a worker keeps until its receiver may be told: they may still be replaced. Not stored either.
+    pub(super) parked: BTreeSet<DeliveryId>,
     /// The rows of each thread, oldest first. Follows from the outbox.
     pub(super) queues: BTreeMap<Thread, BTreeSet<DeliveryId>>,
     /// The open order of each key. Follows from the orders.
@@ -82,6 +85,7 @@ impl State {
             dead_letters: Arc::default(),
             work_orders: Arc::default(),
             in_flight: BTreeSet::new(),
+            parked: BTreeSet::new(),
             queues: BTreeMap::new(),
             open_orders: BTreeMap::new(),
             verdicts: BTreeSet::new(),
@@ -205,6 +209,14 @@ impl State {
         }
     }
 
+    /// Notes that the worker that has the row does not send it yet.
+    pub(super) fn park(&mut self, id: DeliveryId, log: &mut Log) {
+        if self.in_flight.remove(&id) {
+            self.parked.insert(id);
+            log.undo.push(Undo::Parked(id));
+        }
+    }
+
     pub(super) fn put_dead_letter(&mut self, letter: DeadLetter, log: &mut Log) {
         let (id, letter) = (letter.delivery.id, Arc::new(letter));
         log.changes.push(Change::Dead(Arc::clone(&letter)));
@@ -259,6 +271,10 @@ impl State {
             Undo::Told(thread, old) => set(Arc::make_mut(&mut self.ledger), thread, old),
             Undo::Delivery(id, old) => drop(self.set_delivery(id, old)),
             Undo::InFlight(id) => drop(self.in_flight.insert(id)),
+            Undo::Parked(id) => {
+                self.parked.remove(&id);
+                self.in_flight.insert(id);
+            }
             Undo::Dead(id, old) => set(Arc::make_mut(&mut self.dead_letters), id, old),
             Undo::Order(number, old) => drop(self.set_order(&number, old)),
             Undo::Policy(old) => {
@@ -287,6 +303,7 @@ impl State {
             }
             None => {
                 let old = outbox.remove(&id)?;
+                self.parked.remove(&id);
                 if let Some(queue) = self.queues.get_mut(&old.thread) {
                     queue.remove(&id);
                     if queue.is_empty() {

@@ -4,6 +4,10 @@
 //! arrival. Over all lanes about [`IN_ALL`] attempts run at once, and a lane that already has some must leave room for
 //! as many more. So receivers that hang take a half, then a half of the rest, and so on; and a lane that has nothing in
 //! flight may always start one, whatever the others do.
+//!
+//! What a receiver may not be told yet (`rate_limit`) waits before its lane, the most urgent first. It is parked: the
+//! engine may put a newer state of its thread in its place, so that what waits is merged, and it is claimed before it is
+//! sent. Waiting for the limit is no attempt.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -15,11 +19,13 @@ use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::core::outbox::{Delivery, Outcome, Thread};
+use super::room::Room;
+use crate::core::outbox::{Delivery, DeliveryId, Outcome, Thread};
 use crate::driver::Handle;
 use crate::metrics::Metrics;
 use crate::receivers::Receivers;
 use crate::receivers::answer::SendError;
+use crate::receivers::limit::Limit;
 use crate::receivers::notice::Sent;
 
 /// How many attempts run at once.
@@ -47,12 +53,14 @@ pub struct Shared {
 pub async fn run(shared: Shared, mut rows: UnboundedReceiver<Arc<Delivery>>, stop: CancellationToken) {
     let mut lanes = Lanes::new(Arc::new(shared));
     loop {
+        let opens_at = lanes.rooms.values().map(|room| room.opens_at).min();
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
             () = lanes.one_ends(), if lanes.total() > 0 => lanes.start_all(),
+            () = reached(opens_at) => lanes.let_in().await,
             row = rows.recv() => match row {
-                Some(row) => lanes.add(row),
+                Some(row) => lanes.add(Waiting { row, parked: false }).await,
                 None => break,
             },
         }
@@ -70,6 +78,14 @@ pub async fn run(shared: Shared, mut rows: UnboundedReceiver<Arc<Delivery>>, sto
     }
 }
 
+/// Waits until a moment, or for ever.
+async fn reached(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// An integration of a receiver.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct LaneKey {
@@ -84,33 +100,116 @@ impl LaneKey {
     }
 }
 
+/// A row on its way to an attempt.
+struct Waiting {
+    row: Arc<Delivery>,
+    /// Whether a newer one may have taken its place: it must be claimed.
+    parked: bool,
+}
+
 #[derive(Default)]
 struct Lane {
     in_flight: usize,
-    waiting: VecDeque<Arc<Delivery>>,
+    waiting: VecDeque<Waiting>,
 }
 
-/// All lanes, and what is in flight. A lane without rows is not kept.
+/// All lanes, the rooms before them, and what is in flight. A lane without rows is not kept, nor is a room.
 struct Lanes {
     shared: Arc<Shared>,
     lanes: BTreeMap<LaneKey, Lane>,
+    /// By the address of their bucket, which they hold.
+    rooms: BTreeMap<usize, Room>,
     attempts: JoinSet<()>,
     in_flight: HashMap<Id, Arc<Delivery>>,
 }
 
 impl Lanes {
     fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, lanes: BTreeMap::new(), attempts: JoinSet::new(), in_flight: HashMap::new() }
+        let (lanes, rooms) = (BTreeMap::new(), BTreeMap::new());
+        Self { shared, lanes, rooms, attempts: JoinSet::new(), in_flight: HashMap::new() }
     }
 
     fn total(&self) -> usize {
         self.in_flight.len()
     }
 
-    fn add(&mut self, row: Arc<Delivery>) {
-        let key = LaneKey::of(&row.thread);
-        self.lanes.entry(key.clone()).or_default().waiting.push_back(row);
+    /// Lets a row into its lane, if its receiver may be told now.
+    async fn add(&mut self, waiting: Waiting) {
+        let Some(limit) = self.limit_of(&waiting.row) else { return self.enter(waiting) };
+        let address = Arc::as_ptr(&limit).addr();
+        let mut opens_at = Instant::now();
+        // Where others wait nobody goes before them.
+        if !self.rooms.contains_key(&address) {
+            match limit.take() {
+                Ok(()) => return self.enter(waiting),
+                Err(wait) => opens_at += wait,
+            }
+        }
+        let room = self.rooms.entry(address).or_insert_with(|| Room::new(limit, opens_at));
+        let Waiting { row, parked } = waiting;
+        if room.put(Arc::clone(&row)) {
+            self.shared.metrics.rate_limit_waits(&row.thread.kind);
+        }
+        if !parked && self.shared.driver.parked(row.id).await.is_err() {
+            tracing::debug!(delivery.id = row.id.0, "Stopping: the row waits in the store");
+        }
+    }
+
+    fn enter(&mut self, waiting: Waiting) {
+        let key = LaneKey::of(&waiting.row.thread);
+        self.lanes.entry(key.clone()).or_default().waiting.push_back(waiting);
         self.start(&key);
+    }
+
+    /// Lets rows out of the rooms and into their lanes, as many as there are tokens.
+    async fn let_in(&mut self) {
+        let now = Instant::now();
+        let open = self.rooms.iter().filter(|(_, room)| room.opens_at <= now).map(|(address, _)| *address);
+        let open: Vec<usize> = open.collect();
+        for address in open {
+            while let Some((row, limit)) = self.next_of(address) {
+                if self.limit_of(&row).is_some_and(|now| Arc::ptr_eq(&now, &limit)) {
+                    self.enter(Waiting { row, parked: true });
+                } else {
+                    self.leave(address, row).await;
+                }
+            }
+        }
+        self.rooms.retain(|_, room| !room.is_empty());
+    }
+
+    /// The next row of a room, if its bucket has a token.
+    fn next_of(&mut self, address: usize) -> Option<(Arc<Delivery>, Arc<Limit>)> {
+        let room = self.rooms.get_mut(&address).filter(|room| !room.is_empty())?;
+        match room.limit.take() {
+            Ok(()) => {
+                let row = room.pop()?;
+                self.shared.metrics.rate_limit_waits_no_more(&row.thread.kind);
+                Some((row, Arc::clone(&room.limit)))
+            }
+            Err(wait) => {
+                room.opens_at = Instant::now() + wait;
+                None
+            }
+        }
+    }
+
+    /// After a reload another limit holds for a room, or none: `first`, which has left it, and all others move.
+    async fn leave(&mut self, address: usize, first: Arc<Delivery>) {
+        let mut rows = vec![first];
+        if let Some(mut room) = self.rooms.remove(&address) {
+            while let Some(row) = room.pop() {
+                self.shared.metrics.rate_limit_waits_no_more(&row.thread.kind);
+                rows.push(row);
+            }
+        }
+        for row in rows {
+            self.add(Waiting { row, parked: true }).await;
+        }
+    }
+
+    fn limit_of(&self, row: &Delivery) -> Option<Arc<Limit>> {
+        self.shared.receivers.load().find(&row.thread).ok()?.limit.clone()
     }
 
     /// Waits for an attempt to end; there must be one.
@@ -141,9 +240,13 @@ impl Lanes {
     fn start(&mut self, key: &LaneKey) {
         let Some(lane) = self.lanes.get_mut(key) else { return };
         while may_start(lane.in_flight, self.in_flight.len()) {
-            let Some(row) = lane.waiting.pop_front() else { return };
+            let Some(Waiting { row, parked }) = lane.waiting.pop_front() else { return };
             lane.in_flight += 1;
-            let attempt = self.attempts.spawn(attempt(Arc::clone(&self.shared), Arc::clone(&row)));
+            let shared = Arc::clone(&self.shared);
+            let attempt = match parked {
+                true => self.attempts.spawn(claimed_attempt(shared, row.id)),
+                false => self.attempts.spawn(attempt(shared, Arc::clone(&row))),
+            };
             self.in_flight.insert(attempt.id(), row);
         }
     }
@@ -152,6 +255,13 @@ impl Lanes {
 /// Whether a lane with `in_lane` attempts in flight may start one more while `in_all` are in flight.
 fn may_start(in_lane: usize, in_all: usize) -> bool {
     in_lane == 0 || (in_lane < PER_LANE && in_lane < IN_ALL.saturating_sub(in_all))
+}
+
+/// An attempt with a row that was parked, unless a newer one took its place; that one has come, or comes.
+async fn claimed_attempt(shared: Arc<Shared>, id: DeliveryId) {
+    if let Ok(Some(row)) = shared.driver.claim(id).await {
+        attempt(shared, row).await;
+    }
 }
 
 async fn attempt(shared: Arc<Shared>, row: Arc<Delivery>) {

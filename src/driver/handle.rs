@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::core::change::Actor;
 use crate::core::ingest::{Batch, Rejected};
-use crate::core::outbox::{DeliveryId, Outcome};
+use crate::core::outbox::{Delivery, DeliveryId, Outcome};
 use crate::core::policy::Policy;
 use crate::core::silence::{SilenceDraft, SilenceId, SilenceRefused};
 use crate::core::view::View;
@@ -27,6 +27,8 @@ pub(crate) enum Request {
     ExpireSilence { actor: Actor, id: SilenceId, done: Answer<Result<SilenceId, SilenceRefused>> },
     Reload { actor: Actor, policy: Arc<Policy>, hash: String, text: String, done: Answer<()> },
     Settled { delivery: DeliveryId, outcome: Outcome, jitter: f64 },
+    Parked { delivery: DeliveryId },
+    Claim { delivery: DeliveryId, done: oneshot::Sender<Option<Arc<Delivery>>> },
     View { done: oneshot::Sender<Arc<View>> },
 }
 
@@ -121,6 +123,22 @@ impl Handle {
     /// [`Unavailable`] when the service is stopping; the row stays as it was.
     pub async fn settled(&self, delivery: DeliveryId, outcome: Outcome, jitter: f64) -> Result<(), Unavailable> {
         self.inbox.send(Request::Settled { delivery, outcome, jitter }).await.map_err(|_| stopping())
+    }
+
+    /// Says that a row is not sent yet, so that a newer one may take its place; [`Handle::claim`] comes before sending it.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the service is stopping.
+    pub async fn parked(&self, delivery: DeliveryId) -> Result<(), Unavailable> {
+        self.inbox.send(Request::Parked { delivery }).await.map_err(|_| stopping())
+    }
+
+    /// The parked row, to be sent now; nothing if a newer one took its place.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the service is stopping.
+    pub async fn claim(&self, delivery: DeliveryId) -> Result<Option<Arc<Delivery>>, Unavailable> {
+        self.ask(|done| Request::Claim { delivery, done }).await
     }
 
     /// How the driver fares.

@@ -72,6 +72,7 @@ enum Waiting {
     Alerts(Answer<Vec<Rejected>>, Vec<Rejected>),
     Silence(Answer<Result<SilenceId, SilenceRefused>>, Result<SilenceId, SilenceRefused>),
     Reload(Answer<()>),
+    Claim(oneshot::Sender<Option<Arc<Delivery>>>, DeliveryId),
     View(oneshot::Sender<Arc<View>>),
 }
 
@@ -208,6 +209,8 @@ impl Driver {
                 self.engine.handle(now, Input::Settled(delivery, outcome.clone(), jitter));
                 settled.push((delivery, outcome, jitter));
             }
+            Request::Parked { delivery } => drop(self.engine.handle(now, Input::Parked(delivery))),
+            Request::Claim { delivery, done } => waiting.push(Waiting::Claim(done, delivery)),
             Request::View { done } => waiting.push(Waiting::View(done)),
         }
     }
@@ -310,6 +313,7 @@ impl Driver {
                 Waiting::Alerts(done, rejected) => drop(done.send(Ok(rejected))),
                 Waiting::Silence(done, result) => drop(done.send(Ok(result))),
                 Waiting::Reload(done) => drop(done.send(Ok(()))),
+                Waiting::Claim(done, delivery) => drop(done.send(self.engine.claim(delivery))),
                 Waiting::View(done) => {
                     let view = view.get_or_insert_with(|| Arc::new(self.engine.view()));
                     drop(done.send(Arc::clone(view)));
@@ -358,7 +362,8 @@ fn refuse(waiting: Vec<Waiting>, why: &str, engine: &mut Engine) {
             Waiting::Alerts(done, _) => drop(done.send(Err(unavailable()))),
             Waiting::Silence(done, _) => drop(done.send(Err(unavailable()))),
             Waiting::Reload(done) => drop(done.send(Err(unavailable()))),
-            // What was committed can still be read.
+            // What was committed can still be read, and told.
+            Waiting::Claim(done, delivery) => drop(done.send(engine.claim(delivery))),
             Waiting::View(done) => drop(done.send(Arc::new(engine.view()))),
         }
     }

@@ -7,6 +7,7 @@ pub mod answer;
 pub mod body;
 pub mod email;
 pub mod http;
+pub mod limit;
 pub mod notice;
 pub mod oauth2;
 pub mod object;
@@ -32,11 +33,12 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use crate::config::Asset;
-use crate::config::settings::{IntegrationConfig, ReceiverConfig};
+use crate::config::settings::{IntegrationConfig, RateLimit, ReceiverConfig};
 use crate::core::outbox::{Delivery, Thread};
 use crate::template::Templates;
 use crate::time::Clock;
 use answer::SendError;
+use limit::{Limit, SharedLimits};
 use notice::Sent;
 
 /// How long one attempt may take where the configuration sets no shorter time.
@@ -67,11 +69,14 @@ pub struct Integration {
     pub timeout: Duration,
     /// What sends.
     pub sender: Box<dyn Sender>,
+    /// How often it may be told; nothing where it does not matter.
+    pub limit: Option<Arc<Limit>>,
+    rate_limit: Option<RateLimit>,
     config: IntegrationConfig,
 }
 
 impl Integration {
-    fn new(config: &IntegrationConfig) -> Self {
+    fn new(config: &IntegrationConfig, rate_limit: Option<RateLimit>, limit: Option<Arc<Limit>>) -> Self {
         let (sender, timeout): (Box<dyn Sender>, Duration) = match config {
             IntegrationConfig::Email(settings) => (Box::new(email::Email::new(settings)), Duration::ZERO),
             IntegrationConfig::Webhook(settings) => (Box::new(webhook::Webhook::new(settings)), settings.timeout),
@@ -81,7 +86,13 @@ impl Integration {
             }
         };
         let timeout = if timeout.is_zero() { ATTEMPT_LIMIT } else { timeout.min(ATTEMPT_LIMIT) };
-        Self { timeout, sender, config: config.clone() }
+        Self { timeout, sender, limit, rate_limit, config: config.clone() }
+    }
+}
+
+impl Integration {
+    fn is(&self, config: &IntegrationConfig, rate_limit: Option<RateLimit>) -> bool {
+        self.config == *config && self.rate_limit == rate_limit
     }
 }
 
@@ -89,21 +100,29 @@ impl Integration {
 pub struct Receivers {
     context: Context,
     by_name: BTreeMap<String, Vec<Arc<Integration>>>,
+    shared_limits: SharedLimits,
 }
 
 impl Receivers {
     /// The integrations of `configs`. Those whose settings stayed as they were in `previous` are taken over with their
     /// connections and tokens.
     pub fn new(configs: &[ReceiverConfig], context: Context, previous: Option<&Self>) -> Self {
-        let by_name = configs.iter().map(|receiver| {
+        let mut shared_limits = SharedLimits::default();
+        let mut by_name = BTreeMap::new();
+        for receiver in configs {
             let known = previous.and_then(|previous| previous.by_name.get(&receiver.name));
             let integrations = receiver.integrations.iter().map(|config| {
-                let same = known.into_iter().flatten().find(|integration| integration.config == *config);
-                same.cloned().unwrap_or_else(|| Arc::new(Integration::new(config)))
+                let limit = match receiver.rate_limit {
+                    Some(limit) => Some(Arc::new(Limit::new(limit))),
+                    None => shared_limits.of(config, previous.map(|previous| &previous.shared_limits)),
+                };
+                let same = |known: &&Arc<Integration>| known.is(config, receiver.rate_limit);
+                let known = known.into_iter().flatten().find(same).cloned();
+                known.unwrap_or_else(|| Arc::new(Integration::new(config, receiver.rate_limit, limit)))
             });
-            (receiver.name.clone(), integrations.collect())
-        });
-        Self { context, by_name: by_name.collect() }
+            by_name.insert(receiver.name.clone(), integrations.collect());
+        }
+        Self { context, by_name, shared_limits }
     }
 
     /// What senders need to know.
@@ -136,7 +155,21 @@ impl Receivers {
     /// Adds an integration that a test wrote.
     #[cfg(test)]
     pub(crate) fn insert(&mut self, receiver: &str, kind: &'static str, timeout: Duration, sender: Box<dyn Sender>) {
-        let integration = Integration { timeout, sender, config: IntegrationConfig::Unsupported { kind } };
+        self.insert_limited(receiver, kind, timeout, sender, None);
+    }
+
+    /// Likewise, with a bucket.
+    #[cfg(test)]
+    pub(crate) fn insert_limited(
+        &mut self,
+        receiver: &str,
+        kind: &'static str,
+        timeout: Duration,
+        sender: Box<dyn Sender>,
+        limit: Option<Arc<Limit>>,
+    ) {
+        let config = IntegrationConfig::Unsupported { kind };
+        let integration = Integration { timeout, sender, limit, rate_limit: None, config };
         self.by_name.entry(receiver.into()).or_default().push(Arc::new(integration));
     }
 }
@@ -159,7 +192,7 @@ mod tests {
     use crate::receivers::test_support::{context, delivery, told, webhook_config};
 
     fn receivers(integrations: Vec<IntegrationConfig>, previous: Option<&Receivers>) -> Receivers {
-        Receivers::new(&[ReceiverConfig { name: "team".into(), integrations }], context(), previous)
+        Receivers::new(&[ReceiverConfig { name: "team".into(), integrations, rate_limit: None }], context(), previous)
     }
 
     fn webhook(url: &str) -> IntegrationConfig {
@@ -206,14 +239,14 @@ mod tests {
         let timeout = |seconds| {
             let mut config = webhook_config("http://a");
             config.timeout = Duration::from_secs(seconds);
-            Integration::new(&IntegrationConfig::Webhook(Box::new(config))).timeout.as_secs()
+            Integration::new(&IntegrationConfig::Webhook(Box::new(config)), None, None).timeout.as_secs()
         };
         assert_eq!((timeout(0), timeout(5), timeout(300)), (30, 5, 30));
     }
 
     #[tokio::test]
     async fn kinds_that_cannot_be_sent_to_are_refused() {
-        let integration = Integration::new(&IntegrationConfig::Unsupported { kind: "sns" });
+        let integration = Integration::new(&IntegrationConfig::Unsupported { kind: "sns" }, None, None);
         let row = delivery(vec![told(&[("a", "1")], &[], false)]);
         let error = integration.sender.send(&row, &context()).await.unwrap_err();
         assert_eq!(error, SendError::refused("Andon cannot send to integrations of the kind sns"));

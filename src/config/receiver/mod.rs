@@ -182,7 +182,11 @@ impl RawReceiver<'_> {
             says_both: integration.kind.says_both,
         };
         Receiver {
-            config: ReceiverConfig { name: self.name, integrations: self.integrations.iter().map(resolve).collect() },
+            config: ReceiverConfig {
+                name: self.name,
+                integrations: self.integrations.iter().map(resolve).collect(),
+                rate_limit: None,
+            },
             integrations: self.integrations.iter().map(decided).collect(),
             labels: self.labels,
             sections: self.integrations.into_iter().map(|i| (i.kind, i.section)).collect(),

@@ -1,11 +1,13 @@
 //! The worker in paused time, with scripted receivers and the driver's end of the channel.
 
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
 use super::*;
+use crate::config::settings::{Per, RateLimit};
 use crate::core::outbox::DeliveryId;
 use crate::driver::Request;
 use crate::receivers::test_support::{context, delivery, told};
@@ -54,6 +56,7 @@ struct Rig {
     settled: mpsc::Receiver<Request>,
     stop: CancellationToken,
     worker: JoinSet<()>,
+    receivers: Arc<ArcSwap<Receivers>>,
     metrics: Arc<Metrics>,
     next: u64,
 }
@@ -63,14 +66,12 @@ impl Rig {
         let (rows, due) = mpsc::unbounded_channel();
         let (inbox, settled) = mpsc::channel(10_000);
         let (stop, metrics) = (CancellationToken::new(), Arc::new(Metrics::new(Timestamp::EPOCH)));
-        let shared = Shared {
-            receivers: Arc::new(ArcSwap::from_pointee(receivers)),
-            driver: Handle::to(inbox),
-            metrics: Arc::clone(&metrics),
-        };
+        let receivers = Arc::new(ArcSwap::from_pointee(receivers));
+        let shared =
+            Shared { receivers: Arc::clone(&receivers), driver: Handle::to(inbox), metrics: Arc::clone(&metrics) };
         let mut worker = JoinSet::new();
         worker.spawn(run(shared, due, stop.clone()));
-        Self { rows, settled, stop, worker, metrics, next: 0 }
+        Self { rows, settled, stop, worker, receivers, metrics, next: 0 }
     }
 
     fn send(&mut self, receiver: &str, attempts: u32) -> DeliveryId {
@@ -80,6 +81,36 @@ impl Rig {
         let id = row.id;
         self.rows.send(Arc::new(row)).unwrap();
         id
+    }
+
+    /// A row of this thread of a receiver, about one alert of this severity.
+    fn send_in(&mut self, receiver: &str, thread: &str, severity: &str) -> Arc<Delivery> {
+        let mut row = delivery(vec![told(&[("a", "1"), ("severity", severity)], &[], false)]);
+        self.next += 1;
+        (row.id, row.thread.receiver, row.thread.group_key) = (DeliveryId(self.next), receiver.into(), thread.into());
+        let row = Arc::new(row);
+        self.rows.send(Arc::clone(&row)).unwrap();
+        row
+    }
+
+    /// Plays the driver, in which these rows are waiting, until so many rows were delivered; says when each of them was,
+    /// in seconds, and which rows were parked.
+    async fn delivered(&mut self, number: usize, rows: &[Arc<Delivery>]) -> (Vec<(u64, u64)>, Vec<u64>) {
+        let (started, mut delivered, mut parked) = (Instant::now(), Vec::new(), Vec::new());
+        while delivered.len() < number {
+            match self.settled.recv().await.unwrap() {
+                Request::Parked { delivery } => parked.push(delivery.0),
+                Request::Claim { delivery, done } => {
+                    drop(done.send(rows.iter().find(|row| row.id == delivery).cloned()));
+                }
+                Request::Settled { delivery, outcome, .. } => {
+                    assert_eq!(outcome, Outcome::Delivered(Default::default()));
+                    delivered.push((delivery.0, started.elapsed().as_secs()));
+                }
+                _ => panic!("nothing else is asked of the driver"),
+            }
+        }
+        (delivered, parked)
     }
 
     async fn settled(&mut self) -> (DeliveryId, Outcome) {
@@ -234,6 +265,65 @@ async fn notifications_and_attempts_are_counted_apart() {
     ] {
         assert!(rig.counted(sample), "{sample}");
     }
+}
+
+/// Receivers that answer at once, each with a bucket of one token, filled so many times a minute.
+fn limited(rows: &[(&str, u32)]) -> Receivers {
+    let mut all = Receivers::new(&[], context(), None);
+    for (name, per_minute) in rows {
+        let tokens = NonZeroU32::new(*per_minute).unwrap();
+        let limit = RateLimit { tokens, per: Per::Minute, burst: NonZeroU32::MIN };
+        let (takes, result) = (Duration::ZERO, Ok(Sent::default()));
+        let scripted = Scripted { takes, result, flying: Arc::default(), most: Arc::default() };
+        all.insert_limited(name, "webhook", LIMIT, Box::new(scripted), Some(Arc::new(Limit::new(limit))));
+    }
+    all
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_exceeds_the_limit_waits_critical_first_and_only_for_its_own_receiver() {
+    let mut rig = Rig::new(limited(&[("slow", 6), ("quick", 60)]));
+    let rows = [
+        rig.send_in("slow", "a", "warning"),
+        rig.send_in("slow", "b", "info"),
+        rig.send_in("slow", "c", "warning"),
+        rig.send_in("slow", "d", "critical"),
+        rig.send_in("quick", "a", "info"),
+        rig.send_in("quick", "b", "info"),
+    ];
+    let (delivered, parked) = rig.delivered(6, &rows).await;
+    assert_eq!(delivered, [(1, 0), (5, 0), (6, 1), (4, 10), (3, 20), (2, 30)]);
+    assert_eq!(parked, [2, 3, 4, 6]);
+    assert!(rig.counted(r#"andon_rate_limited_total{integration="webhook"} 4"#));
+    assert!(rig.counted(r#"andon_rate_limit_waiting{integration="webhook"} 0"#));
+    assert!(
+        rig.counted(r#"alertmanager_notification_requests_total{integration="webhook"} 6"#),
+        "waiting is no attempt"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_gives_way_to_a_newer_state_and_is_claimed_before_it_is_sent() {
+    let mut rig = Rig::new(limited(&[("slow", 6)]));
+    let first = rig.send_in("slow", "a", "info");
+    let old = rig.send_in("slow", "b", "info");
+    let other = rig.send_in("slow", "c", "info");
+    let new = rig.send_in("slow", "b", "info");
+    // What the driver does not know any more is not sent, and does not hold up what is behind it.
+    let gone = rig.send_in("slow", "d", "critical");
+    let (delivered, parked) = rig.delivered(3, &[first, other, new]).await;
+    assert_eq!(delivered, [(1, 0), (4, 20), (3, 30)]);
+    assert_eq!(parked, [old.id.0, 3, 4, gone.id.0]);
+    assert!(rig.counted(r#"andon_rate_limited_total{integration="webhook"} 3"#));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_reload_what_waits_obeys_the_new_limit() {
+    let mut rig = Rig::new(limited(&[("slow", 1)]));
+    let rows = [rig.send_in("slow", "a", ""), rig.send_in("slow", "b", ""), rig.send_in("slow", "c", "")];
+    assert_eq!(rig.delivered(1, &rows).await.0, [(1, 0)]);
+    rig.receivers.store(Arc::new(limited(&[("slow", 60)])));
+    assert_eq!(rig.delivered(2, &rows).await.0, [(2, 60), (3, 61)]);
 }
 
 #[test]

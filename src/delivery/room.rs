@@ -1,0 +1,123 @@
+//! Rows that wait until their receiver may be told: the most urgent first, and of these the oldest.
+//!
+//! A room belongs to a bucket of tokens; it is there only while somebody waits. A thread waits once: a newer state of it
+//! takes the place of the older one, and keeps that one's turn among those as urgent as itself.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::core::outbox::{Delivery, DeliveryId, Thread};
+use crate::receivers::limit::Limit;
+
+/// The label that says how urgent an alert is.
+const SEVERITY: &str = "severity";
+
+/// How urgent a row is: as its most severe alert, over or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Urgency {
+    Critical,
+    Warning,
+    Rest,
+}
+
+impl Urgency {
+    fn of(row: &Delivery) -> Self {
+        let urgency = |severity| match severity {
+            "critical" => Self::Critical,
+            "warning" => Self::Warning,
+            _ => Self::Rest,
+        };
+        row.alerts.iter().map(|told| urgency(told.alert.labels.value(SEVERITY))).min().unwrap_or(Self::Rest)
+    }
+}
+
+/// Whose turn it is: the smallest is next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Turn {
+    urgency: Urgency,
+    /// The first row of the thread that had to wait.
+    since: DeliveryId,
+}
+
+/// Those that wait for one bucket.
+pub struct Room {
+    /// The bucket.
+    pub limit: Arc<Limit>,
+    /// When it has a token again.
+    pub opens_at: Instant,
+    rows: BTreeMap<Turn, Arc<Delivery>>,
+    turns: BTreeMap<Thread, Turn>,
+}
+
+impl Room {
+    /// An empty room.
+    pub fn new(limit: Arc<Limit>, opens_at: Instant) -> Self {
+        Self { limit, opens_at, rows: BTreeMap::new(), turns: BTreeMap::new() }
+    }
+
+    /// Lets a row wait. Says whether its thread did not wait before.
+    pub fn put(&mut self, row: Arc<Delivery>) -> bool {
+        let before = self.turns.get(&row.thread).copied();
+        if let Some(turn) = before {
+            self.rows.remove(&turn);
+        }
+        let turn = Turn { urgency: Urgency::of(&row), since: before.map_or(row.id, |turn| turn.since) };
+        self.turns.insert(row.thread.clone(), turn);
+        self.rows.insert(turn, row);
+        before.is_none()
+    }
+
+    /// Lets the next row out.
+    pub fn pop(&mut self) -> Option<Arc<Delivery>> {
+        let (_, row) = self.rows.pop_first()?;
+        self.turns.remove(&row.thread);
+        Some(row)
+    }
+
+    /// Whether nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+    use crate::config::settings::{Per, RateLimit};
+    use crate::receivers::test_support::{delivery, told};
+
+    fn row(id: u64, thread: &str, severities: &[&str]) -> Arc<Delivery> {
+        let alerts = severities.iter().map(|severity| told(&[("a", "1"), ("severity", severity)], &[], false));
+        let mut row = delivery(alerts.collect());
+        (row.id, row.thread.group_key) = (DeliveryId(id), thread.into());
+        Arc::new(row)
+    }
+
+    #[test]
+    fn the_most_urgent_is_next_then_the_oldest_and_a_thread_waits_once() {
+        let one = NonZeroU32::MIN;
+        let limit = Limit::new(RateLimit { tokens: one, per: Per::Second, burst: one });
+        let mut room = Room::new(Arc::new(limit), Instant::now());
+        let arrivals = [
+            (1, "a", &["info"][..], true),
+            (2, "b", &["warning"], true),
+            (3, "c", &["info", "critical"], true),
+            (4, "d", &["warning", "page"], true),
+            (5, "e", &["critical"], true),
+            // The newer state of a thread keeps its turn, or moves up with what became urgent.
+            (6, "b", &["warning"], false),
+            (7, "a", &["critical"], false),
+            (8, "f", &[""], true),
+        ];
+        for (id, thread, severities, new) in arrivals {
+            assert_eq!(room.put(row(id, thread, severities)), new, "{id}");
+        }
+        let out: Vec<u64> = std::iter::from_fn(|| room.pop()).map(|row| row.id.0).collect();
+        assert_eq!(out, [7, 3, 5, 6, 4, 8]);
+        assert!(room.is_empty() && room.turns.is_empty());
+    }
+}
