@@ -1,4 +1,5 @@
-//! What a receiver needs and does not have yet: secrets in files that are not there, in variables that are not set.
+//! What a receiver needs and does not have yet: secrets and addresses in files that are not there, in variables that are
+//! not set.
 //!
 //! Such a configuration is good: a plant starts with what it has. What waits for a secret is shown, and waits.
 
@@ -36,7 +37,9 @@ impl IntegrationConfig {
 
     /// What has to be there before anything can be sent, and is not; nothing if all is there.
     pub fn missing(&self) -> Option<String> {
-        let missing: Vec<String> = self.secrets().into_iter().filter_map(SecretSource::missing).collect();
+        let variable = self.unset_variable().map(|name| format!("the environment variable {name} is not set"));
+        let secrets = self.secrets().into_iter().filter_map(SecretSource::missing);
+        let missing: Vec<String> = variable.into_iter().chain(secrets).collect();
         (!missing.is_empty()).then(|| missing.join("; "))
     }
 

@@ -319,7 +319,7 @@ async fn send(shared: &Shared, row: &Delivery) -> Result<Sent, SendError> {
     let receivers = shared.receivers.load_full();
     let integration = receivers.find(&row.thread)?;
     let limit = integration.timeout;
-    let attempt = tokio::time::timeout(limit, integration.sender.send(row, receivers.context()));
+    let attempt = tokio::time::timeout(limit, integration.send(row, receivers.context()));
     attempt.await.unwrap_or_else(|_| Err(SendError::timed_out(limit)))
 }
 

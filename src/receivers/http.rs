@@ -26,6 +26,9 @@ const ANSWER_LIMIT: usize = 64 * 1024;
 /// How long an answer's body is waited for. What was taken must not be sent again because a body stalls.
 const ANSWER_TIME: Duration = Duration::from_secs(2);
 
+/// Stands at the end of an answer that did not come to its end.
+pub(super) const BROKEN_OFF: &str = " (the answer broke off)";
+
 /// What a request says beside what the configuration adds.
 pub struct Post<'a> {
     /// Where to.
@@ -202,7 +205,7 @@ impl Connection {
         let mut body = Vec::new();
         let complete = tokio::time::timeout(ANSWER_TIME, read_beginning(response, &mut body)).await;
         if !matches!(complete, Ok(Ok(()))) {
-            body.extend_from_slice(b" (the answer broke off)");
+            body.extend_from_slice(BROKEN_OFF.as_bytes());
         }
         let body = String::from_utf8_lossy(&body).into_owned();
         Ok(Answer { status, retry_after, content_type, body })

@@ -14,6 +14,7 @@ pub mod object;
 pub mod pagerduty;
 pub mod payload;
 pub mod secret;
+pub mod slack;
 pub mod tls;
 pub mod webhook;
 
@@ -81,9 +82,8 @@ impl Integration {
             IntegrationConfig::Email(settings) => (Box::new(email::Email::new(settings)), Duration::ZERO),
             IntegrationConfig::Webhook(settings) => (Box::new(webhook::Webhook::new(settings)), settings.timeout),
             IntegrationConfig::Pagerduty(settings) => (Box::new(pagerduty::Pagerduty::new(settings)), settings.timeout),
-            IntegrationConfig::Slack(_) | IntegrationConfig::Unsupported { .. } => {
-                (Box::new(Unsupported { kind: config.kind() }), Duration::ZERO)
-            }
+            IntegrationConfig::Slack(settings) => (Box::new(slack::Slack::new(settings)), settings.timeout),
+            IntegrationConfig::Unsupported { .. } => (Box::new(Unsupported { kind: config.kind() }), Duration::ZERO),
         };
         let timeout = if timeout.is_zero() { ATTEMPT_LIMIT } else { timeout.min(ATTEMPT_LIMIT) };
         Self { timeout, sender, limit, rate_limit, config: config.clone() }
@@ -93,6 +93,18 @@ impl Integration {
 impl Integration {
     fn is(&self, config: &IntegrationConfig, rate_limit: Option<RateLimit>) -> bool {
         self.config == *config && self.rate_limit == rate_limit
+    }
+
+    /// Tries once to send, where there is somebody to send to.
+    ///
+    /// # Errors
+    /// As the sender's; [`SendError::NotConfigured`] where a variable that the settings name is not set.
+    pub async fn send(&self, delivery: &Delivery, context: &Context) -> Result<Sent, SendError> {
+        if let Some(name) = self.config.unset_variable() {
+            let missing = format!("the environment variable {name} is not set");
+            return Err(SendError::NotConfigured { missing });
+        }
+        self.sender.send(delivery, context).await
     }
 }
 

@@ -49,7 +49,7 @@ const HELPERS: [(&str, Compute); 12] = [
     // {{json alerts}}
     ("json", |args| Ok(args.value(0)?.to_string().into())),
     // {{slack annotations.summary}}: no mention and no link that a label wrote
-    ("slack", |args| Ok(args.text(0)?.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").into())),
+    ("slack", |args| Ok(slack(&args.text(0)?).into())),
     // {{replace labels.instance ":9100" ""}}
     ("replace", |args| Ok(args.text(0)?.replace(&args.text(1)?, &args.text(2)?).into())),
 ];
@@ -193,6 +193,21 @@ fn safe_url(link: &str) -> String {
     if matches!(scheme.as_str(), "http" | "https" | "mailto") { link.trim().to_owned() } else { "#".to_owned() }
 }
 
+/// Slack's escapes. In a message to Slack the values are escaped already, and stay as they are.
+fn slack(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        let rest = text.get(at..).unwrap_or_default();
+        match c {
+            '&' if !["&amp;", "&lt;", "&gt;"].iter().any(|escaped| rest.starts_with(escaped)) => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
 fn truncate(args: &Args<'_, '_>) -> Result<Value, String> {
     let limit = args.value(1)?.as_u64().and_then(|limit| usize::try_from(limit).ok());
     let limit = limit.filter(|limit| *limit > 0).ok_or("the second argument must be a number above 0")?;
@@ -207,6 +222,17 @@ fn truncate(args: &Args<'_, '_>) -> Result<Value, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_escaped_for_slack_stays_so() {
+        for (text, escaped) in [
+            ("<!channel> & co", "&lt;!channel&gt; &amp; co"),
+            ("&lt;b&gt; &amp; & &am", "&lt;b&gt; &amp; &amp; &amp;am"),
+        ] {
+            assert_eq!(slack(text), escaped);
+            assert_eq!(slack(escaped), escaped);
+        }
+    }
 
     #[test]
     fn only_links_that_open_a_page_or_a_mail() {

@@ -1,0 +1,159 @@
+//! The message, with Alertmanager's keys in Alertmanager's order.
+
+use serde_json::{Map, Value};
+
+use super::escape;
+use crate::config::settings::{SlackConfig, SlackField};
+use crate::core::notification::Data;
+use crate::json::write_string;
+use crate::receivers::notice::{Notice, shorten, subject};
+use crate::receivers::object::Object;
+
+/// The longest title, in characters.
+const MAX_TITLE: usize = 1024;
+/// The longest text of a message that Slack takes, in characters.
+const MAX_TEXT: usize = 40_000;
+/// How many alerts a built-in text names.
+const NAMED: usize = 20;
+/// What is Markdown where the configuration does not say.
+const MRKDWN_IN: [&str; 3] = ["fallback", "pretext", "text"];
+
+/// A message but for where it goes.
+pub(super) struct Message {
+    username: String,
+    icon_emoji: String,
+    icon_url: String,
+    link_names: bool,
+    text: String,
+    attachment: String,
+}
+
+impl SlackConfig {
+    /// A template by its key; all are present.
+    pub(super) fn text(&self, name: &str) -> &str {
+        self.texts.get(name).map_or("", String::as_str)
+    }
+}
+
+/// Fills in all templates.
+pub(super) fn write(config: &SlackConfig, notice: &mut Notice<'_>) -> Message {
+    let attachment = attachment(config, notice);
+    let mut text = notice.text("message_text", config.text("message_text"), |_| String::new());
+    if shorten(&mut text, MAX_TEXT) {
+        notice.cut(format!("the text of the message, to {MAX_TEXT} characters"));
+    }
+    Message {
+        username: notice.plain("username", config.text("username")),
+        icon_emoji: notice.plain("icon_emoji", config.text("icon_emoji")),
+        icon_url: notice.plain("icon_url", config.text("icon_url")),
+        link_names: config.link_names,
+        text,
+        attachment,
+    }
+}
+
+impl Message {
+    /// The body for a channel; with `ts` it changes the message of that time.
+    pub(super) fn body(&self, channel: &str, ts: Option<&str>) -> String {
+        let mut object = Object::empty();
+        object.text_if("channel", channel);
+        object.text_if("ts", ts.unwrap_or_default());
+        object.text_if("username", &self.username);
+        object.text_if("icon_emoji", &self.icon_emoji);
+        object.text_if("icon_url", &self.icon_url);
+        if self.link_names {
+            object.raw("link_names", "true");
+        }
+        object.text_if("text", &self.text);
+        object.raw("attachments", &format!("[{}]", self.attachment));
+        object.end() + "\n"
+    }
+}
+
+fn attachment(config: &SlackConfig, notice: &mut Notice<'_>) -> String {
+    let mut title = notice.text("title", config.text("title"), subject);
+    if shorten(&mut title, MAX_TITLE) {
+        notice.cut(format!("the title, to {MAX_TITLE} characters"));
+    }
+    let title_link = notice.plain("title_link", config.text("title_link"));
+    let pretext = notice.text("pretext", config.text("pretext"), |_| String::new());
+    let mut text = notice.text("text", config.text("text"), named_alerts);
+    let fallback = notice.text("fallback", config.text("fallback"), subject);
+    let callback_id = notice.plain("callback_id", config.text("callback_id"));
+    let fields: Vec<String> = config.fields.iter().map(|it| field(it, config.short_fields, notice)).collect();
+    let actions: Vec<String> = config.actions.iter().map(|it| action(it, notice)).collect();
+    let [image, thumb, color] = ["image_url", "thumb_url", "color"].map(|name| notice.plain(name, config.text(name)));
+    let footer = notice.text("footer", config.text("footer"), |_| String::new());
+    if let Some(note) = notice.note() {
+        let separator = if text.is_empty() { "" } else { "\n" };
+        text = format!("{text}{separator}{}", escape(&note));
+    }
+    let mut object = Object::empty();
+    object.text_if("title", &title);
+    object.text_if("title_link", &title_link);
+    object.text_if("pretext", &pretext);
+    object.text("text", &text);
+    object.text("fallback", &fallback);
+    object.text("callback_id", &callback_id);
+    object.list_if("fields", &fields);
+    object.list_if("actions", &actions);
+    object.text_if("image_url", &image);
+    object.text_if("thumb_url", &thumb);
+    object.text("footer", &footer);
+    object.text_if("color", &color);
+    let given = config.mrkdwn_in.iter().map(String::as_str);
+    let markdown: Vec<&str> = if config.mrkdwn_in.is_empty() { MRKDWN_IN.to_vec() } else { given.collect() };
+    let markdown: Vec<String> = markdown.into_iter().map(quoted).collect();
+    object.list_if("mrkdwn_in", &markdown);
+    object.end()
+}
+
+fn quoted(text: &str) -> String {
+    let mut out = String::new();
+    write_string(&mut out, text, true);
+    out
+}
+
+fn field(field: &SlackField, short: bool, notice: &mut Notice<'_>) -> String {
+    let mut object = Object::empty();
+    object.text("title", &notice.text("fields.title", &field.title, |_| String::new()));
+    object.text("value", &notice.text("fields.value", &field.value, |_| String::new()));
+    object.raw("short", if field.short.unwrap_or(short) { "true" } else { "false" });
+    object.end()
+}
+
+fn action(action: &Value, notice: &mut Notice<'_>) -> String {
+    let nothing = Map::new();
+    let action = action.as_object().unwrap_or(&nothing);
+    let template = |name: &str| action.get(name).and_then(Value::as_str).unwrap_or_default();
+    let mut object = Object::empty();
+    object.text_if("type", &notice.plain("actions.type", template("type")));
+    object.text_if("text", &notice.text("actions.text", template("text"), |_| String::new()));
+    for name in ["url", "style", "name", "value"] {
+        object.text_if(name, &notice.plain("actions", template(name)));
+    }
+    if let Some(confirm) = action.get("confirm").and_then(Value::as_object) {
+        let template = |name: &str| confirm.get(name).and_then(Value::as_str).unwrap_or_default();
+        let mut asked = Object::empty();
+        for name in ["text", "title", "ok_text", "dismiss_text"] {
+            asked.text_if(name, &notice.text("actions.confirm", template(name), |_| String::new()));
+        }
+        object.raw("confirm", &asked.end());
+    }
+    object.end()
+}
+
+/// What stands in the place of a text that failed: a line for each of the first alerts.
+fn named_alerts(data: &Data) -> String {
+    let line = |alert: &crate::core::notification::AlertData| {
+        let summary = alert.annotations.get("summary").or_else(|| alert.labels.get("alertname"));
+        format!("{}: {} {}", alert.status, summary.unwrap_or("alert"), alert.labels.value("instance"))
+            .trim_end()
+            .to_owned()
+    };
+    let mut lines: Vec<String> = data.alerts.iter().take(NAMED).map(line).collect();
+    if data.alerts.len() > NAMED {
+        lines.push(format!("and {} more", data.alerts.len() - NAMED));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,231 @@
+//! Slack's two interfaces in this process: what they are sent, and what their answers lead to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::config::settings::SlackField;
+use crate::receivers::stand_in::{Reply, StandIn};
+use crate::receivers::test_support::{context, delivery, http_config, inline, labels, told};
+
+/// A configuration with Alertmanager's defaults.
+fn config(url: &str) -> SlackConfig {
+    let default = |name: &str| format!("{{{{ template \"slack.default.{name}\" . }}}}");
+    let mut texts: std::collections::BTreeMap<&'static str, String> =
+        ["channel", "message_text", "image_url", "thumb_url"].map(|name| (name, String::new())).into();
+    for name in ["username", "color", "title", "pretext", "text", "fallback", "footer"] {
+        texts.insert(name, default(name));
+    }
+    for (name, theirs) in [
+        ("title_link", "titlelink"),
+        ("callback_id", "callbackid"),
+        ("icon_emoji", "iconemoji"),
+        ("icon_url", "iconurl"),
+    ] {
+        texts.insert(name, default(theirs));
+    }
+    SlackConfig {
+        api_url: inline(url),
+        http: http_config(),
+        texts,
+        fields: Vec::new(),
+        actions: Vec::new(),
+        short_fields: false,
+        link_names: false,
+        mrkdwn_in: Vec::new(),
+        update_message: false,
+        timeout: Duration::ZERO,
+    }
+}
+
+fn row() -> Delivery {
+    let mut row = delivery(vec![told(&[("alertname", "A1"), ("i", "<!channel> & <http://x|y>")], &[], false)]);
+    row.group_labels = labels(&[("alertname", "A1")]);
+    row
+}
+
+async fn webhook() -> StandIn {
+    StandIn::start(|_| Reply::With(200, vec![("content-type", "text/html".into())], "ok".into())).await
+}
+
+async fn sent(change: impl FnOnce(&mut SlackConfig)) -> (String, Sent) {
+    let slack = webhook().await;
+    let mut config = config(&slack.url("/services/T0/B0/x"));
+    change(&mut config);
+    let sent = Slack::new(&config).send(&row(), &context()).await.unwrap();
+    (slack.seen().pop().unwrap().body, sent)
+}
+
+#[tokio::test]
+async fn the_message_is_alertmanagers_and_labels_arrive_as_text() {
+    let (body, said) = sent(|_| ()).await;
+    let subject = r"[FIRING:1] A1 (\u0026lt;!channel\u0026gt; \u0026amp; \u0026lt;http://x|y\u0026gt;)";
+    let link = "http://host:9093/#/alerts?receiver=team";
+    let expected = format!(
+        concat!(
+            r#"{{"username":"Alertmanager","attachments":[{{"title":"{0}","title_link":"{1}","text":"","#,
+            r#""fallback":"{0} | {1}","callback_id":"","footer":"","color":"danger","#,
+            r#""mrkdwn_in":["fallback","pretext","text"]}}]}}"#,
+            "\n"
+        ),
+        subject, link
+    );
+    assert_eq!((body, said), (expected, Sent::default()));
+}
+
+#[tokio::test]
+async fn all_that_can_be_said_stands_in_alertmanagers_order() {
+    let (body, _) = sent(|config| {
+        config.texts.extend([
+            ("channel", "#c".to_owned()),
+            ("icon_emoji", ":e:".to_owned()),
+            ("icon_url", "u".to_owned()),
+            ("message_text", "m {{ .CommonLabels.i }}".to_owned()),
+            ("pretext", "p".to_owned()),
+            ("image_url", "http://i/?a=1&b={{ .CommonLabels.alertname }}".to_owned()),
+            ("thumb_url", "t".to_owned()),
+            ("title", String::new()),
+            ("title_link", String::new()),
+            ("fallback", String::new()),
+            ("color", String::new()),
+        ]);
+        config.link_names = true;
+        config.short_fields = true;
+        config.mrkdwn_in = vec!["text".into()];
+        let field = |short| SlackField { title: "{{ .Status }}".into(), value: "v".into(), short };
+        config.fields = vec![field(None), field(Some(false))];
+        config.actions = vec![
+            json!({"type": "button", "text": "go", "url": "u", "style": "primary"}),
+            json!({"type": "button", "text": "{{ .CommonLabels.i }}", "name": "n", "value": "v",
+                   "confirm": {"text": "sure?", "ok_text": "y", "title": "t", "dismiss_text": "n"}}),
+        ];
+    })
+    .await;
+    let expected = concat!(
+        r##"{"channel":"#c","username":"Alertmanager","icon_emoji":":e:","icon_url":"u","link_names":true,"##,
+        r##""text":"m \u0026lt;!channel\u0026gt; \u0026amp; \u0026lt;http://x|y\u0026gt;","attachments":[{"pretext":"p","##,
+        r##""text":"","fallback":"","callback_id":"","fields":[{"title":"firing","value":"v","short":true},"##,
+        r##"{"title":"firing","value":"v","short":false}],"actions":[{"type":"button","text":"go","url":"u","##,
+        r##""style":"primary"},{"type":"button","text":"\u0026lt;!channel\u0026gt; \u0026amp; \u0026lt;http://x|y\u0026gt;","##,
+        r##""name":"n","value":"v","confirm":{"text":"sure?","title":"t","ok_text":"y","dismiss_text":"n"}}],"##,
+        r##""image_url":"http://i/?a=1\u0026b=A1","thumb_url":"t","footer":"","mrkdwn_in":["text"]}]}"##,
+        "\n"
+    );
+    assert_eq!(body, expected);
+}
+
+#[tokio::test]
+async fn a_template_that_fails_is_said_in_the_message() {
+    let (body, said) = sent(|config| {
+        config.texts.insert("text", "{{ .Nope.Nope }}".into());
+        config.texts.insert("title", "t".repeat(2000));
+    })
+    .await;
+    let message: Value = serde_json::from_str(&body).unwrap();
+    let attachment = &message["attachments"][0];
+    let text = attachment["text"].as_str().unwrap();
+    assert!(text.starts_with("firing: A1\nAndon: a template failed") && text.contains("&lt;.Nope"), "{text}");
+    assert_eq!(attachment["title"].as_str().unwrap().chars().count(), 1024);
+    assert_eq!((said.failed.len(), said.cut.len()), (1, 1));
+}
+
+#[tokio::test]
+async fn answers_decide() {
+    let json = |body: &str| Reply::json(body);
+    let text = |status, body: &str| Reply::With(status, vec![("content-type", "text/html".into())], body.into());
+    let rows: [(Box<dyn Fn() -> Reply + Send + Sync>, Option<bool>, &str); 12] = [
+        (Box::new(move || text(200, "ok")), None, ""),
+        (Box::new(move || json(r#"{"ok":true,"ts":"1.2","channel":"C1"}"#)), None, ""),
+        (Box::new(move || json(&format!(r#"{{"ok":true,"message":"{}"}}"#, "x".repeat(100_000)))), None, ""),
+        (
+            Box::new(move || json(r#"{"ok":false,"error":"channel_not_found"}"#)),
+            Some(false),
+            "error response from Slack: channel_not_found",
+        ),
+        (
+            Box::new(move || json(r#"{"ok":false,"error":"ratelimited"}"#)),
+            Some(true),
+            "error response from Slack: ratelimited",
+        ),
+        (
+            Box::new(move || json(r#"{"ok":false,"error":"internal_error"}"#)),
+            Some(true),
+            "error response from Slack: internal_error",
+        ),
+        (Box::new(move || json("oops")), Some(true), "could not unmarshal JSON response \"oops\""),
+        (Box::new(move || text(200, "no_text")), Some(false), "received an error response from Slack: no_text"),
+        (Box::new(move || text(404, "no_service")), Some(false), "unexpected status code 404: no_service"),
+        (Box::new(move || text(400, "invalid_payload")), Some(false), "unexpected status code 400: invalid_payload"),
+        (Box::new(move || text(500, "rollup_error")), Some(true), "unexpected status code 500: rollup_error"),
+        (
+            Box::new(move || Reply::With(429, vec![("retry-after", "30".into())], String::new())),
+            Some(true),
+            "unexpected status code 429",
+        ),
+    ];
+    for (reply, again, expected) in rows {
+        let slack = StandIn::start(move |_| reply()).await;
+        let mut config = config(&slack.url("/"));
+        config.texts.insert("channel", "#c".into());
+        let result = Slack::new(&config).send(&row(), &context()).await;
+        match (result, again) {
+            (Ok(sent), None) => assert!(sent.data.is_empty(), "it is not to be changed"),
+            (Err(error), Some(again)) => {
+                assert_eq!(error.to_string(), format!("channel \"#c\": {expected}"));
+                assert_eq!(matches!(error, SendError::Retry { .. }), again, "{expected}");
+            }
+            (result, _) => panic!("{expected}: {result:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_message_is_changed_and_posted_anew_when_it_is_gone() {
+    let posts = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&posts);
+    let slack = StandIn::start(move |seen| {
+        if seen.line.ends_with("/api/chat.update") {
+            let gone = seen.body.contains(r#""ts":"0.2""#);
+            return match gone {
+                true => Reply::json(r#"{"ok":false,"error":"message_not_found"}"#),
+                false => Reply::json(r#"{"ok":true,"ts":"0.1","channel":"C1"}"#),
+            };
+        }
+        let number = count.fetch_add(1, Ordering::SeqCst) + 1;
+        Reply::json(&format!(r#"{{"ok":true,"ts":"0.{number}","channel":"C1"}}"#))
+    })
+    .await;
+    let mut config = config(&slack.url("/api/chat.postMessage"));
+    config.update_message = true;
+    config.texts.insert("channel", "#c".into());
+    let sender = Slack::new(&config);
+    let kept =
+        |ts: &str| -> ReceiverData { [("threadTs".into(), ts.into()), ("channelId".into(), "C1".into())].into() };
+    let mut row = row();
+    //          why               known       request             begins with                       kept
+    let rows = [
+        (Reason::First, None, "chat.postMessage", r##"{"channel":"#c","username""##, "0.1"),
+        (Reason::NewAlerts, Some("0.1"), "chat.update", r#"{"channel":"C1","ts":"0.1","username""#, "0.1"),
+        (Reason::First, Some("0.1"), "chat.postMessage", r##"{"channel":"#c","username""##, "0.2"),
+        (Reason::Repeat, Some("0.2"), "chat.postMessage", r##"{"channel":"#c","username""##, "0.3"),
+    ];
+    for (reason, known, method, begins, ts) in rows {
+        row.reason = reason;
+        row.receiver_data = known.map(kept).unwrap_or_default();
+        let sent = sender.send(&row, &context()).await.unwrap();
+        let seen = slack.seen().pop().unwrap();
+        assert!(seen.line.ends_with(method) && seen.body.starts_with(begins), "{} {}", seen.line, seen.body);
+        assert_eq!(sent.data, kept(ts), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn without_its_url_it_waits() {
+    let mut config = config("");
+    config.api_url = crate::config::settings::SecretSource::Env("ANDON_TEST_UNSET".into());
+    let error = Slack::new(&config).send(&row(), &context()).await.unwrap_err();
+    assert_eq!(error.to_string(), "not configured: the environment variable ANDON_TEST_UNSET is not set");
+}
