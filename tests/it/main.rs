@@ -6,6 +6,7 @@ mod dependency_policy;
 mod e2e_prometheus;
 mod flags;
 mod layering;
+mod mail;
 mod plant_routes;
 mod start_stop;
 mod support;
