@@ -3,6 +3,7 @@
 mod cases;
 mod crash;
 mod dependency_policy;
+mod differential;
 mod e2e_prometheus;
 mod flags;
 mod layering;
