@@ -8,6 +8,7 @@ mod e2e_prometheus;
 mod flags;
 mod layering;
 mod mail;
+mod monitoring;
 mod plant_routes;
 mod start_stop;
 mod support;
