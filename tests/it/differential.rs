@@ -184,7 +184,7 @@ fn receivers_are_sent_what_alertmanager_sends() {
     let alertmanager = Andon::start(command);
 
     // At the same time: who learns of an alert that is older than group_wait tells it at once.
-    let start = Timestamp::now();
+    let start = andon::time::Clock::System.now().to_jiff();
     let (ours, theirs) = std::thread::scope(|scope| {
         let theirs = scope.spawn(|| play(&alertmanager, &theirs, start));
         (play(&andon, &ours, start), theirs.join().expect("the other player ends"))

@@ -10,5 +10,6 @@ mod layering;
 mod mail;
 mod monitoring;
 mod plant_routes;
+mod receivers;
 mod start_stop;
 mod support;
