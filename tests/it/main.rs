@@ -2,6 +2,7 @@
 
 mod cases;
 mod crash;
+mod demo;
 mod dependency_policy;
 mod differential;
 mod e2e_prometheus;
