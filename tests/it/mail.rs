@@ -1,25 +1,16 @@
 //! The real Andon mails through a real Postfix; what arrives is read by Python's `email`.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::support::mail_sink::read;
 use crate::support::postfix::{PASSWORD, Postfix};
 use crate::support::process::Place;
 use crate::support::{program, until};
 
 const LIMIT: Duration = Duration::from_secs(40);
-
-/// Prints a mail as JSON: its headers decoded, and the type and text of each part.
-const READ_MAIL: &str = "
-import email, email.policy, json, sys
-mail = email.message_from_binary_file(open(sys.argv[1], 'rb'), policy=email.policy.default)
-parts = [[part.get_content_type(), part.get_content()] for part in mail.walk() if not part.is_multipart()]
-print(json.dumps({'type': mail.get_content_type(), 'parts': parts, 'defects': [str(d) for d in mail.defects],
-    'headers': {name: str(value) for name, value in mail.items()}}))
-";
 
 const ALERTS: &str = r#"[{"labels": {"alertname": "PumpHot", "site": "Köln <Süd>"},
     "annotations": {"summary": "95 °C\r\nBcc: spy@elsewhere.example"}, "generatorURL": "http://prometheus/graph"}]"#;
@@ -61,7 +52,7 @@ fn mails_arrive_as_they_were_meant() {
         })
     };
 
-    let own = read(&python, &arrived("supervisor", 1)[0]);
+    let own = read_file(&python, &arrived("supervisor", 1)[0]);
     let header = |mail: &Value, name: &str| mail["headers"][name].as_str().unwrap_or_default().to_owned();
     assert_eq!(own["defects"], Value::Array(Vec::new()), "{own}");
     assert_eq!(header(&own, "Subject"), "95 °C  Bcc: spy@elsewhere.example firing");
@@ -76,14 +67,14 @@ fn mails_arrive_as_they_were_meant() {
     let page = own["parts"][1][1].as_str().expect("a page is text");
     assert!(page.contains("Köln &lt;Süd&gt;") && !page.contains("<Süd>"), "{page}");
 
-    let default = read(&python, &arrived("shift", 1)[0]);
+    let default = read_file(&python, &arrived("shift", 1)[0]);
     assert_eq!(header(&default, "Subject"), "[FIRING:1] PumpHot (Köln <Süd>)");
     assert_eq!(default["parts"].as_array().map(Vec::len), Some(1), "Alertmanager's default is a page alone");
 
     let resolved = ALERTS.replacen("\"generatorURL\"", "\"endsAt\": \"2026-01-01T00:00:00Z\", \"generatorURL\"", 1);
     let resolved = resolved.replacen("{\"labels\"", "{\"startsAt\": \"2025-12-31T00:00:00Z\", \"labels\"", 1);
     assert_eq!(andon.request("POST", "/api/v2/alerts", &resolved).status(), 200);
-    let second = read(&python, &arrived("supervisor", 2)[1]);
+    let second = read_file(&python, &arrived("supervisor", 2)[1]);
     assert_eq!(header(&second, "Subject"), "95 °C  Bcc: spy@elsewhere.example resolved");
     assert_eq!(header(&second, "References"), header(&own, "References"));
     assert_eq!(header(&second, "References"), header(&second, "In-Reply-To"));
@@ -93,8 +84,6 @@ fn mails_arrive_as_they_were_meant() {
     assert!(log.contains("sasl_method=PLAIN") && log.contains("sasl_method=CRAM-MD5"), "{log}");
 }
 
-fn read(python: &Path, mail: &Path) -> Value {
-    let output = Command::new(python).arg("-c").arg(READ_MAIL).arg(mail).output().expect("python runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).expect("it prints JSON")
+fn read_file(python: &Path, mail: &Path) -> Value {
+    read(python, &std::fs::read(mail).expect("it can be read"))
 }

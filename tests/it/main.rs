@@ -5,6 +5,7 @@ mod crash;
 mod demo;
 mod dependency_policy;
 mod differential;
+mod differential_mail;
 mod e2e_prometheus;
 mod flags;
 mod layering;
