@@ -92,8 +92,14 @@ mod tests {
         let no_file = format!("there is no file {}", file.display());
         let both = format!("the environment variable ANDON_TEST_UNSET is not set; {no_file}");
         assert_eq!(missing(), [Some(both), None, Some(no_file)]);
-        std::fs::write(&file, "k").expect("it is written");
         let unset = "the environment variable ANDON_TEST_UNSET is not set".to_owned();
+        let mail = text.replace(
+            "  webhook_configs",
+            "  email_configs: [{to: a@b, from: c@d, smarthost: '${env:ANDON_TEST_UNSET}'}]\n  webhook_configs",
+        );
+        let config_of_mail = Config::parse(&mail, "routes.yaml", Path::new(""), &options).expect("it is good");
+        assert_eq!(config_of_mail.receivers[0].integrations[2].missing(), Some(unset.clone()));
+        std::fs::write(&file, "k").expect("it is written");
         assert_eq!(missing(), [Some(unset), None, None]);
     }
 }

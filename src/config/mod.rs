@@ -35,7 +35,6 @@ mod tests;
 mod url;
 pub mod value;
 mod work_order;
-mod written;
 pub mod yaml;
 
 pub use assets::Asset;

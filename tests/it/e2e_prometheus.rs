@@ -3,7 +3,6 @@
 use std::io::{BufReader, Write};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,6 +11,7 @@ use serde_json::Value;
 
 use crate::support::http::Message;
 use crate::support::process::Place;
+use crate::support::prometheus::Prometheus;
 use crate::support::webhook::Webhook;
 use crate::support::{program, until};
 
@@ -28,7 +28,8 @@ fn what_prometheus_fires_and_recovers_is_told() {
         webhook.url()
     ));
     let andon = place.start(&["--web.external-url=http://andon.plant.example"]);
-    let _running = Prometheus::start(&prometheus, place.path(), pump.port, andon.address());
+    write_rules(place.path(), pump.port, andon.address());
+    let _running = Prometheus::start(&prometheus, place.path());
 
     pump.temperature.store(95, Ordering::SeqCst);
     until(LIMIT, "the webhook is told of the hot pump", || (!webhook.told().is_empty()).then_some(()));
@@ -80,33 +81,15 @@ impl Pump {
     }
 }
 
-/// Killed when dropped.
-struct Prometheus(Child);
-
-impl Prometheus {
-    fn start(program: &Path, folder: &Path, pump: u16, andon: &str) -> Self {
-        let config = format!(
-            "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\n\
-             rule_files: [rules.yml]\n\
-             scrape_configs: [{{job_name: pumps, static_configs: [{{targets: ['127.0.0.1:{pump}']}}]}}]\n\
-             alerting: {{alertmanagers: [{{static_configs: [{{targets: ['{andon}']}}]}}]}}\n"
-        );
-        let rules = "groups: [{name: pumps, rules: [{alert: PumpHot, expr: pump_temperature_celsius > 80, labels: \
-                     {severity: critical}, annotations: {summary: '{{ $labels.asset_code }} is at {{ $value }} degrees'}}]}]\n";
-        std::fs::write(folder.join("prometheus.yml"), config).expect("it is written");
-        std::fs::write(folder.join("rules.yml"), rules).expect("it is written");
-        let log = std::fs::File::create(folder.join("prometheus.log")).expect("it is made");
-        let mut command = Command::new(program);
-        command.current_dir(folder).args(["--config.file=prometheus.yml", "--storage.tsdb.path=tsdb"]);
-        command.args(["--web.listen-address=127.0.0.1:0", "--rules.alert.resend-delay=1s"]);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        Self(command.spawn().expect("Prometheus starts"))
-    }
-}
-
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn write_rules(folder: &Path, pump: u16, andon: &str) {
+    let config = format!(
+        "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\n\
+         rule_files: [rules.yml]\n\
+         scrape_configs: [{{job_name: pumps, static_configs: [{{targets: ['127.0.0.1:{pump}']}}]}}]\n\
+         alerting: {{alertmanagers: [{{static_configs: [{{targets: ['{andon}']}}]}}]}}\n"
+    );
+    let rules = "groups: [{name: pumps, rules: [{alert: PumpHot, expr: pump_temperature_celsius > 80, labels: \
+                 {severity: critical}, annotations: {summary: '{{ $labels.asset_code }} is at {{ $value }} degrees'}}]}]\n";
+    std::fs::write(folder.join("prometheus.yml"), config).expect("it is written");
+    std::fs::write(folder.join("rules.yml"), rules).expect("it is written");
 }

@@ -2,16 +2,11 @@
 
 mod cases;
 mod crash;
-mod demo;
 mod dependency_policy;
-mod differential;
-mod differential_mail;
 mod e2e_prometheus;
 mod flags;
 mod layering;
-mod mail;
-mod monitoring;
 mod plant_routes;
-mod receivers;
+mod plant_shift;
 mod start_stop;
 mod support;
