@@ -90,6 +90,8 @@ pub(super) fn source(file: &str, text: &str) -> Result<(), TemplateError> {
         Err(TemplateError::new(format!("{}{line}:{column}: {reason}", prefix(file))))
     };
     let mut open: Vec<(usize, &str)> = Vec::new();
+    // How many blocks each open block stands for: `{{else if}}` is one more within it.
+    let mut blocks: Vec<usize> = Vec::new();
     let mut at = 0;
     while let Some(found) = text.get(at..).and_then(|rest| rest.find("{{")) {
         let start = at + found;
@@ -117,13 +119,15 @@ pub(super) fn source(file: &str, text: &str) -> Result<(), TemplateError> {
         match body.chars().next() {
             Some('#') => open.push((start, name(&['#', '>', '*', '^', ' ']))),
             Some('^') if !name(&['^', ' ']).is_empty() => open.push((start, name(&['^', ' ']))),
+            Some('e') if continues(body) => *blocks.last_mut().unwrap_or(&mut 0) += 1,
             Some('/') => match open.pop() {
                 Some(_) => {}
                 None => return refuse(start, format!("{{{{/{}}}}} closes nothing", name(&['/', ' ']))),
             },
             _ => {}
         }
-        if open.len() > MAX_BLOCKS {
+        blocks.resize(open.len(), 1);
+        if blocks.iter().sum::<usize>() > MAX_BLOCKS {
             return refuse(start, format!("blocks are nested more than {MAX_BLOCKS} deep"));
         }
         at = start + length;
@@ -132,6 +136,12 @@ pub(super) fn source(file: &str, text: &str) -> Result<(), TemplateError> {
         Some((place, name)) => refuse(*place, format!("{{{{#{name}}}}} is not closed with {{{{/{name}}}}}")),
         None => Ok(()),
     }
+}
+
+/// Whether a tag continues a block with another: `else if x`.
+fn continues(body: &str) -> bool {
+    let rest = body.strip_prefix("else").and_then(|rest| rest.strip_prefix([' ', '\n', '\t']));
+    rest.is_some_and(|rest| !rest.trim_start().starts_with(['}', '~']))
 }
 
 /// The length of a tag, quotes respected.

@@ -129,6 +129,11 @@ fn refused_when_loaded() {
     }
     assert!(with(&[("a.hbs", &"x".repeat(MAX_SOURCE + 1))]).is_err());
     assert!(with(&[("a.hbs", &"{{#if status}}".repeat(20_000))]).is_err());
+    // A chain is nested as well, though it is written flat.
+    let chain = |links| format!("{{{{#if status}}}}{}{{{{else}}}}x{{{{/if}}}}", "{{else if status}}".repeat(links));
+    assert_eq!(with(&[("a.hbs", &chain(63))]).err(), None);
+    assert!(with(&[("a.hbs", &chain(64))]).is_err_and(|error| error.contains("more than 64 deep")));
+    assert_eq!(with(&[("a.hbs", &"{{#if status}}x{{else if status}}y{{/if}}".repeat(100))]).err(), None);
     assert!(
         with(&[("a.hbs", &format!("{{{{upper {}status{}}}}}", "(upper ".repeat(5_000), ")".repeat(5_000)))]).is_err()
     );
