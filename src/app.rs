@@ -10,12 +10,13 @@ pub mod external_url;
 mod listen;
 mod signals;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -45,11 +46,28 @@ const RELOADS: usize = 16;
 /// A checkpoint is not asked for before this many bytes of journal.
 const CHECKPOINT_AFTER: u64 = 16 << 20;
 
+/// For a program that has Andon within itself.
+#[derive(Default)]
+pub struct Within {
+    /// Hears where Andon listens first.
+    pub listening: Option<oneshot::Sender<SocketAddr>>,
+    /// Ends it, as a signal does.
+    pub stop: CancellationToken,
+}
+
 /// Serves until SIGTERM or SIGINT.
 ///
 /// # Errors
 /// One line: why it could not start, or why it had to end.
 pub fn run(flags: &Flags) -> Result<(), String> {
+    run_within(flags, Within::default())
+}
+
+/// Serves until SIGTERM or SIGINT, or until the program around it has enough.
+///
+/// # Errors
+/// One line: why it could not start, or why it had to end.
+pub fn run_within(flags: &Flags, within: Within) -> Result<(), String> {
     let clock = Clock::System;
     let started = clock.now();
     tracing::info!(
@@ -72,7 +90,7 @@ pub fn run(flags: &Flags) -> Result<(), String> {
     driver.note_configuration(config.sha256.clone(), config.redacted.clone());
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
-    let parts = Parts { flags, clock, started, config, templates, handle, damage };
+    let parts = Parts { flags, clock, started, config, templates, handle, damage, within };
     runtime.block_on(parts.serve(driver, rows))
 }
 
@@ -120,12 +138,13 @@ struct Parts<'a> {
     templates: Templates,
     handle: Handle,
     damage: Option<String>,
+    within: Within,
 }
 
 type Rows = mpsc::UnboundedReceiver<Arc<Delivery>>;
 
 impl Parts<'_> {
-    async fn serve(self, driver: Driver, rows: Rows) -> Result<(), String> {
+    async fn serve(mut self, driver: Driver, rows: Rows) -> Result<(), String> {
         reload::warn(&self.config);
         let signals = Signals::listen().map_err(|error| format!("signals: {error}"))?;
         let listeners = listen::bind_all(&self.flags.web.listen).await?;
@@ -154,12 +173,18 @@ impl Parts<'_> {
             let address = listener.local_addr().map_err(|error| error.to_string())?.to_string();
             tracing::info!(address, "Listening on");
         }
+        let first = listeners.first().and_then(|listener| listener.local_addr().ok());
+        if let (Some(listening), Some(address)) = (self.within.listening.take(), first) {
+            // Whoever asked may have given up.
+            let _ = listening.send(address);
+        }
         tasks.spawn(http::server::serve(listeners, router, self.flags.limits.connections, metrics, stop.clone()));
         tasks.close();
 
         let ended = tokio::select! {
             ended = &mut driver => Some(ended),
             () = signals.until_told_to_end(&reloads) => None,
+            () = self.within.stop.cancelled() => None,
         };
         stop.cancel();
         tasks.wait().await;

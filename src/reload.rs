@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, ConfigErrors, Options};
+use crate::config::{Config, ConfigErrors, Options, TemplateEngine};
 use crate::core::change::Actor;
 use crate::core::matcher::Mode;
 use crate::core::policy::ReceiverIdx;
@@ -20,14 +20,35 @@ use crate::template::Templates;
 /// # Errors
 /// Everything that is wrong with the configuration; or what is wrong with the first template file that cannot work.
 pub fn load(path: &Path, mode: Mode) -> Result<(Config, Templates), ConfigErrors> {
-    let config = Config::load(path, &Options { mode, ..Options::default() })?;
+    let mut config = Config::load(path, &Options { mode, ..Options::default() })?;
     // The patterns stand beside the configuration file already.
     let templates = Templates::load(config.template_engine.into(), Path::new("."), &config.templates);
     let templates = templates.map_err(|error| {
         let sentence = format!("failed to parse templates: {error}");
         ConfigErrors::one(&path.to_string_lossy(), None, sentence)
     })?;
+    check_texts(&mut config, &templates, path)?;
     Ok((config, templates))
+}
+
+/// Looks at the templates that stand in the receivers' settings. Alertmanager takes those that cannot work, so for an
+/// Alertmanager's file they are warned of; Andon's own are refused.
+fn check_texts(config: &mut Config, templates: &Templates, path: &Path) -> Result<(), ConfigErrors> {
+    let mut wrong = Vec::new();
+    for integration in shown_integrations(config) {
+        for (name, text) in integration.config.templates() {
+            if let Err(error) = templates.check(text) {
+                wrong.push(format!("receiver {:?}: {}.{name}: {error}", integration.receiver, integration.name()));
+            }
+        }
+    }
+    if config.template_engine == TemplateEngine::Handlebars
+        && let Some(first) = wrong.first()
+    {
+        return Err(ConfigErrors::one(&path.to_string_lossy(), None, first));
+    }
+    config.warnings.extend(wrong);
+    Ok(())
 }
 
 /// The configuration as it is shown.

@@ -4,6 +4,7 @@
 //! a subcommand that was called wrongly.
 
 mod check;
+mod demo;
 mod flag_table;
 pub mod flags;
 mod kingpin;
@@ -27,6 +28,8 @@ struct Arguments {
 enum Command {
     /// Say everything that is wrong with a configuration file.
     Check(check::Arguments),
+    /// Play a shift at the plant, with everything in this process.
+    Demo(demo::Arguments),
     /// Read the work orders of a running Andon.
     #[command(subcommand)]
     WorkOrder(work_order::Command),
@@ -47,7 +50,7 @@ pub fn run() -> ExitCode {
     let args: Vec<String> = std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
     match args.first().map(String::as_str) {
         Some("serve") => serve::run(args.get(1..).unwrap_or_default()),
-        Some("check" | "work-order") => subcommand(&args),
+        Some("check" | "demo" | "work-order") => subcommand(&args),
         _ => serve::run(&args),
     }
 }
@@ -57,6 +60,7 @@ fn subcommand(args: &[String]) -> ExitCode {
     match Arguments::try_parse_from(words) {
         Ok(arguments) => match arguments.command {
             Command::Check(arguments) => check::run(&arguments),
+            Command::Demo(arguments) => demo::run(&arguments),
             Command::WorkOrder(command) => work_order::run(&command),
         },
         Err(error) => {

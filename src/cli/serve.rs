@@ -35,6 +35,7 @@ fn help() -> String {
         "Andon: an alert router that is a drop-in for Prometheus Alertmanager.\n\n\
          usage: andon [<flags>]                                    serve\n\
          \x20      andon check [FILE] [--output json]                say what is wrong with a configuration\n\
+         \x20      andon demo [--exit]                               play a shift at the plant, all in one process\n\
          \x20      andon work-order list|show [--url URL] [NUMBER]   read the work orders of a running Andon\n\n\
          Flags:{}",
         flags::help()

@@ -35,6 +35,7 @@ mod tests;
 mod url;
 pub mod value;
 mod work_order;
+mod written;
 pub mod yaml;
 
 pub use assets::Asset;

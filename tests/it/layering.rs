@@ -20,7 +20,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
 ];
 
 /// They put the others together: they may name all, and nothing else names them.
-const ON_TOP: &[&str] = &["app", "reload", "cli"];
+const ON_TOP: &[&str] = &["app", "reload", "cli", "demo"];
 
 /// They name nothing that decides or does.
 const FOR_ALL: &[&str] = &["time", "metrics", "json"];

@@ -2,11 +2,17 @@
 
 mod cases;
 mod crash;
+mod demo;
 mod dependency_policy;
+mod differential;
+mod differential_mail;
 mod e2e_prometheus;
 mod flags;
 mod layering;
+mod mail;
+mod monitoring;
 mod plant_routes;
 mod plant_shift;
+mod receivers;
 mod start_stop;
 mod support;

@@ -56,6 +56,41 @@ fn waits_for_the_group_tells_it_once_and_repeats_after_the_interval() {
 }
 
 #[test]
+fn what_a_receiver_wants_to_know_again_it_knows_until_all_is_over() {
+    let mut world = World::new(policy());
+    let kept = |ts: &str| [("ts".into(), ts.into())].into();
+    world.receivers.0.insert("hook".into(), vec![Outcome::Delivered(kept("1"))]);
+    world.post(&["Disk a"], true);
+    world.pass(MINUTE);
+    world.crash(SECOND);
+    keep_firing(&mut world, &["Disk a", "Disk b"], 6);
+    world.receivers.0.insert("hook".into(), vec![retry(), Outcome::Delivered(kept("2"))]);
+    world.post(&["Disk a"], false);
+    keep_firing(&mut world, &["Disk b"], 6);
+    world.post(&["Disk b"], false);
+    world.pass(10 * MINUTE);
+    keep_firing(&mut world, &["Disk a"], 2);
+    let known: Vec<_> = world.told.iter().map(|row| row.receiver_data.get("ts").map_or("", |ts| ts)).collect();
+    assert_eq!(known, ["", "1", "1", "2", ""], "{:?}", world.transcript);
+}
+
+#[test]
+fn a_resolve_that_was_decided_early_learns_what_the_firing_left() {
+    let mut world = World::new(policy());
+    let slow = Outcome::Retry { error: "429".into(), after: Some(7 * MINUTE) };
+    world.receivers.0.insert("hook".into(), vec![slow, Outcome::Delivered([("ts".into(), "1".into())].into())]);
+    let mut incident = policy();
+    incident.receivers[0].integrations[0].says_both = false;
+    world.reload(incident);
+    world.post(&["Disk a"], true);
+    world.pass(MINUTE);
+    world.post(&["Disk a"], false);
+    world.pass(20 * MINUTE);
+    let known: Vec<_> = world.told.iter().map(|row| row.receiver_data.get("ts").map_or("", |ts| ts)).collect();
+    assert_eq!(known, ["", "1"], "{:?}", world.transcript);
+}
+
+#[test]
 fn what_is_over_before_it_was_told_is_never_told_and_what_flickers_between_flushes_neither() {
     let mut world = World::new(policy());
     world.post(&["Short a"], true);
@@ -207,7 +242,7 @@ fn an_incident_that_was_not_delivered_is_opened_and_then_closed() {
     world.receivers.0.clear();
     world.pass(2 * MINUTE);
     let told: Vec<_> = world.told.iter().map(|row| row.firing()).collect();
-    assert_eq!(told, [true, false], "{:?}", world.lines());
+    assert_eq!(told, [true, false], "{:?}", world.transcript);
 }
 
 #[test]

@@ -42,10 +42,11 @@ pub(super) fn header(name: &str, value: &str) -> Option<HeaderValue> {
 
 /// The text as one line: breaks and control characters become blanks, what turns the direction of writing goes.
 pub(super) fn line(text: &str) -> String {
-    let visible = text.chars().filter(|c| !turns_direction(*c));
+    let visible = text.trim_end_matches(char::is_control).chars().filter(|c| !turns_direction(*c));
     let line: String =
         visible.map(|c| if c.is_control() || "\u{2028}\u{2029}".contains(c) { ' ' } else { c }).collect();
-    line.trim().to_owned()
+    // Alertmanager's default subject may end with a blank, which is kept.
+    line.trim_start().to_owned()
 }
 
 /// Whether a character changes the direction in which the text around it is shown.
@@ -100,7 +101,8 @@ fn fold(text: &str) -> String {
     let mut column = 20;
     for (i, word) in text.split(' ').enumerate() {
         if i > 0 {
-            let fits = column + 1 + word.len() <= LINE;
+            // A line of nothing but a blank would end the headers for some.
+            let fits = word.is_empty() || column + 1 + word.len() <= LINE;
             out.push_str(if fits { " " } else { "\r\n " });
             column = if fits { column + 1 } else { 1 };
         }
@@ -139,6 +141,7 @@ mod tests {
         let rows = [
             ("Subject", "[FIRING:1] R1 (c)", "Subject: [FIRING:1] R1 (c)\r\n"),
             ("Subject", " padded\n", "Subject: padded\r\n"),
+            ("Subject", "[FIRING:1] R1 ", "Subject: [FIRING:1] R1 \r\n"),
             (
                 "Subject",
                 "a\r\nBcc: x@y.example\r\n\r\n<b>",

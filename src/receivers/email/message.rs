@@ -75,7 +75,7 @@ fn parts(texts: &Texts) -> MultiPart {
 fn part(content_type: ContentType, text: &str) -> SinglePart {
     // A quoted-printable body can hold any text; the other arm is never reached.
     let encoding = ContentTransferEncoding::QuotedPrintable;
-    let body = Body::new_with_encoding(lines(text), encoding).unwrap_or_else(|raw| Body::new(raw));
+    let body = Body::new_with_encoding(lines(text), encoding).unwrap_or_else(Body::new);
     SinglePart::builder().header(encoding).header(content_type).body(body)
 }
 

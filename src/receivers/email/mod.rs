@@ -160,29 +160,30 @@ impl Email {
             }
             error => Err(error),
         })?;
-        let mut put_off = Vec::new();
-        for (address, trouble) in &refused {
-            match trouble {
-                Trouble::Never(text) => {
-                    tracing::warn!(%address, error = text, "A recipient of a mail was refused; the others have it");
-                }
-                Trouble::NotNow(text) | Trouble::Lost(text) => put_off.push(format!("{address}: {text}")),
-            }
+        let (put_off, for_good): (Vec<_>, Vec<_>) =
+            refused.into_iter().partition(|(_, trouble)| matches!(trouble, Trouble::NotNow(_)));
+        for (address, trouble) in for_good {
+            tracing::warn!(%address, error = trouble.text(), "A recipient of a mail was refused; the others have it");
         }
-        let mut partly = self.partly.lock();
         if put_off.is_empty() {
-            partly.remove(id);
+            self.partly.lock().remove(id);
             return Ok(());
         }
+        // Those refused for good are not asked again either.
+        letter.to.retain(|address| !put_off.iter().any(|(later, _)| later == address));
+        self.remember(id, &letter.to);
+        let later: Vec<_> = put_off.iter().map(|(address, trouble)| format!("{address}: {}", trouble.text())).collect();
+        let error = format!("send RCPT command: {} (the others have it)", later.join("; "));
+        Err(SendError::Retry { error, after: Some(PAUSE), failure: FailureReason::Other })
+    }
+
+    /// That these are not to be sent the notification again.
+    fn remember(&self, id: &str, addresses: &[Address]) {
+        let mut partly = self.partly.lock();
         while partly.len() >= REMEMBERED && !partly.contains_key(id) {
             partly.pop_first();
         }
-        let has_it = letter.to.iter().map(ToString::to_string);
-        // Also those refused for good: they are not asked again.
-        let has_it = has_it.filter(|address| !put_off.iter().any(|text| text.starts_with(&format!("{address}: "))));
-        partly.entry(id.to_owned()).or_default().extend(has_it);
-        let error = format!("send RCPT command: {} (the others have it)", put_off.join("; "));
-        Err(SendError::Retry { error, after: Some(PAUSE), failure: FailureReason::Other })
+        partly.entry(id.to_owned()).or_default().extend(addresses.iter().map(ToString::to_string));
     }
 
     async fn converse(&self, letter: &Letter) -> Result<Vec<(Address, Trouble)>, SendError> {

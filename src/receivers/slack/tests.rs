@@ -134,40 +134,28 @@ async fn a_template_that_fails_is_said_in_the_message() {
 
 #[tokio::test]
 async fn answers_decide() {
-    let json = |body: &str| Reply::json(body);
     let text = |status, body: &str| Reply::With(status, vec![("content-type", "text/html".into())], body.into());
-    let rows: [(Box<dyn Fn() -> Reply + Send + Sync>, Option<bool>, &str); 12] = [
-        (Box::new(move || text(200, "ok")), None, ""),
-        (Box::new(move || json(r#"{"ok":true,"ts":"1.2","channel":"C1"}"#)), None, ""),
-        (Box::new(move || json(&format!(r#"{{"ok":true,"message":"{}"}}"#, "x".repeat(100_000)))), None, ""),
-        (
-            Box::new(move || json(r#"{"ok":false,"error":"channel_not_found"}"#)),
-            Some(false),
-            "error response from Slack: channel_not_found",
-        ),
-        (
-            Box::new(move || json(r#"{"ok":false,"error":"ratelimited"}"#)),
-            Some(true),
-            "error response from Slack: ratelimited",
-        ),
-        (
-            Box::new(move || json(r#"{"ok":false,"error":"internal_error"}"#)),
-            Some(true),
-            "error response from Slack: internal_error",
-        ),
-        (Box::new(move || json("oops")), Some(true), "could not unmarshal JSON response \"oops\""),
-        (Box::new(move || text(200, "no_text")), Some(false), "received an error response from Slack: no_text"),
-        (Box::new(move || text(404, "no_service")), Some(false), "unexpected status code 404: no_service"),
-        (Box::new(move || text(400, "invalid_payload")), Some(false), "unexpected status code 400: invalid_payload"),
-        (Box::new(move || text(500, "rollup_error")), Some(true), "unexpected status code 500: rollup_error"),
-        (
-            Box::new(move || Reply::With(429, vec![("retry-after", "30".into())], String::new())),
-            Some(true),
-            "unexpected status code 429",
-        ),
+    let limited = || Reply::With(429, vec![("retry-after", "30".into())], String::new());
+    let long = format!(r#"{{"ok":true,"message":"{}"}}"#, "x".repeat(100_000));
+    let refused = |error: &str| Reply::json(&format!(r#"{{"ok":false,"error":"{error}"}}"#));
+    //          answer, given once                                    again        error
+    let rows = [
+        (text(200, "ok"), None, ""),
+        (Reply::json(r#"{"ok":true,"ts":"1.2","channel":"C1"}"#), None, ""),
+        (Reply::json(&long), None, ""),
+        (refused("channel_not_found"), Some(false), "error response from Slack: channel_not_found"),
+        (refused("ratelimited"), Some(true), "error response from Slack: ratelimited"),
+        (refused("internal_error"), Some(true), "error response from Slack: internal_error"),
+        (Reply::json("oops"), Some(true), "could not unmarshal JSON response \"oops\""),
+        (text(200, "no_text"), Some(false), "received an error response from Slack: no_text"),
+        (text(404, "no_service"), Some(false), "unexpected status code 404: no_service"),
+        (text(400, "invalid_payload"), Some(false), "unexpected status code 400: invalid_payload"),
+        (text(500, "rollup_error"), Some(true), "unexpected status code 500: rollup_error"),
+        (limited(), Some(true), "unexpected status code 429"),
     ];
     for (reply, again, expected) in rows {
-        let slack = StandIn::start(move |_| reply()).await;
+        let reply = parking_lot::Mutex::new(Some(reply));
+        let slack = StandIn::start(move |_| reply.lock().take().unwrap()).await;
         let mut config = config(&slack.url("/"));
         config.texts.insert("channel", "#c".into());
         let result = Slack::new(&config).send(&row(), &context()).await;

@@ -10,11 +10,11 @@ use crate::template::Mode;
 use crate::template::data::{Context, Pairs};
 use crate::template::go::GoTemplates;
 
-/// The context of a notification.
+/// The context of a notification; `route_labels` are those already rendered.
 ///
 /// Beside the webhook's keys: `firing` and `resolved` (the alerts of that status), `subject` (Alertmanager's),
 /// `alertsURL` (the page of these alerts), `asset` and `workOrder` (null where unknown), and `now`.
-pub(super) fn json(context: &Context, go: &Arc<GoTemplates>) -> Value {
+pub(super) fn json(context: &Context, route_labels: &Pairs, go: &Arc<GoTemplates>) -> Value {
     let data = &context.data;
     let alerts: Vec<Value> = data.alerts.iter().map(alert).collect();
     let with_status =
@@ -33,7 +33,7 @@ pub(super) fn json(context: &Context, go: &Arc<GoTemplates>) -> Value {
         "groupLabels": labels(&data.group_labels),
         "commonLabels": labels(&data.common_labels),
         "commonAnnotations": labels(&data.common_annotations),
-        "routeLabels": labels(&data.route_labels),
+        "routeLabels": pairs(Some(route_labels)),
         "externalURL": &*data.external_url,
         "subject": own("__subject").trim_end(),
         "alertsURL": own("__alertmanagerURL"),

@@ -113,7 +113,8 @@ impl HandlebarsTemplates {
         }
         let (template, needs) = compile("", text, Mode::Text)?;
         needs.check_partials("", |name| self.text.has_template(name) || self.html.has_template(name))?;
-        let context = context::json(&sample::context(&needs), &self.go);
+        let sample = sample::context(&needs);
+        let context = context::json(&sample, &as_written(&sample), &self.go);
         // It may be meant for a page, whose partials are pages.
         self.run(&template, Mode::Text, &context).or_else(|_| self.run(&template, Mode::Html, &context)).map(drop)
     }
@@ -123,24 +124,35 @@ impl HandlebarsTemplates {
     /// # Errors
     /// What went wrong, and where.
     pub(super) fn render(&self, text: &str, mode: Mode, context: &Context) -> Result<String, TemplateError> {
+        let (route_labels, _) = self.route_labels(context);
+        self.render_with(text, mode, context, &route_labels)
+    }
+
+    fn render_with(
+        &self,
+        text: &str,
+        mode: Mode,
+        context: &Context,
+        route_labels: &Pairs,
+    ) -> Result<String, TemplateError> {
         if let Some(shipped) = stands_for(text)
             && let Some(template) = self.registry(mode).get_template(shipped)
         {
-            return self.run(template, mode, &context::json(context, &self.go));
+            return self.run(template, mode, &context::json(context, route_labels, &self.go));
         }
         if is_go_default(text) {
             return self.go.render(text, mode, context);
         }
         let (template, needs) = compile("", text, mode)?;
         needs.check_partials("", |name| self.registry(mode).has_template(name))?;
-        self.run(&template, mode, &context::json(context, &self.go))
+        self.run(&template, mode, &context::json(context, route_labels, &self.go))
     }
 
     /// The labels of the route with their templates rendered, and what failed.
     pub(super) fn route_labels(&self, context: &Context) -> (Pairs, Vec<TemplateError>) {
         let (mut rendered, mut failed) = (Pairs::new(), Vec::new());
         for (name, template) in &context.data.route_labels {
-            match self.render(template, Mode::Text, context) {
+            match self.render_with(template, Mode::Text, context, &as_written(context)) {
                 Ok(shown) => {
                     rendered.insert(name.to_owned(), shown);
                 }
@@ -161,7 +173,7 @@ impl HandlebarsTemplates {
     fn dry_run(&self, mode: Mode, needs: &check::Needs) -> Result<(), TemplateError> {
         let registry = self.registry(mode);
         let sample = sample::context(needs);
-        let context = context::json(&sample, &self.go);
+        let context = context::json(&sample, &as_written(&sample), &self.go);
         for (name, template) in registry.get_templates().iter().collect::<BTreeMap<_, _>>() {
             if !needs.includes(name) {
                 self.run(template, mode, &context)?;
@@ -179,6 +191,11 @@ impl HandlebarsTemplates {
         .map_err(|error| reworded(&error, template.name.as_deref().unwrap_or("")))?;
         Ok(out.0)
     }
+}
+
+/// The labels of the route with their templates as they stand: what these templates themselves see of each other.
+fn as_written(context: &Context) -> Pairs {
+    context.data.route_labels.iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect()
 }
 
 fn registry(mode: Mode) -> Handlebars<'static> {

@@ -56,6 +56,16 @@ fn shipped_texts() {
 }
 
 #[test]
+fn labels_of_the_route_are_filled_in() {
+    let mut context = sample();
+    let labels = [("team", "{{upper commonLabels.severity}} team"), ("wrong", "{{nope}}")];
+    context.data.route_labels = crate::core::label::LabelSet::new(labels).unwrap();
+    let shown = shipped().render("to {{routeLabels.team}}", Mode::Text, &context);
+    assert_eq!(shown.as_deref(), Ok("to CRITICAL team"));
+    assert!(shipped().render("{{routeLabels.wrong}}", Mode::Text, &context).is_err());
+}
+
+#[test]
 fn the_mail_escapes_what_labels_say() {
     let mut context = sample();
     let hostile = [("alertname", "<script>alert(1)</script>"), ("severity", "\" onload=\"x")];

@@ -1,6 +1,8 @@
 //! What the tests from outside stand on: the real program, a client, and a webhook that listens.
 
 pub mod http;
+pub mod mail_sink;
+pub mod postfix;
 pub mod process;
 pub mod prometheus;
 pub mod webhook;
@@ -28,11 +30,15 @@ pub fn program(name: &str, variable: &str, package: &str) -> Option<PathBuf> {
     let found =
         given.or_else(|| std::env::split_paths(&paths).map(|folder| folder.join(name)).find(|path| path.is_file()));
     if found.is_none() {
-        let missing =
-            format!("SKIPPED: no {name}; install the Debian package {package}, or set {variable} to its path");
-        assert!(std::env::var_os("ANDON_NO_SKIP").is_none_or(|value| value.is_empty()), "{missing}");
-        // Past the capture of the test's output: a skip must be seen.
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{missing}\n").as_bytes());
+        skip(&format!("no {name}; install the Debian package {package}, or set {variable} to its path"));
     }
     found
+}
+
+/// Says that a test is left out, and why. Whether that is a failure is up to `ANDON_NO_SKIP`.
+pub fn skip(why: &str) {
+    let skipped = format!("SKIPPED: {why}\n");
+    assert!(std::env::var_os("ANDON_NO_SKIP").is_none_or(|value| value.is_empty()), "{skipped}");
+    // Past the capture of the test's output: a skip must be seen.
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), skipped.as_bytes());
 }

@@ -1,4 +1,5 @@
-//! A webhook receiver that takes everything and remembers what it was told.
+//! A webhook receiver that takes everything and remembers what it was told. It answers `ok`, by which it passes for
+//! Slack and PagerDuty too.
 
 use std::io::{BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -41,7 +42,12 @@ impl Webhook {
     }
 
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}/hook", self.port)
+        format!("http://{}/hook", self.address())
+    }
+
+    /// `HOST:PORT`
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     /// What was told so far, in order.
@@ -60,6 +66,8 @@ impl Webhook {
     }
 }
 
+const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok";
+
 /// Remembers before it answers: whoever got an answer is in the list.
 fn serve(stream: TcpStream, shared: &Shared) {
     let mut stream = BufReader::new(stream);
@@ -67,7 +75,7 @@ fn serve(stream: TcpStream, shared: &Shared) {
         if message.first_line.starts_with("POST ") {
             shared.told.lock().unwrap_or_else(PoisonError::into_inner).push(message);
         }
-        if stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").is_err() {
+        if stream.get_mut().write_all(ANSWER).is_err() {
             return;
         }
     }
