@@ -238,7 +238,7 @@ async fn dispatch(state: &AppState, path: path::Path, request: Request<Body>) ->
     match path {
         path::Path::Redirect { status, to } => reply::redirect(status, request.method(), &to),
         path::Path::V2(endpoint) => v2::answer(state, endpoint, request).await,
-        path::Path::Andon(rest) => andon::answer(state, &rest, &request.into_parts().0.method).await,
+        path::Path::Andon(rest) => andon::answer(state, &rest, request).await,
         path::Path::Ops(endpoint) => ops::answer(state, endpoint, request).await,
         path::Path::NotFound => reply::text_error(http::StatusCode::NOT_FOUND, "404 page not found"),
     }
