@@ -8,6 +8,7 @@
 //! memory than a fixed multiple of the input. Once released, a form is not changed: a new form is a new format, with a
 //! step in [`super::migrate`].
 
+pub mod json;
 mod parts;
 #[cfg(test)]
 pub(crate) mod samples;

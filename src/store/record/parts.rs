@@ -1,12 +1,14 @@
 //! The stored forms of what changes are about.
 //!
 //! A struct's form is its fields in the order listed here. A field that is added to the struct does not compile until
-//! it is added here too, which makes a new format.
+//! it is added here too, which makes a new format. The same list gives the JSON form of exports.
 
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::json::{self, Json, NotThat};
 use super::wire::{Malformed, Reader, Stored};
 use crate::core::alert::Alert;
 use crate::core::change::{Actor, GroupId, StoredGroup};
@@ -28,10 +30,21 @@ macro_rules! fields {
                 Ok(Self { $($field: Stored::take(from)?),+ })
             }
         }
+
+        impl Json for $type {
+            fn show(&self) -> Value {
+                Map::from_iter([$((stringify!($field).to_owned(), self.$field.show())),+]).into()
+            }
+
+            fn read(value: &Value) -> Result<Self, NotThat> {
+                let object = json::object_of(value, &[$(stringify!($field)),+])?;
+                Ok(Self { $($field: json::field(object, stringify!($field))?),+ })
+            }
+        }
     };
 }
 
-/// The form of an enum without fields: one byte. Never reused.
+/// The form of an enum without fields: one byte, never reused; in JSON the variant's name.
 macro_rules! codes {
     ($type:ident { $($variant:ident = $code:literal),+ $(,)? }) => {
         impl Stored for $type {
@@ -43,6 +56,19 @@ macro_rules! codes {
                 match from.byte()? {
                     $($code => Ok(Self::$variant),)+
                     _ => Err(from.malformed(concat!("not a ", stringify!($type)))),
+                }
+            }
+        }
+
+        impl Json for $type {
+            fn show(&self) -> Value {
+                match self { $(Self::$variant => stringify!($variant)),+ }.into()
+            }
+
+            fn read(value: &Value) -> Result<Self, NotThat> {
+                match value.as_str() {
+                    $(Some(stringify!($variant)) => Ok(Self::$variant),)+
+                    _ => Err(NotThat::new(concat!("one of", $(" ", stringify!($variant)),+))),
                 }
             }
         }

@@ -25,6 +25,18 @@ proptest! {
     }
 
     #[test]
+    fn what_was_shown_as_json_is_read_to_the_same(changes in vec(changes(), 0..4)) {
+        for change in changes {
+            let line = json::show_change(&change).to_string();
+            let read = json::read_change(&serde_json::from_str(&line).unwrap());
+            let read = read.map_err(|not| TestCaseError::fail(format!("{not}: {line}")))?;
+            prop_assert_eq!(&read, &change);
+            // Times compare without their offset, bytes with it.
+            prop_assert_eq!(encoded(second(0), &[read]), encoded(second(0), &[change]));
+        }
+    }
+
+    #[test]
     fn any_bytes_are_an_entry_or_an_error(bytes in vec(any::<u8>(), 0..200)) {
         let mut entry = vec![FORMAT];
         entry.extend(bytes);
@@ -92,4 +104,46 @@ fn an_alert_is_stored_in_little_more_than_its_texts() {
     let texts = alert.labels.packed().len() + alert.annotations.packed().len() + alert.generator_url.len();
     let stored = encoded(second(0), &[Change::Alert(alert)]).len();
     assert!(stored < texts + 40, "{stored} bytes for {texts} of text");
+}
+
+#[test]
+fn every_kind_has_a_json_form_and_errors_in_it_name_the_place() {
+    for change in one_of_each() {
+        assert_eq!(json::read_change(&json::show_change(&change)), Ok(change));
+    }
+    for (line, error) in [
+        ("[]", "expected an object"),
+        ("{}", "expected an object with one key"),
+        (r#"{"alert":{},"group":{}}"#, "expected an object with one key"),
+        (r#"{"alarm":1}"#, "alarm: expected a kind of change"),
+        (r#"{"alert_gone":"x"}"#, "alert_gone: expected 16 hexadecimal digits"),
+        (r#"{"alert":{"labels":{"a":1}}}"#, "alert: labels: a: expected a text"),
+        (r#"{"alert":{"lables":{}}}"#, "alert: lables: expected no such key"),
+        (
+            r#"{"refreshed":["0000000000000001","now","now"]}"#,
+            "refreshed: expected a time such as 2026-11-22T14:48:28Z",
+        ),
+        (r#"{"by":{"ghost":null}}"#, "by: ghost: expected somebody who acts"),
+    ] {
+        let read = json::read_change(&serde_json::from_str(line).unwrap());
+        assert_eq!(read.unwrap_err().to_string(), error, "{line}");
+    }
+}
+
+#[test]
+fn times_of_all_kinds_have_a_json_form() {
+    let times = [
+        Timestamp::ZERO,
+        Timestamp::MAX,
+        Timestamp::EPOCH,
+        Timestamp::ZERO.with_offset_minutes(-720),
+        Timestamp::MAX.with_offset_minutes(840),
+        second(0).with_offset_minutes(-1),
+        Timestamp::new(-1, 999_999_999),
+    ];
+    for at in times {
+        let change = Change::Refreshed { fingerprint: crate::core::label::Fingerprint(1), ends_at: at, updated_at: at };
+        let read = json::read_change(&json::show_change(&change)).unwrap();
+        assert_eq!(encoded(second(0), &[read]), encoded(second(0), &[change]), "{at}");
+    }
 }

@@ -1,0 +1,107 @@
+//! The kinds of change and of actor, as JSON.
+
+use serde_json::Value;
+
+use super::{Json, NotThat, one, only};
+use crate::core::change::{Actor, Change};
+
+impl Json for Change {
+    fn show(&self) -> Value {
+        match self {
+            Self::By(actor) => one("by", actor.show()),
+            Self::Alert(alert) => one("alert", alert.show()),
+            Self::Refreshed { fingerprint, ends_at, updated_at } => {
+                one("refreshed", vec![fingerprint.show(), ends_at.show(), updated_at.show()].into())
+            }
+            Self::AlertGone(fingerprint) => one("alert_gone", fingerprint.show()),
+            Self::Group(group) => one("group", group.show()),
+            Self::GroupTimer { id, next_flush, last_flush } => {
+                one("group_timer", vec![id.show(), next_flush.show(), last_flush.show()].into())
+            }
+            Self::GroupGone(id) => one("group_gone", id.show()),
+            Self::Silence(silence) => one("silence", silence.show()),
+            Self::SilenceGone(id) => one("silence_gone", id.show()),
+            Self::Told(thread, told) => one("told", vec![thread.show(), told.show()].into()),
+            Self::Outbox(delivery) => one("outbox", delivery.show()),
+            Self::OutboxGone(id) => one("outbox_gone", id.show()),
+            Self::Dead(letter) => one("dead", letter.show()),
+            Self::DeadGone(id) => one("dead_gone", id.show()),
+            Self::WorkOrder(order) => one("work_order", order.show()),
+            Self::Config { hash, text } => one("config", vec![hash.show(), text.show()].into()),
+        }
+    }
+
+    fn read(value: &Value) -> Result<Self, NotThat> {
+        let (kind, value) = only(value)?;
+        change_of(kind, value).map_err(|not| not.within(kind))
+    }
+}
+
+fn change_of(kind: &str, value: &Value) -> Result<Change, NotThat> {
+    Ok(match kind {
+        "by" => Change::By(Json::read(value)?),
+        "alert" => Change::Alert(Json::read(value)?),
+        "refreshed" => {
+            let (fingerprint, ends_at, updated_at) = three(value)?;
+            Change::Refreshed { fingerprint, ends_at, updated_at }
+        }
+        "alert_gone" => Change::AlertGone(Json::read(value)?),
+        "group" => Change::Group(Json::read(value)?),
+        "group_timer" => {
+            let (id, next_flush, last_flush) = three(value)?;
+            Change::GroupTimer { id, next_flush, last_flush }
+        }
+        "group_gone" => Change::GroupGone(Json::read(value)?),
+        "silence" => Change::Silence(Json::read(value)?),
+        "silence_gone" => Change::SilenceGone(Json::read(value)?),
+        "told" => {
+            let (thread, told) = Json::read(value)?;
+            Change::Told(thread, told)
+        }
+        "outbox" => Change::Outbox(Json::read(value)?),
+        "outbox_gone" => Change::OutboxGone(Json::read(value)?),
+        "dead" => Change::Dead(Json::read(value)?),
+        "dead_gone" => Change::DeadGone(Json::read(value)?),
+        "work_order" => Change::WorkOrder(Json::read(value)?),
+        "config" => {
+            let (hash, text) = Json::read(value)?;
+            Change::Config { hash, text }
+        }
+        _ => return Err(NotThat::new("a kind of change")),
+    })
+}
+
+fn three<A: Json, B: Json, C: Json>(value: &Value) -> Result<(A, B, C), NotThat> {
+    match value.as_array().map(Vec::as_slice) {
+        Some([a, b, c]) => Ok((A::read(a)?, B::read(b)?, C::read(c)?)),
+        _ => Err(NotThat::new("a list of three")),
+    }
+}
+
+/// An object with one key: how somebody is known, and what is known of them.
+impl Json for Actor {
+    fn show(&self) -> Value {
+        match self {
+            Self::Sender(address) => one("sender", address.show()),
+            Self::User { name, address } => one("user", vec![name.show(), address.show()].into()),
+            Self::Clock => one("clock", Value::Null),
+            Self::Worker => one("worker", Value::Null),
+            Self::Reload(by) => one("reload", by.show()),
+        }
+    }
+
+    fn read(value: &Value) -> Result<Self, NotThat> {
+        let (kind, value) = only(value)?;
+        Ok(match kind {
+            "sender" => Self::Sender(Json::read(value)?),
+            "user" => {
+                let (name, address) = Json::read(value)?;
+                Self::User { name, address }
+            }
+            "clock" => Self::Clock,
+            "worker" => Self::Worker,
+            "reload" => Self::Reload(Json::read(value)?),
+            _ => return Err(NotThat::new("somebody who acts").within(kind)),
+        })
+    }
+}
