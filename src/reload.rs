@@ -11,6 +11,7 @@ use crate::config::{Config, ConfigErrors, Options, TemplateEngine};
 use crate::core::change::Actor;
 use crate::core::matcher::Mode;
 use crate::core::policy::ReceiverIdx;
+use crate::failpoint::{self, Point};
 use crate::http::{AppState, ReloadRequest, ShownConfig, ShownIntegration};
 use crate::receivers::{Context, Receivers};
 use crate::template::Templates;
@@ -137,6 +138,7 @@ impl Reloading {
             self.receivers.store(before);
             return Err(error.to_string());
         }
+        failpoint::reached(Point::ReloadCommitted);
         warn(&config);
         self.state.config.store(Arc::new(shown(&config)));
         self.state.metrics.config_loaded(config.source.as_bytes(), self.state.clock.now());

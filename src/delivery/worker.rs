@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::room::Room;
 use crate::core::outbox::{Delivery, DeliveryId, Outcome, Thread};
 use crate::driver::Handle;
+use crate::failpoint::{self, Point};
 use crate::metrics::Metrics;
 use crate::receivers::Receivers;
 use crate::receivers::answer::SendError;
@@ -265,8 +266,10 @@ async fn claimed_attempt(shared: Arc<Shared>, id: DeliveryId) {
 }
 
 async fn attempt(shared: Arc<Shared>, row: Arc<Delivery>) {
+    failpoint::reached(Point::AttemptBegun);
     let started = Instant::now();
     let result = send(&shared, &row).await;
+    failpoint::reached(Point::AttemptEnded);
     let duration = started.elapsed();
     log(&row, &result, duration);
     // Nothing was attempted where there is nobody to tell yet.
@@ -275,6 +278,7 @@ async fn attempt(shared: Arc<Shared>, row: Arc<Delivery>) {
         count(&shared.metrics, &row, &result);
     }
     report(&shared, &row, result.map_or_else(Outcome::from, |sent| Outcome::Delivered(sent.data))).await;
+    failpoint::reached(Point::OutcomeReported);
 }
 
 fn log(row: &Delivery, result: &Result<Sent, SendError>, duration: Duration) {

@@ -23,6 +23,7 @@ use crate::core::outbox::{Delivery, DeliveryId, Outcome};
 use crate::core::policy::Policy;
 use crate::core::silence::{SilenceId, SilenceRefused};
 use crate::core::view::View;
+use crate::failpoint::{self, Point};
 use crate::store::{Fence, Store, StoreError};
 use crate::time::{Clock, Timestamp};
 
@@ -163,10 +164,14 @@ impl Driver {
         if self.engine.next_deadline() <= now && (!self.failing || self.retry_at <= now) {
             self.engine.handle(now, Input::Tick);
         }
+        failpoint::reached(Point::Decided);
         match self.commit(now) {
             Ok(()) => {
+                failpoint::reached(Point::Committed);
                 self.hand_out(now);
+                failpoint::reached(Point::HandedOut);
                 self.answer(waiting);
+                failpoint::reached(Point::Answered);
                 Ok(())
             }
             Err(StoreError::Conflict) => Err(StoreError::Conflict),
@@ -345,6 +350,7 @@ impl Driver {
 
     /// Stores what still waits, and a checkpoint.
     fn finish(&mut self) -> Result<(), StoreError> {
+        failpoint::reached(Point::Drained);
         let now = self.clock.now();
         while let Ok(request) = self.inbox.try_recv() {
             self.round(Some(request))?;

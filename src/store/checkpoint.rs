@@ -16,6 +16,7 @@ use super::migrate::{self, Step};
 use super::record::{self, Reader};
 use super::{Seq, StoreError, sync_folder};
 use crate::core::change::Change;
+use crate::failpoint::{self, Point};
 use crate::time::Timestamp;
 
 const MAGIC: &[u8] = b"andon checkpoint ";
@@ -70,7 +71,9 @@ pub(super) fn list(folder: &Path) -> io::Result<Vec<(Seq, PathBuf)>> {
 pub(super) fn write(folder: &Path, head: Head, state: &mut dyn Iterator<Item = Change>) -> io::Result<u64> {
     let temporary = folder.join(TEMPORARY);
     let written = write_file(&temporary, head, state).and_then(|bytes| {
+        failpoint::reached(Point::CheckpointWritten);
         fs::rename(&temporary, folder.join(format!("{PREFIX}{:020}", head.seq.0)))?;
+        failpoint::reached(Point::CheckpointRenamed);
         sync_folder(folder)?;
         Ok(bytes)
     });

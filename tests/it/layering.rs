@@ -10,6 +10,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("metrics", &["core", "driver"]),
     ("log", &[]),
+    ("failpoint", &[]),
     ("config", &["core"]),
     ("store", &["core"]),
     ("template", &["core", "config"]),
@@ -23,7 +24,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
 const ON_TOP: &[&str] = &["app", "reload", "cli", "demo"];
 
 /// They name nothing that decides or does.
-const FOR_ALL: &[&str] = &["time", "metrics", "json"];
+const FOR_ALL: &[&str] = &["time", "metrics", "json", "failpoint"];
 
 /// `core` decides with nothing but what it is given, so some crates have no place in it.
 const NOT_IN_CORE: &[&str] = &["std::fs", "std::net", "SystemTime", "tokio::", "serde", "async ", "metrics", "rand::"];

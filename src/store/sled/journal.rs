@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::frame;
 use super::key::Key;
+use crate::failpoint::{self, Point};
 use crate::store::record::{self, Reader};
 use crate::store::{Seq, sync_folder};
 
@@ -156,6 +157,7 @@ impl Journal {
             for (key, value) in frame::parts(seq, body) {
                 self.db.insert(key.to_bytes(), value)?;
             }
+            failpoint::reached(Point::JournalWritten);
             self.sync()
         })
     }
@@ -170,7 +172,9 @@ impl Journal {
 
     fn sync(&self) -> Result<(), Trouble> {
         self.db.flush()?;
+        failpoint::reached(Point::JournalFlushed);
         self.file.sync_data()?;
+        failpoint::reached(Point::JournalSynced);
         Ok(())
     }
 

@@ -5,6 +5,7 @@ pub mod mail_sink;
 pub mod postfix;
 pub mod process;
 pub mod prometheus;
+pub mod random;
 pub mod webhook;
 
 use std::path::PathBuf;

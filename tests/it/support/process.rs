@@ -39,12 +39,17 @@ impl Place {
 
     /// Starts `andon` here; does not wait for anything.
     pub fn spawn(&self, flags: &[&str]) -> Andon {
+        Andon::spawn(self.command(flags))
+    }
+
+    /// What starts `andon` here.
+    pub fn command(&self, flags: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_andon"));
         command.arg(format!("--config.file={}", self.config_file().display()));
         command.arg(format!("--storage.path={}", self.folder.path().join("data").display()));
         command.args(["--web.listen-address=127.0.0.1:0", "--cluster.listen-address="]).args(flags);
         command.current_dir(self.folder.path());
-        Andon::spawn(command)
+        command
     }
 
     /// Starts `andon` here and waits until it serves.
@@ -117,6 +122,18 @@ impl Andon {
     pub fn signal(&self, name: &str) {
         let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status();
         assert!(sent.expect("there is a shell").success(), "the signal is sent");
+    }
+
+    /// Waits so long for it to end by itself, and says whether it did.
+    pub fn ends_within(&mut self, limit: Duration) -> bool {
+        let deadline = std::time::Instant::now() + limit;
+        while std::time::Instant::now() < deadline {
+            if self.child.try_wait().expect("it can be asked").is_some() {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        false
     }
 
     /// Waits until it ends by itself.

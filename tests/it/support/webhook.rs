@@ -55,6 +55,12 @@ impl Webhook {
         self.shared.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What was told after the first so many.
+    pub fn told_since(&self, seen: usize) -> Vec<Message> {
+        let told = self.shared.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.get(seen..).unwrap_or_default().to_vec()
+    }
+
     /// Waits until all that a process sent before it ended is remembered, and says how much was told by then.
     pub fn drained(&self) -> usize {
         // Connections are accepted in order: once this one is answered, all of the dead process are counted.
