@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -31,6 +31,7 @@ use crate::delivery::worker;
 use crate::driver::{Driver, Handle};
 use crate::http::{self, AppState, GetLimit, Reloader, StatusInfo};
 use crate::metrics::Metrics;
+use crate::mirror;
 use crate::receivers::{Context, Receivers};
 use crate::reload::{self, Reloading};
 use crate::store::sled::{Options, SledStore};
@@ -164,10 +165,13 @@ impl Parts<'_> {
         let (stop, stop_driver, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
         let mut driver = spawn_driver(driver, stop_driver.clone());
         let path = self.flags.config_file.clone();
-        let reloading = Reloading { path, state: Arc::clone(&state), receivers: Arc::clone(&receivers) };
+        let (mirrors, mirror_settings) = watch::channel(mirror::Settings::of(&self.config));
+        let reloading = Reloading { path, state: Arc::clone(&state), receivers: Arc::clone(&receivers), mirrors };
         tasks.spawn(reloading.run(reload_inbox, stop.clone()));
         let shared = worker::Shared { receivers, driver: self.handle.clone(), metrics: Arc::clone(&metrics) };
         tasks.spawn(worker::run(shared, rows, stop.clone()));
+        let shared = mirror::Shared { clock: self.clock, metrics: Arc::clone(&metrics) };
+        tasks.spawn(mirror::run(shared, mirror_settings, stop.clone()));
         let router = http::router(state);
         for listener in &listeners {
             let address = listener.local_addr().map_err(|error| error.to_string())?.to_string();

@@ -13,6 +13,7 @@ pub mod http;
 pub mod json;
 pub mod log;
 pub mod metrics;
+pub mod mirror;
 pub mod receivers;
 pub mod reload;
 pub mod store;

@@ -7,6 +7,7 @@
 
 mod engine;
 mod family;
+pub mod plant;
 mod process;
 mod state;
 
@@ -110,6 +111,7 @@ impl FailureReason {
 pub struct Metrics {
     registry: Registry,
     state: state::StateGauges,
+    plant: plant::Plant,
     started: Timestamp,
     /// Alerts that were refused before the engine saw them: resolved and firing ones.
     refused: [AtomicU64; 2],
@@ -159,6 +161,7 @@ impl Metrics {
         let metrics = Self {
             registry: r.clone(),
             state: state::StateGauges::new(r),
+            plant: plant::Plant::default(),
             started,
             refused: Default::default(),
             config_hash: register(
@@ -352,6 +355,24 @@ impl Metrics {
         }
     }
 
+    /// Whether a database of the plant is configured.
+    pub fn plant_configured(&self, configured: bool) {
+        match configured {
+            true => self.plant.configured(),
+            false => self.plant.forget(),
+        }
+    }
+
+    /// The plant's database was read at `at`. Unless it is read again, this is shown for `keep`.
+    pub fn plant_read(&self, figures: plant::PlantFigures, at: Timestamp, keep: Duration) {
+        self.plant.read(figures, at, keep);
+    }
+
+    /// The plant's database could not be read.
+    pub fn plant_away(&self) {
+        self.plant.away();
+    }
+
     /// How the driver fares, to be shown beside what this value counts.
     pub fn render_driver(out: &mut String, health: &Health) {
         engine::write_health(out, health);
@@ -413,6 +434,7 @@ impl Metrics {
             let refused = [&self.refused[0], &self.refused[1]].map(|count| count.load(Ordering::Relaxed));
             engine::write(&mut text, &view.counters, refused);
         }
+        self.plant.write(&mut text, now);
         process::write(&mut text, self.started);
         text
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, ConfigErrors, Options, TemplateEngine};
@@ -13,6 +13,7 @@ use crate::core::matcher::Mode;
 use crate::core::policy::ReceiverIdx;
 use crate::failpoint::{self, Point};
 use crate::http::{AppState, ReloadRequest, ShownConfig, ShownIntegration};
+use crate::mirror;
 use crate::receivers::{Context, Receivers};
 use crate::template::Templates;
 
@@ -94,6 +95,8 @@ pub struct Reloading {
     pub state: Arc<AppState>,
     /// Who can be told.
     pub receivers: Arc<ArcSwap<Receivers>>,
+    /// Where work orders are besides here.
+    pub mirrors: watch::Sender<mirror::Settings>,
 }
 
 impl Reloading {
@@ -140,6 +143,13 @@ impl Reloading {
         }
         failpoint::reached(Point::ReloadCommitted);
         warn(&config);
+        let mirrors = mirror::Settings::of(&config);
+        self.mirrors.send_if_modified(|before| {
+            *before != mirrors && {
+                *before = mirrors;
+                true
+            }
+        });
         self.state.config.store(Arc::new(shown(&config)));
         self.state.metrics.config_loaded(config.source.as_bytes(), self.state.clock.now());
         Ok(())

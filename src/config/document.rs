@@ -13,6 +13,7 @@ use super::intervals::{self, NamedInterval};
 use super::load::{Config, Scope, TemplateEngine};
 use super::node::Node;
 use super::observability;
+use super::plant_database;
 use super::print::{Map, Printed, print};
 use super::rate_limit;
 use super::receiver::{self, RawReceiver};
@@ -42,6 +43,7 @@ pub(super) struct Document<'n> {
     tracing: Option<Section>,
     event_recorder: Option<Section>,
     engine: Option<TemplateEngine>,
+    plant_database: Option<Section>,
     assets_path: Option<String>,
     assets: BTreeMap<Arc<str>, Asset>,
 }
@@ -88,6 +90,9 @@ impl<'n> Document<'n> {
                 .take("severity_inhibition")
                 .and_then(|node| severity::read(node, top.key("severity_inhibition"), scope)),
             engine: template_engine(&mut fields),
+            plant_database: fields
+                .take("plant_database")
+                .map(|node| plant_database::read(node, top.key("plant_database"), scope)),
             assets_path: fields.string("assets").filter(|path| !path.is_empty()),
             assets: BTreeMap::new(),
         };
@@ -128,6 +133,7 @@ impl<'n> Document<'n> {
             used,
             templates: self.templates.iter().map(|path| beside(&scope.context.base_dir, path)).collect(),
             template_engine: self.engine.unwrap_or_default(),
+            plant_database: self.plant_database.as_ref().and_then(plant_database::settings),
             assets: self.assets,
             original,
             redacted,
@@ -226,6 +232,9 @@ impl<'n> Document<'n> {
             }
             if let Some(path) = &self.assets_path {
                 map.text("assets", beside(&scope.context.base_dir, path));
+            }
+            if let Some(database) = &self.plant_database {
+                map.put("plant_database", database.printed());
             }
         }
         map

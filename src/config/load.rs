@@ -12,7 +12,7 @@ use super::document::Document;
 use super::error::{ConfigErrors, Errors, FieldPath};
 use super::global::Context;
 use super::node::Node;
-use super::settings::ReceiverConfig;
+use super::settings::{PlantDatabase, ReceiverConfig};
 use super::yaml;
 use crate::core::matcher::Mode;
 use crate::core::policy::{Policy, ReceiverIdx};
@@ -51,6 +51,8 @@ pub struct Config {
     pub template_engine: TemplateEngine,
     /// The plant's assets, by code; empty where no file of assets is named.
     pub assets: BTreeMap<Arc<str>, Asset>,
+    /// The plant's database, if one is named.
+    pub plant_database: Option<PlantDatabase>,
     /// What `/api/v2/status` shows: as Alertmanager prints it, loadable by amtool, secrets hidden, Andon's own keys left
     /// out and shorthands expanded.
     pub original: String,

@@ -20,6 +20,7 @@ mod matching;
 mod missing;
 pub mod node;
 mod observability;
+pub mod plant_database;
 pub mod print;
 mod rate_limit;
 pub mod receiver;

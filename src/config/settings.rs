@@ -316,3 +316,14 @@ impl EmailConfig {
         own.into_iter().chain(self.headers.values()).find_map(|text| environment::unset(text))
     }
 }
+
+/// `plant_database`: where the plant keeps its assets and work orders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlantDatabase {
+    /// Where it is, and who we are there.
+    pub url: SecretSource,
+    /// How often its tables are looked at.
+    pub refresh_interval: Duration,
+    /// Whether work orders are passed on to its table, and taken over from it.
+    pub work_orders: bool,
+}

@@ -17,6 +17,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("receivers", &["core", "config", "template"]),
     ("driver", &["core", "config", "store"]),
     ("delivery", &["core", "config", "store", "driver", "receivers"]),
+    ("mirror", &["core", "config", "driver", "receivers", "template"]),
     ("http", &["core", "config", "driver", "template"]),
 ];
 

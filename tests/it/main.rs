@@ -11,6 +11,7 @@ mod flags;
 mod layering;
 mod mail;
 mod monitoring;
+mod plant_database;
 mod plant_routes;
 mod plant_shift;
 mod receivers;

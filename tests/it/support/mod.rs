@@ -3,6 +3,7 @@
 pub mod http;
 pub mod mail_sink;
 pub mod postfix;
+pub mod postgres;
 pub mod process;
 pub mod prometheus;
 pub mod random;
