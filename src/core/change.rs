@@ -115,6 +115,13 @@ pub enum Change {
     Dead(Arc<DeadLetter>),
     /// The dead letter is gone.
     DeadGone(DeliveryId),
+    /// The dead letter is gone, since somebody put it away.
+    DeadDiscarded {
+        /// Which.
+        id: DeliveryId,
+        /// Why.
+        reason: String,
+    },
     /// The work order is now so.
     WorkOrder(Arc<WorkOrder>),
     /// The configuration in force is now this one (SHA-256 of the file's bytes in hexadecimal, and its text without

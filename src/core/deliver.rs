@@ -21,7 +21,9 @@ use super::change::{GroupId, StoredGroup};
 use super::engine::Engine;
 use super::flush::told_order;
 use super::label::{Fingerprint, LabelSet};
-use super::outbox::{DeadLetter, Delivery, DeliveryId, Outcome, Reason, ReceiverData, Thread, Told, ToldAlert};
+use super::outbox::{
+    DeadLetter, Delivery, DeliveryId, Exchange, Outcome, Reason, ReceiverData, Thread, Told, ToldAlert,
+};
 use super::policy::{Integration, RouteIdx};
 use crate::time::Timestamp;
 
@@ -137,7 +139,7 @@ impl Engine {
     }
 
     /// Lets the first row of a thread be sent when it is due, unless a worker has it.
-    fn queue(&mut self, thread: &Thread) {
+    pub(super) fn queue(&mut self, thread: &Thread) {
         let first = self.state.queues.get(thread).and_then(|queue| queue.first().copied());
         let Some(row) = first.and_then(|id| self.state.outbox.get(&id)) else { return };
         if !self.state.in_flight.contains(&row.id) && !self.state.parked.contains(&row.id) {
@@ -163,11 +165,12 @@ impl Engine {
                 self.state.remove_delivery(id, &mut self.log);
                 self.remember(&row, data);
             }
-            Outcome::Refused { error } => self.bury(now, &row, error),
-            Outcome::Retry { error, .. } if now.since(row.decided_at) >= self.options.give_up_after => {
-                self.bury(now, &row, format!("given up after {} attempts: {error}", row.attempts + 1));
+            Outcome::Refused { error, exchange } => self.bury(now, &row, error, exchange),
+            Outcome::Retry { error, exchange, .. } if now.since(row.decided_at) >= self.options.give_up_after => {
+                let error = format!("given up after {} attempts: {error}", row.attempts + 1);
+                self.bury(now, &row, error, exchange);
             }
-            Outcome::Retry { error, after } => {
+            Outcome::Retry { error, after, .. } => {
                 self.retry(now, &row, error, wait_after(row.attempts + 1, jitter, after))
             }
         }
@@ -206,7 +209,7 @@ impl Engine {
 
     /// A notification cannot be delivered: it becomes a dead letter, the only one of its thread, and what it told
     /// counts as not told, so that the next flush of the group tries anew.
-    fn bury(&mut self, now: Timestamp, row: &Arc<Delivery>, error: String) {
+    fn bury(&mut self, now: Timestamp, row: &Arc<Delivery>, error: String, exchange: Exchange) {
         self.state.remove_delivery(row.id, &mut self.log);
         let same_thread = self.state.dead_letters.values().filter(|letter| letter.delivery.thread == row.thread);
         let earlier: Vec<_> = same_thread.map(|letter| letter.delivery.id).collect();
@@ -216,7 +219,7 @@ impl Engine {
         let mut delivery = Delivery::clone(row);
         delivery.attempts += 1;
         delivery.last_error.clone_from(&error);
-        self.state.put_dead_letter(DeadLetter { delivery, at: now, error }, &mut self.log);
+        self.state.put_dead_letter(DeadLetter { delivery, at: now, error, exchange }, &mut self.log);
         self.untell(now, row);
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::alert_set::Kept;
 use super::change::{Actor, Change};
+use super::dead_letters::{DeadLetterCommand, DeadLetterDone, DeadLetterRefused};
 use super::group::GroupIdx;
 use super::ingest::{Batch, Rejected};
 use super::outbox::{Delivery, DeliveryId, Outcome, Reason};
@@ -74,6 +75,8 @@ pub enum Input {
     Settled(DeliveryId, Outcome, f64),
     /// A worker keeps a row until its receiver may be told; before it sends it asks with [`Engine::claim`].
     Parked(DeliveryId),
+    /// Somebody decides about a dead letter.
+    DeadLetter(Actor, DeliveryId, DeadLetterCommand),
     /// Other rules are in force: SHA-256 of the file and its text without secrets.
     Reload(Actor, Arc<Policy>, String, String),
     /// Time passed.
@@ -91,6 +94,8 @@ pub enum Output {
     Full(String),
     /// The silence that was made or changed.
     Silence(Result<SilenceId, SilenceRefused>),
+    /// What was done with the dead letter.
+    DeadLetter(Result<DeadLetterDone, DeadLetterRefused>),
 }
 
 /// What was counted since the start; every number only grows.
@@ -166,6 +171,10 @@ impl Engine {
                 self.by(Actor::Worker);
                 self.park(id);
                 Output::Done
+            }
+            Input::DeadLetter(actor, id, command) => {
+                self.by(actor);
+                Output::DeadLetter(self.command_dead_letter(now, id, command))
             }
             Input::Reload(actor, policy, hash, text) => {
                 self.by(actor);

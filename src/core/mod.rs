@@ -4,6 +4,7 @@ pub mod alert;
 pub mod alert_set;
 mod arrive;
 pub mod change;
+pub mod dead_letters;
 pub mod dedup;
 pub mod deliver;
 pub mod engine;

@@ -150,6 +150,17 @@ pub struct DeadLetter {
     pub at: Timestamp,
     /// What the receiver answered, without secrets.
     pub error: String,
+    /// The last attempt.
+    pub exchange: Exchange,
+}
+
+/// What an attempt said and what it heard, for people: without secrets, and cut to a readable size.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exchange {
+    /// What was sent; empty if it did not come to that.
+    pub request: String,
+    /// What came back; empty if nothing did.
+    pub answer: String,
 }
 
 /// What a thread was last told: the ledger's entry. It goes when nothing told is firing any more.
@@ -189,11 +200,15 @@ pub enum Outcome {
         error: String,
         /// What the receiver asked for (`Retry-After`), if it did.
         after: Option<Duration>,
+        /// What was said and heard.
+        exchange: Exchange,
     },
     /// The receiver understood and refused: the same request will fail again.
     Refused {
         /// What it said, without secrets.
         error: String,
+        /// What was said and heard.
+        exchange: Exchange,
     },
 }
 

@@ -101,7 +101,9 @@ impl Engine {
                 self.next_delivery = self.next_delivery.max(letter.delivery.id.0.saturating_add(1));
                 Arc::make_mut(&mut state.dead_letters).insert(letter.delivery.id, letter);
             }
-            Change::DeadGone(id) => drop(Arc::make_mut(&mut state.dead_letters).remove(&id)),
+            Change::DeadGone(id) | Change::DeadDiscarded { id, .. } => {
+                drop(Arc::make_mut(&mut state.dead_letters).remove(&id))
+            }
             Change::WorkOrder(order) => drop(state.set_order(&Arc::clone(&order.number), Some(order))),
         }
     }

@@ -230,6 +230,14 @@ impl State {
         }
     }
 
+    /// Somebody put it away, and said why.
+    pub(super) fn discard_dead_letter(&mut self, id: DeliveryId, reason: String, log: &mut Log) {
+        if let Some(old) = Arc::make_mut(&mut self.dead_letters).remove(&id) {
+            log.changes.push(Change::DeadDiscarded { id, reason });
+            log.undo.push(Undo::Dead(id, Some(old)));
+        }
+    }
+
     pub(super) fn put_order(&mut self, order: WorkOrder, log: &mut Log) {
         let (number, order) = (Arc::clone(&order.number), Arc::new(order));
         log.changes.push(Change::WorkOrder(Arc::clone(&order)));

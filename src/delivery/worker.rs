@@ -20,12 +20,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::room::Room;
-use crate::core::outbox::{Delivery, DeliveryId, Outcome, Thread};
+use crate::core::outbox::{Delivery, DeliveryId, Exchange, Outcome, Thread};
 use crate::driver::Handle;
 use crate::failpoint::{self, Point};
 use crate::metrics::Metrics;
 use crate::receivers::Receivers;
 use crate::receivers::answer::SendError;
+use crate::receivers::exchange;
 use crate::receivers::limit::Limit;
 use crate::receivers::notice::Sent;
 
@@ -224,7 +225,11 @@ impl Lanes {
         if ended.is_err() {
             // Only a defect leads here. The row must not be lost for it.
             tracing::error!(delivery.id = row.id.0, "An attempt to send panicked");
-            let outcome = Outcome::Retry { error: "internal error: the attempt panicked".into(), after: None };
+            let outcome = Outcome::Retry {
+                error: "internal error: the attempt panicked".into(),
+                after: None,
+                exchange: Exchange::default(),
+            };
             report(&self.shared, &row, outcome).await;
         }
     }
@@ -268,7 +273,7 @@ async fn claimed_attempt(shared: Arc<Shared>, id: DeliveryId) {
 async fn attempt(shared: Arc<Shared>, row: Arc<Delivery>) {
     failpoint::reached(Point::AttemptBegun);
     let started = Instant::now();
-    let result = send(&shared, &row).await;
+    let (result, exchange) = exchange::of(send(&shared, &row)).await;
     failpoint::reached(Point::AttemptEnded);
     let duration = started.elapsed();
     log(&row, &result, duration);
@@ -277,7 +282,11 @@ async fn attempt(shared: Arc<Shared>, row: Arc<Delivery>) {
         shared.metrics.notification_attempt(&row.thread.kind, result.is_ok(), duration);
         count(&shared.metrics, &row, &result);
     }
-    report(&shared, &row, result.map_or_else(Outcome::from, |sent| Outcome::Delivered(sent.data))).await;
+    let outcome = match result {
+        Ok(sent) => Outcome::Delivered(sent.data),
+        Err(error) => error.outcome(exchange),
+    };
+    report(&shared, &row, outcome).await;
     failpoint::reached(Point::OutcomeReported);
 }
 

@@ -7,6 +7,8 @@ use arc_swap::ArcSwapOption;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::core::change::Actor;
+use crate::core::dead_letters::{DeadLetterCommand, DeadLetterDone, DeadLetterRefused};
+use crate::core::engine::{Input, Output};
 use crate::core::ingest::{Batch, Rejected};
 use crate::core::outbox::{Delivery, DeliveryId, Outcome};
 use crate::core::policy::Policy;
@@ -22,14 +24,31 @@ pub(super) type Answer<T> = oneshot::Sender<Result<T, Unavailable>>;
 
 /// What somebody wants of the engine.
 pub(crate) enum Request {
-    Alerts { actor: Actor, batch: Batch, done: Answer<Vec<Rejected>> },
-    Silence { actor: Actor, draft: SilenceDraft, done: Answer<Result<SilenceId, SilenceRefused>> },
-    ExpireSilence { actor: Actor, id: SilenceId, done: Answer<Result<SilenceId, SilenceRefused>> },
-    Reload { actor: Actor, policy: Arc<Policy>, hash: String, text: String, done: Answer<()> },
-    Settled { delivery: DeliveryId, outcome: Outcome, jitter: f64 },
-    Parked { delivery: DeliveryId },
-    Claim { delivery: DeliveryId, done: oneshot::Sender<Option<Arc<Delivery>>> },
-    View { done: oneshot::Sender<Arc<View>> },
+    Alerts {
+        actor: Actor,
+        batch: Batch,
+        done: Answer<Vec<Rejected>>,
+    },
+    /// Anything else that somebody asks of the engine and waits for.
+    Command {
+        input: Input,
+        done: Answer<Output>,
+    },
+    Settled {
+        delivery: DeliveryId,
+        outcome: Outcome,
+        jitter: f64,
+    },
+    Parked {
+        delivery: DeliveryId,
+    },
+    Claim {
+        delivery: DeliveryId,
+        done: oneshot::Sender<Option<Arc<Delivery>>>,
+    },
+    View {
+        done: oneshot::Sender<Arc<View>>,
+    },
 }
 
 /// How the driver fares, for metrics and readiness.
@@ -80,7 +99,10 @@ impl Handle {
         actor: Actor,
         draft: SilenceDraft,
     ) -> Result<Result<SilenceId, SilenceRefused>, Unavailable> {
-        self.ask(|done| Request::Silence { actor, draft, done }).await?
+        match self.command(Input::Silence(actor, draft)).await? {
+            Output::Silence(result) => Ok(result),
+            other => Err(unexpected(&other)),
+        }
     }
 
     /// Ends a silence; one that has ended stays so.
@@ -92,7 +114,10 @@ impl Handle {
         actor: Actor,
         id: SilenceId,
     ) -> Result<Result<SilenceId, SilenceRefused>, Unavailable> {
-        self.ask(|done| Request::ExpireSilence { actor, id, done }).await?
+        match self.command(Input::ExpireSilence(actor, id)).await? {
+            Output::Silence(result) => Ok(result),
+            other => Err(unexpected(&other)),
+        }
     }
 
     /// Puts other rules in force: SHA-256 of the file, and its text without secrets, go into the journal.
@@ -106,7 +131,23 @@ impl Handle {
         hash: String,
         text: String,
     ) -> Result<(), Unavailable> {
-        self.ask(|done| Request::Reload { actor, policy, hash, text, done }).await?
+        self.command(Input::Reload(actor, policy, hash, text)).await.map(drop)
+    }
+
+    /// Sends a dead letter again, or puts it away.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if it could not be stored; within, why it was refused.
+    pub async fn dead_letter(
+        &self,
+        actor: Actor,
+        id: DeliveryId,
+        command: DeadLetterCommand,
+    ) -> Result<Result<DeadLetterDone, DeadLetterRefused>, Unavailable> {
+        match self.command(Input::DeadLetter(actor, id, command)).await? {
+            Output::DeadLetter(result) => Ok(result),
+            other => Err(unexpected(&other)),
+        }
     }
 
     /// The committed state of this moment.
@@ -146,11 +187,21 @@ impl Handle {
         &self.health
     }
 
+    /// Hands an input to the engine and waits until what it led to is stored.
+    async fn command(&self, input: Input) -> Result<Output, Unavailable> {
+        self.ask(|done| Request::Command { input, done }).await?
+    }
+
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Unavailable> {
         let (done, answer) = oneshot::channel();
         self.inbox.send(request(done)).await.map_err(|_| stopping())?;
         answer.await.map_err(|_| stopping())
     }
+}
+
+/// Only a defect leads here: each input has one kind of output.
+fn unexpected(output: &Output) -> Unavailable {
+    Unavailable(format!("internal error: {output:?} does not answer the question"))
 }
 
 fn stopping() -> Unavailable {

@@ -21,7 +21,6 @@ use crate::core::engine::{Engine, Input, Options, Output};
 use crate::core::ingest::Rejected;
 use crate::core::outbox::{Delivery, DeliveryId, Outcome};
 use crate::core::policy::Policy;
-use crate::core::silence::{SilenceId, SilenceRefused};
 use crate::core::view::View;
 use crate::failpoint::{self, Point};
 use crate::store::{Fence, Store, StoreError};
@@ -71,8 +70,7 @@ pub struct Driver {
 /// Who waits for what in a batch.
 enum Waiting {
     Alerts(Answer<Vec<Rejected>>, Vec<Rejected>),
-    Silence(Answer<Result<SilenceId, SilenceRefused>>, Result<SilenceId, SilenceRefused>),
-    Reload(Answer<()>),
+    Command(Answer<Output>, Output),
     Claim(oneshot::Sender<Option<Arc<Delivery>>>, DeliveryId),
     View(oneshot::Sender<Arc<View>>),
 }
@@ -194,21 +192,11 @@ impl Driver {
             Request::Alerts { actor, batch, done } => match self.engine.handle(now, Input::Alerts(actor, batch)) {
                 Output::Full(limit) => drop(done.send(Err(Unavailable(limit)))),
                 Output::Rejected(rejected) => waiting.push(Waiting::Alerts(done, rejected)),
-                Output::Done | Output::Silence(_) => waiting.push(Waiting::Alerts(done, Vec::new())),
+                _ => waiting.push(Waiting::Alerts(done, Vec::new())),
             },
-            Request::Silence { actor, draft, done } => {
-                if let Output::Silence(result) = self.engine.handle(now, Input::Silence(actor, draft)) {
-                    waiting.push(Waiting::Silence(done, result));
-                }
-            }
-            Request::ExpireSilence { actor, id, done } => {
-                if let Output::Silence(result) = self.engine.handle(now, Input::ExpireSilence(actor, id)) {
-                    waiting.push(Waiting::Silence(done, result));
-                }
-            }
-            Request::Reload { actor, policy, hash, text, done } => {
-                self.engine.handle(now, Input::Reload(actor, policy, hash, text));
-                waiting.push(Waiting::Reload(done));
+            Request::Command { input, done } => {
+                let output = self.engine.handle(now, input);
+                waiting.push(Waiting::Command(done, output));
             }
             Request::Settled { delivery, outcome, jitter } => {
                 self.engine.handle(now, Input::Settled(delivery, outcome.clone(), jitter));
@@ -316,8 +304,7 @@ impl Driver {
             // Whoever asked may have gone away.
             match waiting {
                 Waiting::Alerts(done, rejected) => drop(done.send(Ok(rejected))),
-                Waiting::Silence(done, result) => drop(done.send(Ok(result))),
-                Waiting::Reload(done) => drop(done.send(Ok(()))),
+                Waiting::Command(done, output) => drop(done.send(Ok(output))),
                 Waiting::Claim(done, delivery) => drop(done.send(self.engine.claim(delivery))),
                 Waiting::View(done) => {
                     let view = view.get_or_insert_with(|| Arc::new(self.engine.view()));
@@ -366,8 +353,7 @@ fn refuse(waiting: Vec<Waiting>, why: &str, engine: &mut Engine) {
     for waiting in waiting {
         match waiting {
             Waiting::Alerts(done, _) => drop(done.send(Err(unavailable()))),
-            Waiting::Silence(done, _) => drop(done.send(Err(unavailable()))),
-            Waiting::Reload(done) => drop(done.send(Err(unavailable()))),
+            Waiting::Command(done, _) => drop(done.send(Err(unavailable()))),
             // What was committed can still be read, and told.
             Waiting::Claim(done, delivery) => drop(done.send(engine.claim(delivery))),
             Waiting::View(done) => drop(done.send(Arc::new(engine.view()))),

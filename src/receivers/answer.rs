@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::core::outbox::Outcome;
+use crate::core::outbox::{Exchange, Outcome};
 use crate::metrics::FailureReason;
 use crate::time::Timestamp;
 
@@ -69,14 +69,15 @@ impl SendError {
     }
 }
 
-impl From<SendError> for Outcome {
-    fn from(error: SendError) -> Self {
-        match error {
-            SendError::NotConfigured { .. } => {
-                Self::Retry { error: error.to_string(), after: Some(NOT_CONFIGURED_WAIT) }
+impl SendError {
+    /// What the engine makes of it, with what was said and heard.
+    pub fn outcome(self, exchange: Exchange) -> Outcome {
+        match self {
+            Self::NotConfigured { .. } => {
+                Outcome::Retry { error: self.to_string(), after: Some(NOT_CONFIGURED_WAIT), exchange }
             }
-            SendError::Retry { error, after, .. } => Self::Retry { error, after },
-            SendError::Refused { error, .. } => Self::Refused { error },
+            Self::Retry { error, after, .. } => Outcome::Retry { error, after, exchange },
+            Self::Refused { error, .. } => Outcome::Refused { error, exchange },
         }
     }
 }

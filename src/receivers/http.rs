@@ -12,8 +12,9 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, Header
 use reqwest::{Client, Method, Request, Response, Url};
 
 use super::answer::{Answer, SendError};
+use super::exchange;
 use super::oauth2::Tokens;
-use super::secret::{self, Redactor};
+use super::secret::{self, REDACTED, Redactor};
 use super::tls::{self, Material};
 use crate::config::settings::{Auth, HttpConfig, Proxy, SecretSource, TlsConfig};
 use crate::metrics::{ALERTMANAGER_VERSION, FailureReason};
@@ -37,6 +38,8 @@ pub struct Post<'a> {
     pub headers: &'a [(&'static str, &'a str)],
     /// JSON.
     pub body: Bytes,
+    /// What of the body nobody is to see afterwards.
+    pub secrets: &'a [&'a str],
 }
 
 /// Sends requests with one `http_config`.
@@ -88,6 +91,7 @@ impl HttpClient {
         }
         let mut redactor = Redactor::default();
         redactor.add_url(&url);
+        post.secrets.iter().for_each(|secret| redactor.add(secret));
         let mut headers = HeaderMap::new();
         self.add_configured(&mut headers, &mut redactor).await?;
         if let Some(token) = token {
@@ -103,8 +107,11 @@ impl HttpClient {
         take_user_info(&mut request, &mut headers, &mut redactor)?;
         *request.headers_mut() = headers;
         *request.body_mut() = Some(post.body.clone().into());
+        exchange::request(|| described(&request, &post.body, &redactor));
         let answer = self.connection.execute(request, &redactor).await?;
-        Ok(Answer { body: redactor.redact(&answer.body), ..answer })
+        let answer = Answer { body: redactor.redact(&answer.body), ..answer };
+        exchange::answer(|| format!("{}\n\n{}", answer.status, answer.body));
+        Ok(answer)
     }
 
     async fn add_configured(&self, headers: &mut HeaderMap, redactor: &mut Redactor) -> Result<(), SendError> {
@@ -138,6 +145,19 @@ impl HttpClient {
         headers.insert(AUTHORIZATION, sensitive(authorization.trim_end(), redactor)?);
         Ok(())
     }
+}
+
+/// A request for people. Of its URL only the host is shown: the path may be the whole secret, as with Slack.
+fn described(request: &Request, body: &[u8], redactor: &Redactor) -> String {
+    let url = request.url();
+    let mut text = format!("{} {}://{}/…\n", request.method(), url.scheme(), url.host_str().unwrap_or_default());
+    for (name, value) in request.headers() {
+        let value = if value.is_sensitive() { REDACTED } else { value.to_str().unwrap_or_default() };
+        text.push_str(&format!("{name}: {}\n", redactor.redact(value)));
+    }
+    text.push('\n');
+    text.push_str(&redactor.secrets_out(&String::from_utf8_lossy(body)));
+    text
 }
 
 /// User and password within a URL become a header, unless there is one already.

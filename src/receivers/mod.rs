@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod body;
 pub mod email;
+pub mod exchange;
 pub mod http;
 pub mod limit;
 pub mod notice;

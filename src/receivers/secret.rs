@@ -6,7 +6,8 @@ use super::answer::SendError;
 use crate::config::settings::SecretSource;
 
 /// What stands in the place of a secret.
-const REDACTED: &str = "<redacted>";
+/// Stands where a secret was.
+pub const REDACTED: &str = "<redacted>";
 /// Shorter texts occur by chance; redacting them would only garble the error.
 const SHORTEST: usize = 4;
 
@@ -72,13 +73,14 @@ impl Redactor {
         }
     }
 
+    /// The text without secrets; URLs that are none stay.
+    pub fn secrets_out(&self, text: &str) -> String {
+        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), REDACTED))
+    }
+
     /// The text without secrets and without URLs.
     pub fn redact(&self, text: &str) -> String {
-        let mut text = without_urls(text);
-        for secret in &self.secrets {
-            text = text.replace(secret.as_str(), REDACTED);
-        }
-        text
+        self.secrets_out(&without_urls(text))
     }
 }
 

@@ -46,7 +46,10 @@ impl Webhook {
             }
         };
         let id = delivery.notification_id();
-        let answer = self.client.post(Post { url: &url, headers: &[("webhook-id", &id)], body: body.into() }).await?;
+        let answer = self
+            .client
+            .post(Post { url: &url, headers: &[("webhook-id", &id)], body: body.into(), secrets: &[] })
+            .await?;
         answer.check(context.clock.now())?;
         Ok(notice.sent(ReceiverData::new()))
     }

@@ -90,6 +90,7 @@ mod kind {
     pub const DEAD_GONE: u8 = 14;
     pub const WORK_ORDER: u8 = 15;
     pub const CONFIG: u8 = 16;
+    pub const DEAD_DISCARDED: u8 = 40;
 }
 
 impl Stored for Change {
@@ -120,6 +121,10 @@ impl Stored for Change {
             Self::OutboxGone(id) => put_as(kind::OUTBOX_GONE, id, out),
             Self::Dead(letter) => put_as(kind::DEAD, letter, out),
             Self::DeadGone(id) => put_as(kind::DEAD_GONE, id, out),
+            Self::DeadDiscarded { id, reason } => {
+                put_as(kind::DEAD_DISCARDED, id, out);
+                reason.put(out);
+            }
             Self::WorkOrder(order) => put_as(kind::WORK_ORDER, order, out),
             Self::Config { hash, text } => {
                 put_as(kind::CONFIG, hash, out);
@@ -152,6 +157,7 @@ impl Stored for Change {
             kind::OUTBOX_GONE => Self::OutboxGone(Stored::take(from)?),
             kind::DEAD => Self::Dead(Stored::take(from)?),
             kind::DEAD_GONE => Self::DeadGone(Stored::take(from)?),
+            kind::DEAD_DISCARDED => Self::DeadDiscarded { id: Stored::take(from)?, reason: Stored::take(from)? },
             kind::WORK_ORDER => Self::WorkOrder(Stored::take(from)?),
             kind::CONFIG => Self::Config { hash: Stored::take(from)?, text: Stored::take(from)? },
             _ => return Err(from.malformed("a kind of change that is not known")),

@@ -27,7 +27,10 @@ fn shown(world: &mut World) -> String {
 
 fn eventful() -> World {
     let mut world = World::new(policy());
-    world.receivers.0.insert("hook".into(), vec![Outcome::Retry { error: "500".into(), after: None }; 300]);
+    world.receivers.0.insert(
+        "hook".into(),
+        vec![Outcome::Retry { error: "500".into(), after: None, exchange: Default::default() }; 300],
+    );
     world.post(&["Disk a", "CriticalAssetOffline asset_code=PUMP-001", "Down c severity=critical"], true);
     world.pass(31 * SECOND);
     world
@@ -51,7 +54,7 @@ fn a_failed_commit_leaves_everything_as_it_was() {
     let rows: Vec<_> = world.engine.view().outbox.keys().copied().collect();
     assert!(!rows.is_empty());
     for row in rows {
-        world.input(Input::Settled(row, Outcome::Refused { error: "no".into() }, 0.5));
+        world.input(Input::Settled(row, Outcome::Refused { error: "no".into(), exchange: Default::default() }, 0.5));
         assert_eq!(shown(&mut world), before, "an answer");
     }
     for minute in [5, 40] {

@@ -112,11 +112,11 @@ fn play(steps: &[Step], kind: &'static str) -> (World, BTreeSet<usize>) {
             Step::Reload(other) => world.reload(rules(other, kind)),
             Step::Crash(minutes) => world.crash(minutes * MINUTE),
             Step::Fails(times) => {
-                let failure = Outcome::Retry { error: "500".into(), after: None };
+                let failure = Outcome::Retry { error: "500".into(), after: None, exchange: Default::default() };
                 world.receivers.0.insert("hook".into(), vec![failure; times]);
             }
             Step::Refuses => {
-                let refusal = Outcome::Refused { error: "400".into() };
+                let refusal = Outcome::Refused { error: "400".into(), exchange: Default::default() };
                 world.receivers.0.insert("hook".into(), vec![refusal]);
             }
         }

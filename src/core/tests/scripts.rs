@@ -14,11 +14,11 @@ use std::time::Duration;
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn retry() -> Outcome {
-    Outcome::Retry { error: "500".into(), after: None }
+    Outcome::Retry { error: "500".into(), after: None, exchange: Default::default() }
 }
 
 fn refused() -> Outcome {
-    Outcome::Refused { error: "400".into() }
+    Outcome::Refused { error: "400".into(), exchange: Default::default() }
 }
 
 /// Sends the alerts again every minute, for so many minutes.
@@ -77,7 +77,7 @@ fn what_a_receiver_wants_to_know_again_it_knows_until_all_is_over() {
 #[test]
 fn a_resolve_that_was_decided_early_learns_what_the_firing_left() {
     let mut world = World::new(policy());
-    let slow = Outcome::Retry { error: "429".into(), after: Some(7 * MINUTE) };
+    let slow = Outcome::Retry { error: "429".into(), after: Some(7 * MINUTE), exchange: Default::default() };
     world.receivers.0.insert("hook".into(), vec![slow, Outcome::Delivered([("ts".into(), "1".into())].into())]);
     let mut incident = policy();
     incident.receivers[0].integrations[0].says_both = false;

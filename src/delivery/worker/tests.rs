@@ -159,13 +159,19 @@ async fn every_row_is_settled_with_what_its_receiver_said() {
         ("hangs", 3600, Ok(Sent::default())),
     ]);
     let mut rig = Rig::new(all);
-    let retry = |error: &str, after| Outcome::Retry { error: error.into(), after };
+    let retry = |error: &str, after| Outcome::Retry { error: error.into(), after, exchange: Default::default() };
     let rows = [
         ("ok", Outcome::Delivered(Default::default())),
         ("busy", retry("busy", Some(Duration::from_secs(7)))),
-        ("no", Outcome::Refused { error: "no".into() }),
+        ("no", Outcome::Refused { error: "no".into(), exchange: Default::default() }),
         ("hangs", retry("no answer within 30s", None)),
-        ("gone", Outcome::Refused { error: "the configuration has no receiver \"gone\"".into() }),
+        (
+            "gone",
+            Outcome::Refused {
+                error: "the configuration has no receiver \"gone\"".into(),
+                exchange: Default::default(),
+            },
+        ),
     ];
     for (receiver, expected) in rows {
         let id = rig.send(receiver, 0);
@@ -179,7 +185,11 @@ async fn a_panic_in_a_receiver_is_an_attempt_that_failed() {
     all.insert("bad", "webhook", LIMIT, Box::new(Panics));
     let mut rig = Rig::new(all);
     let id = rig.send("bad", 0);
-    let expected = Outcome::Retry { error: "internal error: the attempt panicked".into(), after: None };
+    let expected = Outcome::Retry {
+        error: "internal error: the attempt panicked".into(),
+        after: None,
+        exchange: Default::default(),
+    };
     assert_eq!(rig.settled().await, (id, expected));
     let id = rig.send("ok", 0);
     assert_eq!(rig.settled().await, (id, Outcome::Delivered(Default::default())));

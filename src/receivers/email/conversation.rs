@@ -4,6 +4,7 @@
 //! another attempt whatever the code: somebody will mend the server or the configuration. From MAIL on, 4xx is worth
 //! another attempt after [`PAUSE`] and 5xx is refused. A connection is used once and never kept.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,6 +55,15 @@ pub(super) struct Letter {
     pub(super) to: Vec<Address>,
     /// Headers and body.
     pub(super) message: Vec<u8>,
+}
+
+/// As a person reads it: the envelope, then headers and body.
+impl fmt::Display for Letter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "MAIL FROM:<{}>", self.from)?;
+        self.to.iter().try_for_each(|address| writeln!(f, "RCPT TO:<{address}>"))?;
+        write!(f, "\n{}", String::from_utf8_lossy(&self.message))
+    }
 }
 
 /// Hands `letter` over. At least one recipient has it then; those that were not accepted are returned, with the reason.

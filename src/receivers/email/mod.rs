@@ -33,6 +33,7 @@ use self::connection::{Step, Trouble};
 use self::conversation::{Access, Letter, PAUSE};
 use self::message::{Frame, Texts};
 use super::answer::SendError;
+use super::exchange;
 use super::notice::{self, Notice, Sent};
 use super::secret::{self, Redactor};
 use super::{ATTEMPT_LIMIT, Context, Sender, tls};
@@ -191,16 +192,22 @@ impl Email {
         let mut redactor = Redactor::default();
         let talk = async {
             let access = self.access(&mut redactor).await?;
+            exchange::request(|| letter.to_string());
             conversation::deliver(&access, letter, &step).await
         };
         let result = tokio::time::timeout(self.limit, talk).await;
-        result.map_or_else(
+        let result = result.map_or_else(
             |_| {
                 let error = format!("no answer within {:?}: {}", self.limit, step.lock());
                 Err(SendError::Retry { error, after: None, failure: FailureReason::Timeout })
             },
             |result| result.map_err(|error| redacted(error, &redactor)),
-        )
+        );
+        exchange::answer(|| match &result {
+            Ok(_) => "the server took it".to_owned(),
+            Err(error) => error.to_string(),
+        });
+        result
     }
 
     async fn access(&self, redactor: &mut Redactor) -> Result<Access, SendError> {

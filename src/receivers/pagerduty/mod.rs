@@ -73,7 +73,8 @@ impl Pagerduty {
             true => (&self.v1_url, self.v1(&mut notice, &event, details)),
             false => (&self.config.url, self.v2(&mut notice, &event, details)),
         };
-        let answer = self.client.post(Post { url, headers: &[], body: body.into() }).await?;
+        let post = Post { url, headers: &[], body: body.into(), secrets: &[&event.key] };
+        let answer = self.client.post(post).await?;
         judge(answer, old, context.clock.now())?;
         Ok(notice.sent(ReceiverData::new()))
     }

@@ -70,7 +70,7 @@ impl Slack {
     }
 
     async fn post(&self, url: &str, body: &str, channel: &str, now: Timestamp) -> Result<Posted, SendError> {
-        let post = Post { url, headers: &[], body: body.to_owned().into() };
+        let post = Post { url, headers: &[], body: body.to_owned().into(), secrets: &[] };
         let answered = match self.client.post(post).await {
             Ok(answer) => judge(answer, now),
             Err(error) => Err(error),

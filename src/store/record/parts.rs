@@ -13,7 +13,7 @@ use super::wire::{Malformed, Reader, Stored};
 use crate::core::alert::Alert;
 use crate::core::change::{Actor, GroupId, StoredGroup};
 use crate::core::matcher::{Matcher, Op};
-use crate::core::outbox::{DeadLetter, Delivery, DeliveryId, Reason, Thread, Told, ToldAlert};
+use crate::core::outbox::{DeadLetter, Delivery, DeliveryId, Exchange, Reason, Thread, Told, ToldAlert};
 use crate::core::silence::{Silence, SilenceId};
 use crate::core::work_order::{AlertOnOrder, Condition, Kind, Note, Priority, Status, WorkOrder};
 
@@ -98,7 +98,8 @@ fields!(Delivery {
     last_error,
     receiver_data,
 });
-fields!(DeadLetter { delivery, at, error });
+fields!(DeadLetter { delivery, at, error, exchange });
+fields!(Exchange { request, answer });
 fields!(AlertOnOrder { labels, starts_at, ended_at });
 fields!(Note { at, actor, text });
 fields!(WorkOrder {

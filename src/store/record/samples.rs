@@ -11,7 +11,7 @@ use crate::core::alert::Alert;
 use crate::core::change::{Actor, Change, GroupId, StoredGroup};
 use crate::core::label::{Fingerprint, LabelSet};
 use crate::core::matcher::{Matcher, Op};
-use crate::core::outbox::{DeadLetter, Delivery, DeliveryId, Reason, ReceiverData, Thread, Told, ToldAlert};
+use crate::core::outbox::{DeadLetter, Delivery, DeliveryId, Exchange, Reason, ReceiverData, Thread, Told, ToldAlert};
 use crate::core::silence::{Silence, SilenceId};
 use crate::core::work_order::{AlertOnOrder, Condition, Kind, Note, Priority, Status, WorkOrder};
 use crate::time::Timestamp;
@@ -101,8 +101,14 @@ pub(crate) fn one_of_each() -> Vec<Change> {
         Change::Told(thread, None),
         Change::Outbox(Arc::new(delivery.clone())),
         Change::OutboxGone(DeliveryId(300)),
-        Change::Dead(Arc::new(DeadLetter { delivery, at: second(9), error: "410 Gone".into() })),
+        Change::Dead(Arc::new(DeadLetter {
+            delivery,
+            at: second(9),
+            error: "410 Gone".into(),
+            exchange: Exchange { request: "POST".into(), answer: "410".into() },
+        })),
         Change::DeadGone(DeliveryId(u64::MAX)),
+        Change::DeadDiscarded { id: DeliveryId(7), reason: "told by phone".into() },
         Change::WorkOrder(Arc::new(work_order())),
         Change::Config { hash: "ab".repeat(32), text: "route:\n  receiver: ops\n".into() },
     ]
@@ -286,11 +292,10 @@ pub(crate) fn changes() -> impl Strategy<Value = Change> {
         (threads(), option::of(told())).prop_map(|(thread, told)| Change::Told(thread, told)),
         deliveries().prop_map(|delivery| Change::Outbox(Arc::new(delivery))),
         any::<u64>().prop_map(|id| Change::OutboxGone(DeliveryId(id))),
-        (deliveries(), times(), texts()).prop_map(|(delivery, at, error)| Change::Dead(Arc::new(DeadLetter {
-            delivery,
-            at,
-            error
-        }))),
+        (deliveries(), times(), texts(), texts(), texts()).prop_map(|(delivery, at, error, request, answer)| {
+            Change::Dead(Arc::new(DeadLetter { delivery, at, error, exchange: Exchange { request, answer } }))
+        }),
+        (any::<u64>(), texts()).prop_map(|(id, reason)| Change::DeadDiscarded { id: DeliveryId(id), reason }),
         any::<u64>().prop_map(|id| Change::DeadGone(DeliveryId(id))),
         work_orders(),
         (texts(), texts()).prop_map(|(hash, text)| Change::Config { hash, text }),

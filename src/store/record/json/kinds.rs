@@ -26,6 +26,7 @@ impl Json for Change {
             Self::OutboxGone(id) => one("outbox_gone", id.show()),
             Self::Dead(letter) => one("dead", letter.show()),
             Self::DeadGone(id) => one("dead_gone", id.show()),
+            Self::DeadDiscarded { id, reason } => one("dead_discarded", vec![id.show(), reason.show()].into()),
             Self::WorkOrder(order) => one("work_order", order.show()),
             Self::Config { hash, text } => one("config", vec![hash.show(), text.show()].into()),
         }
@@ -62,6 +63,10 @@ fn change_of(kind: &str, value: &Value) -> Result<Change, NotThat> {
         "outbox_gone" => Change::OutboxGone(Json::read(value)?),
         "dead" => Change::Dead(Json::read(value)?),
         "dead_gone" => Change::DeadGone(Json::read(value)?),
+        "dead_discarded" => {
+            let (id, reason) = Json::read(value)?;
+            Change::DeadDiscarded { id, reason }
+        }
         "work_order" => Change::WorkOrder(Json::read(value)?),
         "config" => {
             let (hash, text) = Json::read(value)?;
