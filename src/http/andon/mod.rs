@@ -24,6 +24,10 @@ use crate::core::view::View;
 const ENDPOINTS: &[(Method, &str)] = &[
     (Method::GET, "config"),
     (Method::GET, "dead-letters"),
+    (Method::GET, "dead-letters/{id}"),
+    (Method::POST, "dead-letters/{id}/discard"),
+    (Method::POST, "dead-letters/{id}/replay"),
+    (Method::POST, "dead-letters/replay"),
     (Method::GET, "openapi.json"),
     (Method::GET, "receivers"),
     (Method::GET, "work-orders"),
@@ -64,6 +68,10 @@ async fn dispatch(method: &Method, pattern: &str, call: Call<'_>) -> Response {
         }
         ("GET", "receivers") => receivers::all(call.state).await,
         ("GET", "dead-letters") => call.with_view(|view, call| dead_letters::all(view, &call.query)).await,
+        ("GET", "dead-letters/{id}") => call.with_view(|view, call| dead_letters::one(view, call.name(0))).await,
+        ("POST", "dead-letters/{id}/discard") => dead_letters::discard(call).await,
+        ("POST", "dead-letters/{id}/replay") => dead_letters::replay(call).await,
+        ("POST", "dead-letters/replay") => dead_letters::replay_all(call).await,
         ("GET", "work-orders") => call.with_view(|view, _| work_orders::all(view)).await,
         ("GET", "work-orders/{number}") => call.with_view(|view, call| work_orders::one(view, call.name(0))).await,
         _ => reply::andon_error(StatusCode::NOT_IMPLEMENTED, "listed, but not answered"),
@@ -86,7 +94,6 @@ impl Call<'_> {
 
     /// Who asks, as far as is known: the name that a proxy in front of us found out (`X-Forwarded-User`), and the
     /// address.
-    #[expect(dead_code, reason = "the endpoints that change something come with the next commits")]
     fn actor(&self) -> Actor {
         let name = self.request.headers().get("x-forwarded-user").and_then(|name| name.to_str().ok());
         let name: String = name.unwrap_or_default().chars().take(LONGEST_ACTOR).collect();
@@ -97,7 +104,6 @@ impl Call<'_> {
     ///
     /// # Errors
     /// The answer that says what is wrong with it.
-    #[expect(dead_code, reason = "the endpoints that change something come with the next commits")]
     async fn object(&mut self, most: usize) -> Result<serde_json::Map<String, serde_json::Value>, Response> {
         let request = std::mem::take(&mut self.request);
         let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);

@@ -1,6 +1,7 @@
 //! The router against the real driver, on a store in memory and in virtual time.
 
 mod alerts;
+mod dead_letters;
 mod groups;
 mod limits;
 mod routing;
@@ -37,7 +38,7 @@ pub struct Service {
     pub state: Arc<AppState>,
     pub faults: Faults,
     pub reloads: mpsc::Receiver<ReloadRequest>,
-    _deliveries: mpsc::UnboundedReceiver<Arc<crate::core::outbox::Delivery>>,
+    deliveries: mpsc::UnboundedReceiver<Arc<crate::core::outbox::Delivery>>,
 }
 
 /// What it answered.
@@ -148,7 +149,7 @@ impl Service {
             storage_damage: None,
         };
         change(&mut state);
-        Self { state: Arc::new(state), faults, reloads, _deliveries: deliveries }
+        Self { state: Arc::new(state), faults, reloads, deliveries: deliveries }
     }
 
     /// Sends a request; headers are written `name: value`.

@@ -1,0 +1,111 @@
+//! What people do with dead letters, and what their receivers hear of it.
+
+use super::play::*;
+use crate::core::change::Actor;
+use crate::core::dead_letters::{DeadLetterCommand, DeadLetterDone, DeadLetterRefused};
+use crate::core::engine::{Input, Output};
+use crate::core::outbox::{DeliveryId, Outcome};
+use std::time::Duration;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn refused() -> Outcome {
+    Outcome::Refused { error: "400".into(), exchange: Default::default() }
+}
+
+/// `Disk a` fires and its page is refused once; gives the letter's id.
+fn with_a_letter() -> (World, DeliveryId) {
+    let mut world = World::new(policy());
+    world.receivers.0.insert("hook".into(), vec![refused()]);
+    world.post(&["Disk a"], true);
+    world.pass(MINUTE);
+    world.lines();
+    let id = *world.engine.view().dead_letters.keys().next().unwrap();
+    (world, id)
+}
+
+fn command(world: &mut World, id: DeliveryId, command: DeadLetterCommand) -> Result<DeadLetterDone, DeadLetterRefused> {
+    match world.input(Input::DeadLetter(Actor::Clock, id, command)) {
+        Output::DeadLetter(result) => result,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_letter_sent_again_is_told_at_once_and_told_resolved_later() {
+    let (mut world, id) = with_a_letter();
+    let letter = world.engine.view().dead_letters[&id].delivery.notification_id();
+    assert!(matches!(command(&mut world, id, DeadLetterCommand::Replay), Ok(DeadLetterDone::Waits(_))));
+    assert_eq!(world.lines(), ["01:00 hook {alertname=\"Disk\"}: first notification firing=[a] resolved=[]"]);
+    assert_eq!(world.told[0].notification_id(), letter, "the same notification");
+    assert!(world.engine.view().dead_letters.is_empty());
+    for _ in 0..6 {
+        world.post(&["Disk a"], true);
+        world.pass(MINUTE);
+    }
+    assert_eq!(world.lines(), Vec::<String>::new(), "told is told: the next flush has no news");
+    world.post(&["Disk a"], false);
+    world.pass(6 * MINUTE);
+    assert_eq!(world.lines(), ["10:30 hook {alertname=\"Disk\"}: all alerts resolved firing=[] resolved=[a]"]);
+    assert_eq!(command(&mut world, id, DeadLetterCommand::Replay), Err(DeadLetterRefused::Unknown(id)));
+}
+
+#[test]
+fn a_letter_says_how_its_alerts_are_by_now() {
+    let (mut world, id) = with_a_letter();
+    world.post(&["Disk a"], false);
+    command(&mut world, id, DeadLetterCommand::Replay).unwrap();
+    assert_eq!(world.lines(), ["01:00 hook {alertname=\"Disk\"}: first notification firing=[] resolved=[a]"]);
+    world.pass(10 * MINUTE);
+    assert_eq!(world.lines(), Vec::<String>::new());
+    assert!(world.engine.view().ledger.is_empty());
+}
+
+#[test]
+fn what_is_stale_is_not_sent() {
+    let (mut world, id) = with_a_letter();
+    // The next flush tries anew, and waits.
+    let slow = Outcome::Retry { error: "429".into(), after: Some(30 * MINUTE), exchange: Default::default() };
+    world.receivers.0.insert("hook".into(), vec![slow]);
+    for _ in 0..5 {
+        world.post(&["Disk a"], true);
+        world.pass(MINUTE);
+    }
+    world.lines();
+    assert_eq!(command(&mut world, id, DeadLetterCommand::Replay), Ok(DeadLetterDone::Superseded));
+    assert!(world.engine.view().dead_letters.is_empty());
+
+    let (mut world, id) = with_a_letter();
+    for _ in 0..5 {
+        world.post(&["Disk a"], true);
+        world.pass(MINUTE);
+    }
+    assert_eq!(world.lines().len(), 1, "the next flush told it");
+    let result = command(&mut world, id, DeadLetterCommand::Replay);
+    assert!(matches!(result, Err(DeadLetterRefused::OutOfDate { .. })), "{result:?}");
+    assert_eq!(world.lines(), Vec::<String>::new());
+    assert!(world.engine.view().dead_letters.contains_key(&id));
+
+    let (mut world, id) = with_a_letter();
+    let mut other = policy();
+    other.receivers[0].integrations[0].kind = "slack";
+    world.reload(other);
+    let result = command(&mut world, id, DeadLetterCommand::Replay);
+    assert!(matches!(result, Err(DeadLetterRefused::ReceiverGone { .. })), "{result:?}");
+}
+
+#[test]
+fn a_letter_that_was_put_away_stays_away_and_a_failed_commit_keeps_it() {
+    let (mut world, id) = with_a_letter();
+    let discard = DeadLetterCommand::Discard("told by phone".into());
+    world.store_fails = true;
+    for command_ in [DeadLetterCommand::Replay, discard.clone()] {
+        command(&mut world, id, command_).unwrap();
+        assert!(world.engine.view().dead_letters.contains_key(&id));
+        assert!(world.engine.view().outbox.is_empty());
+    }
+    world.store_fails = false;
+    assert_eq!(command(&mut world, id, discard), Ok(DeadLetterDone::Discarded));
+    world.crash(MINUTE);
+    assert!(world.engine.view().dead_letters.is_empty());
+}
