@@ -12,6 +12,7 @@ use super::fields::{Fields, mismatch};
 use super::load::read_limited;
 use super::node::{Node, Value};
 use super::yaml;
+use crate::core::asset::{Assets, KnownAsset};
 
 /// One asset. Texts that the file does not have are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,6 +46,22 @@ const MAX_CODE: usize = 50;
 pub fn load(path: &str) -> Result<BTreeMap<Arc<str>, Asset>, String> {
     let text = read_limited(Path::new(path)).map_err(|reason| format!("assets: {reason}"))?;
     parse(&text, path)
+}
+
+/// What the engine knows of them.
+pub(super) fn known(assets: &BTreeMap<Arc<str>, Asset>) -> Assets {
+    let known = |asset: &Asset| KnownAsset {
+        asset: crate::core::asset::Asset {
+            code: asset.asset_code.to_string(),
+            name: asset.name.clone(),
+            kind: asset.kind.clone(),
+            location_line: asset.location_line.clone(),
+            location_station: asset.location_station.clone(),
+            criticality: asset.criticality.clone(),
+        },
+        parts: Vec::new(),
+    };
+    assets.iter().map(|(code, asset)| (Arc::clone(code), known(asset))).collect()
 }
 
 fn parse(text: &str, file: &str) -> Result<BTreeMap<Arc<str>, Asset>, String> {

@@ -22,6 +22,7 @@ use super::section::Section;
 use super::settings::RateLimit;
 use super::severity::{self, Shorthand};
 use super::work_order;
+use crate::core::order_rules::OrderPolicy;
 use crate::core::policy::{InhibitRule, Policy, Receiver, ReceiverIdx, WorkOrderRule};
 use crate::core::quote::Quoted;
 
@@ -126,6 +127,8 @@ impl<'n> Document<'n> {
             intervals: intervals.map(|named| (named.name.clone(), named.intervals.clone())).collect(),
             receivers: completed.decided(),
             resolve_timeout: global::resolve_timeout(&self.global),
+            orders: OrderPolicy::default(),
+            assets: assets::known(&self.assets),
         };
         Config {
             policy: Arc::new(policy),

@@ -1,7 +1,6 @@
 //! `work_order_configs` of a receiver: which work orders its alerts open.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::duration;
 use super::error::{FieldPath, on_the_whole};
@@ -50,8 +49,8 @@ fn read_one(node: &Node, path: FieldPath, scope: &Scope<'_>) -> WorkOrderRule {
     let kind = word(&mut fields, "type", Kind::parse, &Kind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>());
     let priorities: Vec<&str> = Priority::ALL.iter().map(|priority| priority.as_str()).collect();
     let priority = word(&mut fields, "priority", Priority::parse, &priorities).unwrap_or(Priority::Medium);
-    let due = fields.duration("due").unwrap_or_else(|| due_after(priority));
-    if due.is_zero() {
+    let due = fields.duration("due");
+    if due.is_some_and(|due| due.is_zero()) {
         fields.refuse_field("due", "due cannot be zero", "the time from opening to the due time, such as 4h or 2d");
     }
     let rule = WorkOrderRule {
@@ -64,17 +63,6 @@ fn read_one(node: &Node, path: FieldPath, scope: &Scope<'_>) -> WorkOrderRule {
     };
     fields.finish();
     rule
-}
-
-/// How long the work may take where `due` is absent: as the priorities are meant.
-fn due_after(priority: Priority) -> Duration {
-    const HOUR: Duration = Duration::from_secs(3600);
-    match priority {
-        Priority::Emergency => HOUR * 4,
-        Priority::High => HOUR * 24,
-        Priority::Medium => HOUR * 24 * 7,
-        Priority::Low => HOUR * 24 * 30,
-    }
 }
 
 fn word<T>(
@@ -98,7 +86,7 @@ pub(super) fn printed(rules: &[WorkOrderRule]) -> Printed {
         map.put("key_labels", Printed::texts(rule.key_labels.iter().map(|name| name.to_string())));
         map.text("type", rule.kind.as_str());
         map.text("priority", rule.priority.as_str());
-        map.text("due", duration::format(rule.due_after));
+        map.text_unless_empty("due", &rule.due_after.map(duration::format).unwrap_or_default());
         map.text_unless_empty("title", rule.title.as_deref().unwrap_or_default());
         map.text_unless_empty("description", rule.description.as_deref().unwrap_or_default());
         map.done()

@@ -31,6 +31,15 @@ pub enum Actor {
     Worker,
     /// A reload of the configuration, by whom.
     Reload(String),
+    /// Whoever opened a signed link of a mail: the recipient that the mail was sent to.
+    MailLink(String),
+    /// Another system that work orders are mirrored to (`postgres`, `atlas`, …), and the person it names, or empty.
+    Mirror {
+        /// Which system.
+        system: String,
+        /// Who there, as far as known.
+        person: String,
+    },
 }
 
 impl fmt::Display for Actor {
@@ -42,6 +51,9 @@ impl fmt::Display for Actor {
             Self::Clock => f.write_str("clock"),
             Self::Worker => f.write_str("delivery"),
             Self::Reload(by) => write!(f, "reload by {by}"),
+            Self::MailLink(recipient) => write!(f, "{recipient} by mail"),
+            Self::Mirror { system, person } if person.is_empty() => f.write_str(system),
+            Self::Mirror { system, person } => write!(f, "{person} in {system}"),
         }
     }
 }
@@ -124,6 +136,8 @@ pub enum Change {
     },
     /// The work order is now so.
     WorkOrder(Arc<WorkOrder>),
+    /// The work order is no longer kept.
+    WorkOrderGone(Arc<str>),
     /// The configuration in force is now this one (SHA-256 of the file's bytes in hexadecimal, and its text without
     /// secrets). Changes no other state.
     Config {

@@ -8,15 +8,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::alert_set::Kept;
+use super::asset::Assets;
 use super::change::{Actor, Change};
 use super::dead_letters::{DeadLetterCommand, DeadLetterDone, DeadLetterRefused};
 use super::group::GroupIdx;
 use super::ingest::{Batch, Rejected};
+use super::order_command::{OrderCommand, OrderRefused};
 use super::outbox::{Delivery, DeliveryId, Outcome, Reason};
 use super::policy::Policy;
 use super::silence::{SilenceDraft, SilenceId, SilenceRefused};
 use super::state::{Log, State};
 use super::view::{Grace, View};
+use super::work_order::WorkOrder;
 use crate::time::Timestamp;
 
 /// How the engine behaves where the configuration file has no word in it.
@@ -77,6 +80,10 @@ pub enum Input {
     Parked(DeliveryId),
     /// Somebody decides about a dead letter.
     DeadLetter(Actor, DeliveryId, DeadLetterCommand),
+    /// Somebody wants something of a work order.
+    Order(Actor, OrderCommand),
+    /// What another system says of the plant's assets is now this.
+    Assets(Arc<Assets>),
     /// Other rules are in force: SHA-256 of the file and its text without secrets.
     Reload(Actor, Arc<Policy>, String, String),
     /// Time passed.
@@ -96,6 +103,8 @@ pub enum Output {
     Silence(Result<SilenceId, SilenceRefused>),
     /// What was done with the dead letter.
     DeadLetter(Result<DeadLetterDone, DeadLetterRefused>),
+    /// The work order as it is now.
+    Order(Result<Arc<WorkOrder>, OrderRefused>),
 }
 
 /// What was counted since the start; every number only grows.
@@ -175,6 +184,14 @@ impl Engine {
             Input::DeadLetter(actor, id, command) => {
                 self.by(actor);
                 Output::DeadLetter(self.command_dead_letter(now, id, command))
+            }
+            Input::Order(actor, command) => {
+                self.by(actor.clone());
+                Output::Order(self.order(now, &actor, command))
+            }
+            Input::Assets(assets) => {
+                self.state.assets = assets;
+                Output::Done
             }
             Input::Reload(actor, policy, hash, text) => {
                 self.by(actor);
@@ -314,6 +331,7 @@ impl Engine {
         for id in old {
             self.state.forget_silence(id, &mut self.log);
         }
+        self.forget_old_orders(now);
     }
 
     /// The group at this place, for whoever decides about it.

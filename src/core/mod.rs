@@ -3,6 +3,7 @@
 pub mod alert;
 pub mod alert_set;
 mod arrive;
+pub mod asset;
 pub mod change;
 pub mod dead_letters;
 pub mod dedup;
@@ -17,6 +18,9 @@ pub mod label;
 pub mod label_name;
 pub mod matcher;
 pub mod notification;
+pub mod order_command;
+mod order_life;
+pub mod order_rules;
 mod orders;
 pub mod outbox;
 pub mod policy;

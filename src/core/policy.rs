@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::asset::Assets;
 use super::interval::TimeInterval;
 use super::matcher::Matcher;
+use super::order_rules::OrderPolicy;
 
 /// A route's place in [`Policy::routes`], which is in depth-first order; 0 is the root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,6 +34,10 @@ pub struct Policy {
     pub receivers: Vec<Receiver>,
     /// After how long an alert without an end is taken for over.
     pub resolve_timeout: Duration,
+    /// What holds for all work orders.
+    pub orders: OrderPolicy,
+    /// The assets of the configuration's file, by code.
+    pub assets: Assets,
 }
 
 /// One node of the route tree.
@@ -125,8 +131,8 @@ pub struct WorkOrderRule {
     pub kind: super::work_order::Kind,
     /// How urgent.
     pub priority: super::work_order::Priority,
-    /// From opening to the due time.
-    pub due_after: Duration,
+    /// From opening to the due time; nothing for what [`OrderPolicy::due`] says of the priority.
+    pub due_after: Option<Duration>,
     /// The title, or nothing for the built-in one. Kept as written: templates are rendered where orders are shown.
     pub title: Option<String>,
     /// The description, or nothing for the built-in one.

@@ -105,6 +105,7 @@ impl Engine {
                 drop(Arc::make_mut(&mut state.dead_letters).remove(&id))
             }
             Change::WorkOrder(order) => drop(state.set_order(&Arc::clone(&order.number), Some(order))),
+            Change::WorkOrderGone(number) => drop(state.set_order(&number, None)),
         }
     }
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::alert_set::{AlertSet, Kept, Verdict};
+use super::asset::{Assets, KnownAsset};
 use super::change::{Change, StoredGroup};
 use super::group::{Group, GroupIdx, Groups};
 use super::inhibit::Inhibitor;
@@ -15,7 +16,8 @@ use super::outbox::{DeadLetter, Delivery, DeliveryId, Thread, Told};
 use super::policy::{Policy, RouteIdx};
 use super::silence::{Silence, SilenceId};
 use super::view::Grace;
-use super::work_order::{Status, WorkOrder};
+use super::work_order::WorkOrder;
+use crate::time::Timestamp;
 
 /// What was decided and not committed yet.
 #[derive(Debug, Default)]
@@ -65,8 +67,10 @@ pub struct State {
     pub(super) parked: BTreeSet<DeliveryId>,
     /// The rows of each thread, oldest first. Follows from the outbox.
     pub(super) queues: BTreeMap<Thread, BTreeSet<DeliveryId>>,
-    /// The open order of each key. Follows from the orders.
-    pub(super) open_orders: BTreeMap<Arc<str>, Arc<str>>,
+    /// The orders of each key, the oldest first; only the last may be open. Follows from the orders.
+    orders_of: BTreeMap<Arc<str>, BTreeSet<(Timestamp, Arc<str>)>>,
+    /// What another system says of the plant's assets. Not stored: that system is asked again.
+    pub(super) assets: Arc<Assets>,
     verdicts: BTreeSet<Arc<Verdict>>,
 }
 
@@ -87,7 +91,8 @@ impl State {
             in_flight: BTreeSet::new(),
             parked: BTreeSet::new(),
             queues: BTreeMap::new(),
-            open_orders: BTreeMap::new(),
+            orders_of: BTreeMap::new(),
+            assets: Arc::default(),
             verdicts: BTreeSet::new(),
         }
     }
@@ -238,11 +243,35 @@ impl State {
         }
     }
 
-    pub(super) fn put_order(&mut self, order: WorkOrder, log: &mut Log) {
+    pub(super) fn put_order(&mut self, order: WorkOrder, log: &mut Log) -> Arc<WorkOrder> {
         let (number, order) = (Arc::clone(&order.number), Arc::new(order));
         log.changes.push(Change::WorkOrder(Arc::clone(&order)));
-        let old = self.set_order(&number, Some(order));
+        let old = self.set_order(&number, Some(Arc::clone(&order)));
         log.undo.push(Undo::Order(number, old));
+        order
+    }
+
+    pub(super) fn forget_order(&mut self, number: &Arc<str>, log: &mut Log) {
+        if let Some(old) = self.set_order(number, None) {
+            log.changes.push(Change::WorkOrderGone(Arc::clone(number)));
+            log.undo.push(Undo::Order(Arc::clone(number), Some(old)));
+        }
+    }
+
+    /// The newest order of a key, which alone may be open.
+    pub(super) fn latest_order(&self, key: &str) -> Option<&Arc<WorkOrder>> {
+        let (_, number) = self.orders_of.get(key)?.last()?;
+        self.work_orders.get(number)
+    }
+
+    /// What is known of an asset: what the plant's own system says comes before the configuration's file.
+    pub(super) fn known_asset(&self, code: &str) -> Option<&KnownAsset> {
+        self.assets.get(code).or_else(|| self.policy.assets.get(code))
+    }
+
+    /// Whether anybody has said which assets there are.
+    pub(super) fn knows_assets(&self) -> bool {
+        !self.assets.is_empty() || !self.policy.assets.is_empty()
     }
 
     /// Puts other rules in force. Groups and verdicts are the caller's to make anew.
@@ -329,11 +358,17 @@ impl State {
             Some(order) => orders.insert(Arc::clone(number), Arc::clone(order)),
             None => orders.remove(number),
         };
-        if let Some(old) = &old {
-            self.open_orders.remove(&old.key);
+        if let Some(old) = &old
+            && let Some(same_key) = self.orders_of.get_mut(&old.key)
+        {
+            same_key.remove(&(old.opened_at, Arc::clone(number)));
+            if same_key.is_empty() {
+                self.orders_of.remove(&old.key);
+            }
         }
-        if let Some(order) = order.filter(|order| !matches!(order.status, Status::Completed | Status::Cancelled)) {
-            self.open_orders.insert(Arc::clone(&order.key), Arc::clone(number));
+        if let Some(order) = order {
+            let same_key = self.orders_of.entry(Arc::clone(&order.key)).or_default();
+            same_key.insert((order.opened_at, Arc::clone(number)));
         }
         old
     }

@@ -57,7 +57,7 @@ pub fn policy() -> Policy {
         key_labels: vec![Arc::from("alertname"), Arc::from("asset_code")],
         kind: Kind::Corrective,
         priority: Priority::Emergency,
-        due_after: 4 * 3600 * SECOND,
+        due_after: None,
         title: None,
         description: None,
     }];
@@ -67,5 +67,7 @@ pub fn policy() -> Policy {
         intervals: BTreeMap::new(),
         receivers: vec![hook],
         resolve_timeout: 300 * SECOND,
+        orders: Default::default(),
+        assets: BTreeMap::new(),
     }
 }

@@ -6,14 +6,17 @@ use std::sync::atomic::AtomicU64;
 use arc_swap::ArcSwapOption;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::core::asset::Assets;
 use crate::core::change::Actor;
 use crate::core::dead_letters::{DeadLetterCommand, DeadLetterDone, DeadLetterRefused};
 use crate::core::engine::{Input, Output};
 use crate::core::ingest::{Batch, Rejected};
+use crate::core::order_command::{OrderCommand, OrderRefused};
 use crate::core::outbox::{Delivery, DeliveryId, Outcome};
 use crate::core::policy::Policy;
 use crate::core::silence::{SilenceDraft, SilenceId, SilenceRefused};
 use crate::core::view::View;
+use crate::core::work_order::WorkOrder;
 
 /// The store cannot be written now, a limit is reached, or the service is stopping: nothing of the request was kept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -118,6 +121,29 @@ impl Handle {
             Output::Silence(result) => Ok(result),
             other => Err(unexpected(&other)),
         }
+    }
+
+    /// Opens or changes a work order.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if it could not be stored; within, why it was refused.
+    pub async fn order(
+        &self,
+        actor: Actor,
+        command: OrderCommand,
+    ) -> Result<Result<Arc<WorkOrder>, OrderRefused>, Unavailable> {
+        match self.command(Input::Order(actor, command)).await? {
+            Output::Order(result) => Ok(result),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Says what another system knows of the plant's assets, in place of what it said before.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the service is stopping.
+    pub async fn assets(&self, assets: Arc<Assets>) -> Result<(), Unavailable> {
+        self.command(Input::Assets(assets)).await.map(drop)
     }
 
     /// Puts other rules in force: SHA-256 of the file, and its text without secrets, go into the journal.

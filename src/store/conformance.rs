@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::memory::{Faults, Faulty, Memory};
+use super::record::encode_entry;
 use super::record::samples::{alert, changes, one_of_each, second};
 use super::sled::{Options, SledStore};
 use super::{BoxedStore, Entry, Fence, Retention, Seq, Store, StoreError};
@@ -140,15 +141,17 @@ fn a_checkpoint_takes_the_place_of_what_is_before_it() {
 #[test]
 fn a_checkpoint_is_wanted_when_the_journal_is_long() {
     in_all(|place| {
-        let retention = Retention { checkpoint_after: 5_000, ..Retention::default() };
-        let mut store = place.open(retention);
+        let mut entry = Vec::new();
+        encode_entry(second(1), &one_of_each(), &mut entry);
+        let checkpoint_after = 2 * entry.len() as u64 + 1;
+        let mut store = place.open(Retention { checkpoint_after, ..Retention::default() });
         store.load().unwrap();
         let mut commits = 0;
         while !store.wants_checkpoint() {
             store.commit(second(1), &one_of_each(), Fence(0)).unwrap();
             commits += 1;
         }
-        assert_eq!(commits, 3, "an entry has 2,339 bytes");
+        assert_eq!(commits, 3);
         store.checkpoint(second(2), &mut std::iter::empty()).unwrap();
         assert!(!store.wants_checkpoint());
     });

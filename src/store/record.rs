@@ -90,6 +90,7 @@ mod kind {
     pub const DEAD_GONE: u8 = 14;
     pub const WORK_ORDER: u8 = 15;
     pub const CONFIG: u8 = 16;
+    pub const WORK_ORDER_GONE: u8 = 20;
     pub const DEAD_DISCARDED: u8 = 40;
 }
 
@@ -126,6 +127,7 @@ impl Stored for Change {
                 reason.put(out);
             }
             Self::WorkOrder(order) => put_as(kind::WORK_ORDER, order, out),
+            Self::WorkOrderGone(number) => put_as(kind::WORK_ORDER_GONE, number, out),
             Self::Config { hash, text } => {
                 put_as(kind::CONFIG, hash, out);
                 text.put(out);
@@ -159,6 +161,7 @@ impl Stored for Change {
             kind::DEAD_GONE => Self::DeadGone(Stored::take(from)?),
             kind::DEAD_DISCARDED => Self::DeadDiscarded { id: Stored::take(from)?, reason: Stored::take(from)? },
             kind::WORK_ORDER => Self::WorkOrder(Stored::take(from)?),
+            kind::WORK_ORDER_GONE => Self::WorkOrderGone(Stored::take(from)?),
             kind::CONFIG => Self::Config { hash: Stored::take(from)?, text: Stored::take(from)? },
             _ => return Err(from.malformed("a kind of change that is not known")),
         })

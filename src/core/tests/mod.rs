@@ -2,6 +2,7 @@
 
 mod dead_letters;
 mod faults;
+mod orders;
 mod parked;
 mod play;
 mod properties;

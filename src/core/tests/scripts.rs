@@ -363,17 +363,18 @@ fn one_work_order_per_asset_whatever_labels_change() {
     keep_firing(&mut world, &[failed], 6);
     let view = world.engine.view();
     assert_eq!(view.work_orders.len(), 2);
-    let order = view.work_orders.values().find(|order| order.asset_code == "PUMP-001").unwrap();
-    assert_eq!((order.status, order.condition, order.alerts.len()), (Status::Open, Condition::Active, 2));
+    let order = view.work_orders.values().find(|order| order.asset.code == "PUMP-001").unwrap();
+    let condition = (order.status, order.condition, order.alerts.len());
+    assert_eq!(condition, (Status::Open, Some(Condition::Active), 2));
     assert!(order.number.starts_with("WO-2027-") && order.number.len() == 16, "{}", order.number);
     world.post(&[failed], false);
     world.pass(6 * MINUTE);
     world.crash(MINUTE);
     let view = world.engine.view();
-    let order = view.work_orders.values().find(|order| order.asset_code == "PUMP-001").unwrap();
-    assert_eq!((order.status, order.condition), (Status::Open, Condition::Cleared));
+    let order = view.work_orders.values().find(|order| order.asset.code == "PUMP-001").unwrap();
+    assert_eq!((order.status, order.condition), (Status::Open, Some(Condition::Cleared)));
     assert!(order.malfunction_end.is_some());
-    assert_eq!(order.notes.len(), 5, "{:?}", order.notes);
+    assert_eq!((order.history.len(), order.revision), (5, 4), "{:?}", order.history);
 }
 
 #[test]

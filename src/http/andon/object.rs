@@ -39,6 +39,22 @@ impl Object {
         write_string(&mut self.0, value, false);
     }
 
+    /// A whole number.
+    pub fn number(&mut self, key: &str, number: u64) {
+        self.raw(key, &number.to_string());
+    }
+
+    /// Yes or no.
+    pub fn flag(&mut self, key: &str, flag: bool) {
+        self.raw(key, if flag { "true" } else { "false" });
+    }
+
+    /// A number of hours, or null.
+    pub fn hours(&mut self, key: &str, hours: Option<f64>) {
+        // What is kept is finite, and written as JSON writes numbers.
+        self.raw(key, &hours.map_or_else(|| "null".to_owned(), |hours| hours.to_string()));
+    }
+
     /// A moment, or null.
     pub fn time(&mut self, key: &str, at: Option<Timestamp>) {
         self.key(key);

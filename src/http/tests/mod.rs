@@ -101,6 +101,8 @@ fn policy() -> Policy {
         intervals: BTreeMap::new(),
         receivers: vec![receiver("default", &[]), receiver("team-X", &[("owner", "a<b")]), receiver("unused", &[])],
         resolve_timeout: Duration::from_secs(300),
+        orders: Default::default(),
+        assets: BTreeMap::new(),
     }
 }
 

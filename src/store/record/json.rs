@@ -120,6 +120,17 @@ impl Json for u32 {
     }
 }
 
+impl Json for f64 {
+    fn show(&self) -> Value {
+        // Only finite numbers are kept, and each of those has a form.
+        (*self).into()
+    }
+
+    fn read(value: &Value) -> Result<Self, NotThat> {
+        value.as_f64().ok_or_else(|| NotThat::new("a number"))
+    }
+}
+
 impl Json for bool {
     fn show(&self) -> Value {
         (*self).into()

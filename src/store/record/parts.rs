@@ -11,11 +11,14 @@ use uuid::Uuid;
 use super::json::{self, Json, NotThat};
 use super::wire::{Malformed, Reader, Stored};
 use crate::core::alert::Alert;
+use crate::core::asset::{Asset, SparePart};
 use crate::core::change::{Actor, GroupId, StoredGroup};
 use crate::core::matcher::{Matcher, Op};
 use crate::core::outbox::{DeadLetter, Delivery, DeliveryId, Exchange, Reason, Thread, Told, ToldAlert};
 use crate::core::silence::{Silence, SilenceId};
-use crate::core::work_order::{AlertOnOrder, Condition, Kind, Note, Priority, Status, WorkOrder};
+use crate::core::work_order::{
+    AlertOnOrder, Condition, HistoryEntry, Kind, LadderStep, Note, OrderEvent, Priority, Status, WorkOrder,
+};
 
 /// The form of a struct: its fields, in this order.
 macro_rules! fields {
@@ -100,11 +103,15 @@ fields!(Delivery {
 });
 fields!(DeadLetter { delivery, at, error, exchange });
 fields!(Exchange { request, answer });
-fields!(AlertOnOrder { labels, starts_at, ended_at });
+fields!(AlertOnOrder { labels, annotations, generator_url, starts_at, ended_at });
+fields!(Asset { code, name, kind, location_line, location_station, criticality });
+fields!(SparePart { number, name, needed, in_stock, stock_location, lead_time_days });
 fields!(Note { at, actor, text });
+fields!(HistoryEntry { revision, at, actor, event, text, why });
 fields!(WorkOrder {
     number,
     key,
+    revision,
     receiver,
     kind,
     priority,
@@ -112,14 +119,27 @@ fields!(WorkOrder {
     condition,
     title,
     description,
-    asset_code,
+    asset,
+    parts,
     opened_at,
     updated_at,
     due_at,
     malfunction_start,
     malfunction_end,
+    scheduled_start,
+    scheduled_end,
+    acknowledged_at,
+    actual_start,
+    actual_end,
+    closed_at,
+    assignee,
+    estimated_hours,
+    actual_hours,
     alerts,
     notes,
+    history,
+    ladder,
+    external,
 });
 
 codes!(Op { Equal = 0, NotEqual = 1, Regex = 2, NotRegex = 3 });
@@ -128,6 +148,29 @@ codes!(Kind { Corrective = 0, Preventive = 1, Predictive = 2, Inspection = 3 });
 codes!(Priority { Emergency = 0, High = 1, Medium = 2, Low = 3 });
 codes!(Status { Open = 0, Assigned = 1, InProgress = 2, OnHold = 3, Completed = 4, Cancelled = 5 });
 codes!(Condition { Active = 0, Cleared = 1, Recurred = 2 });
+codes!(LadderStep { Assignee = 0, Supervisor = 1, Manager = 2 });
+codes!(OrderEvent {
+    Opened = 0,
+    Reopened = 1,
+    AlertJoined = 2,
+    AlertRecovered = 3,
+    Recovered = 4,
+    Recurred = 5,
+    Escalated = 6,
+    OverdueAssignee = 7,
+    OverdueSupervisor = 8,
+    OverdueManager = 9,
+    Acknowledged = 10,
+    Assigned = 11,
+    Started = 12,
+    Held = 13,
+    Completed = 14,
+    Cancelled = 15,
+    Noted = 16,
+    Changed = 17,
+    Linked = 18,
+    PageSuppressed = 19,
+});
 
 impl Stored for Matcher {
     fn put(&self, out: &mut Vec<u8>) {
@@ -181,6 +224,15 @@ impl Stored for Actor {
                 out.push(4);
                 by.put(out);
             }
+            Self::MailLink(recipient) => {
+                out.push(5);
+                recipient.put(out);
+            }
+            Self::Mirror { system, person } => {
+                out.push(6);
+                system.put(out);
+                person.put(out);
+            }
         }
     }
 
@@ -191,6 +243,8 @@ impl Stored for Actor {
             2 => Self::Clock,
             3 => Self::Worker,
             4 => Self::Reload(Stored::take(from)?),
+            5 => Self::MailLink(Stored::take(from)?),
+            6 => Self::Mirror { system: Stored::take(from)?, person: Stored::take(from)? },
             _ => return Err(from.malformed("not an Actor")),
         })
     }

@@ -8,12 +8,15 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use crate::core::alert::Alert;
+use crate::core::asset::{Asset, SparePart};
 use crate::core::change::{Actor, Change, GroupId, StoredGroup};
 use crate::core::label::{Fingerprint, LabelSet};
 use crate::core::matcher::{Matcher, Op};
 use crate::core::outbox::{DeadLetter, Delivery, DeliveryId, Exchange, Reason, ReceiverData, Thread, Told, ToldAlert};
 use crate::core::silence::{Silence, SilenceId};
-use crate::core::work_order::{AlertOnOrder, Condition, Kind, Note, Priority, Status, WorkOrder};
+use crate::core::work_order::{
+    AlertOnOrder, Condition, HistoryEntry, Kind, LadderStep, Note, OrderEvent, Priority, Status, WorkOrder,
+};
 use crate::time::Timestamp;
 
 /// Seconds after a fixed moment of the year 2026.
@@ -110,6 +113,7 @@ pub(crate) fn one_of_each() -> Vec<Change> {
         Change::DeadGone(DeliveryId(u64::MAX)),
         Change::DeadDiscarded { id: DeliveryId(7), reason: "told by phone".into() },
         Change::WorkOrder(Arc::new(work_order())),
+        Change::WorkOrderGone("WO-2026-ABCDEFGH".into()),
         Change::Config { hash: "ab".repeat(32), text: "route:\n  receiver: ops\n".into() },
     ]
 }
@@ -127,29 +131,72 @@ fn silence() -> Silence {
     }
 }
 
-fn work_order() -> WorkOrder {
+/// A work order with something in every field.
+pub(crate) fn work_order() -> WorkOrder {
+    let person = Actor::MailLink("ann@plant.example".into());
     WorkOrder {
         number: "WO-2026-ABCDEFGH".into(),
         key: "ops/alertname=A".into(),
+        revision: 2,
         receiver: "ops".into(),
         kind: Kind::Corrective,
         priority: Priority::High,
-        status: Status::Open,
-        condition: Condition::Cleared,
+        status: Status::Assigned,
+        condition: Some(Condition::Cleared),
         title: "Pump".into(),
         description: "It shakes".into(),
-        asset_code: "PUMP-1".into(),
+        asset: Asset {
+            code: "PUMP-1".into(),
+            name: "Cooling water pump".into(),
+            kind: "pump".into(),
+            location_line: "line-1".into(),
+            location_station: "station-2".into(),
+            criticality: "critical".into(),
+        },
+        parts: vec![SparePart {
+            number: "SP-7".into(),
+            name: "Bearing".into(),
+            needed: 2,
+            in_stock: 1,
+            stock_location: "A3".into(),
+            lead_time_days: Some(14),
+        }],
         opened_at: second(1),
         updated_at: second(2),
         due_at: second(3),
-        malfunction_start: second(0),
+        malfunction_start: Some(second(0)),
         malfunction_end: Some(second(4)),
+        scheduled_start: Some(second(5)),
+        scheduled_end: None,
+        acknowledged_at: Some(second(2)),
+        actual_start: None,
+        actual_end: None,
+        closed_at: None,
+        assignee: "ann".into(),
+        estimated_hours: Some(1.5),
+        actual_hours: None,
         alerts: [(
             Fingerprint(8),
-            AlertOnOrder { labels: labels(&[("a", "b")]), starts_at: second(0), ended_at: None },
+            AlertOnOrder {
+                labels: labels(&[("a", "b")]),
+                annotations: labels(&[("summary", "It shakes")]),
+                generator_url: "http://prometheus.example".into(),
+                starts_at: second(0),
+                ended_at: None,
+            },
         )]
         .into(),
-        notes: vec![Note { at: second(2), actor: "clock".into(), text: "recovered".into() }],
+        notes: vec![Note { at: second(2), actor: person.clone(), text: "on my way".into() }],
+        history: vec![HistoryEntry {
+            revision: 2,
+            at: second(2),
+            actor: person,
+            event: OrderEvent::Assigned,
+            text: "assignee: nobody to ann".into(),
+            why: "she is near".into(),
+        }],
+        ladder: [LadderStep::Assignee].into(),
+        external: [("postgres".into(), "7".into())].into(),
     }
 }
 
@@ -196,6 +243,8 @@ fn actors() -> impl Strategy<Value = Actor> {
         Just(Actor::Clock),
         Just(Actor::Worker),
         texts().prop_map(Actor::Reload),
+        texts().prop_map(Actor::MailLink),
+        (texts(), texts()).prop_map(|(system, person)| Actor::Mirror { system, person }),
     ]
 }
 
@@ -244,16 +293,23 @@ fn told() -> impl Strategy<Value = Arc<Told>> {
 }
 
 fn work_orders() -> impl Strategy<Value = Change> {
-    let notes = vec((times(), texts(), texts()).prop_map(|(at, actor, text)| Note { at, actor, text }), 0..3);
+    let notes = vec((times(), actors(), texts()).prop_map(|(at, actor, text)| Note { at, actor, text }), 0..3);
+    let select = proptest::sample::select::<OrderEvent>;
+    let history = (any::<u64>(), times(), actors(), select(OrderEvent::ALL.to_vec()), texts(), texts())
+        .prop_map(|(revision, at, actor, event, text, why)| HistoryEntry { revision, at, actor, event, text, why });
     let codes = (0..Kind::ALL.len(), 0..Priority::ALL.len(), 0..Status::ALL.len(), 0..Condition::ALL.len());
-    (texts(), times(), option::of(times()), notes, codes).prop_map(|(text, at, ended_at, notes, codes)| {
-        let mut order = work_order();
-        (order.title, order.due_at, order.malfunction_end, order.notes) = (text, at, ended_at, notes);
-        (order.kind, order.priority) = (Kind::ALL[codes.0], Priority::ALL[codes.1]);
-        (order.status, order.condition) = (Status::ALL[codes.2], Condition::ALL[codes.3]);
-        order.alerts.values_mut().for_each(|alert| alert.ended_at = ended_at);
-        Change::WorkOrder(Arc::new(order))
-    })
+    let hours = option::of((0..4_000_u32).prop_map(|quarters| f64::from(quarters) / 4.0));
+    (texts(), times(), option::of(times()), notes, codes, vec(history, 0..3), hours).prop_map(
+        |(text, at, ended_at, notes, codes, history, hours)| {
+            let mut order = work_order();
+            (order.title, order.due_at, order.malfunction_end, order.notes) = (text, at, ended_at, notes);
+            (order.kind, order.priority) = (Kind::ALL[codes.0], Priority::ALL[codes.1]);
+            (order.status, order.condition) = (Status::ALL[codes.2], Condition::ALL.get(codes.3).copied());
+            (order.history, order.actual_hours) = (history, hours);
+            order.alerts.values_mut().for_each(|alert| alert.ended_at = ended_at);
+            Change::WorkOrder(Arc::new(order))
+        },
+    )
 }
 
 fn silences() -> impl Strategy<Value = Change> {
@@ -298,6 +354,7 @@ pub(crate) fn changes() -> impl Strategy<Value = Change> {
         (any::<u64>(), texts()).prop_map(|(id, reason)| Change::DeadDiscarded { id: DeliveryId(id), reason }),
         any::<u64>().prop_map(|id| Change::DeadGone(DeliveryId(id))),
         work_orders(),
+        texts().prop_map(|number| Change::WorkOrderGone(number.into())),
         (texts(), texts()).prop_map(|(hash, text)| Change::Config { hash, text }),
     ]
 }

@@ -134,6 +134,17 @@ impl Stored for u32 {
     }
 }
 
+impl Stored for f64 {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.to_bits().to_be_bytes());
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let number = from.array().map(u64::from_be_bytes).map(Self::from_bits)?;
+        if number.is_finite() { Ok(number) } else { Err(from.malformed("not a number")) }
+    }
+}
+
 impl Stored for bool {
     fn put(&self, out: &mut Vec<u8>) {
         out.push(u8::from(*self));

@@ -28,6 +28,7 @@ impl Json for Change {
             Self::DeadGone(id) => one("dead_gone", id.show()),
             Self::DeadDiscarded { id, reason } => one("dead_discarded", vec![id.show(), reason.show()].into()),
             Self::WorkOrder(order) => one("work_order", order.show()),
+            Self::WorkOrderGone(number) => one("work_order_gone", number.show()),
             Self::Config { hash, text } => one("config", vec![hash.show(), text.show()].into()),
         }
     }
@@ -68,6 +69,7 @@ fn change_of(kind: &str, value: &Value) -> Result<Change, NotThat> {
             Change::DeadDiscarded { id, reason }
         }
         "work_order" => Change::WorkOrder(Json::read(value)?),
+        "work_order_gone" => Change::WorkOrderGone(Json::read(value)?),
         "config" => {
             let (hash, text) = Json::read(value)?;
             Change::Config { hash, text }
@@ -92,6 +94,8 @@ impl Json for Actor {
             Self::Clock => one("clock", Value::Null),
             Self::Worker => one("worker", Value::Null),
             Self::Reload(by) => one("reload", by.show()),
+            Self::MailLink(recipient) => one("mail_link", recipient.show()),
+            Self::Mirror { system, person } => one("mirror", vec![system.show(), person.show()].into()),
         }
     }
 
@@ -106,6 +110,11 @@ impl Json for Actor {
             "clock" => Self::Clock,
             "worker" => Self::Worker,
             "reload" => Self::Reload(Json::read(value)?),
+            "mail_link" => Self::MailLink(Json::read(value)?),
+            "mirror" => {
+                let (system, person) = Json::read(value)?;
+                Self::Mirror { system, person }
+            }
             _ => return Err(NotThat::new("somebody who acts").within(kind)),
         })
     }
