@@ -224,7 +224,7 @@ impl Parts<'_> {
             clock: self.clock,
             metrics,
             status: status(self.started, cluster),
-            config: ArcSwap::from_pointee(reload::shown(&self.config)),
+            config: ArcSwap::from_pointee(reload::shown(&self.config, &self.templates)),
             reloader,
             mode: mode(self.flags.features),
             external_url: external_url.to_owned(),

@@ -54,9 +54,10 @@ fn check_texts(config: &mut Config, templates: &Templates, path: &Path) -> Resul
 }
 
 /// The configuration as it is shown.
-pub fn shown(config: &Config) -> ShownConfig {
+pub fn shown(config: &Config, templates: &Templates) -> ShownConfig {
     let (original, redacted) = (config.original.clone(), config.redacted.clone());
-    ShownConfig { original, redacted, integrations: shown_integrations(config) }
+    let templates = templates.clone();
+    ShownConfig { original, redacted, templates, integrations: shown_integrations(config) }
 }
 
 fn shown_integrations(config: &Config) -> Vec<ShownIntegration> {
@@ -134,7 +135,7 @@ impl Reloading {
         let before = self.receivers.load_full();
         // Receivers first: once the engine has the new rules, it may at once tell somebody who is new.
         let assets = Arc::new(config.assets.clone());
-        let context = Context { templates, assets, ..before.context().clone() };
+        let context = Context { templates: templates.clone(), assets, ..before.context().clone() };
         self.receivers.store(Arc::new(Receivers::new(&config.receivers, context, Some(&before))));
         let (policy, hash, text) = (Arc::clone(&config.policy), config.sha256.clone(), config.redacted.clone());
         if let Err(error) = self.state.driver.reload(actor, policy, hash, text).await {
@@ -150,7 +151,7 @@ impl Reloading {
                 true
             }
         });
-        self.state.config.store(Arc::new(shown(&config)));
+        self.state.config.store(Arc::new(shown(&config, &templates)));
         self.state.metrics.config_loaded(config.source.as_bytes(), self.state.clock.now());
         Ok(())
     }

@@ -261,7 +261,7 @@ impl Completed {
         let pairs = self.receivers.iter().zip(&self.work_orders).enumerate();
         let printed = |(i, (receiver, work_orders)): (usize, (&receiver::Receiver, &Vec<WorkOrderRule>))| {
             let reached = u32::try_from(i).is_ok_and(|i| used.contains(&ReceiverIdx(i)));
-            let mut printed = receiver.printed(reached);
+            let mut printed = receiver.printed(reached, own);
             if let (Printed::Map(entries), true) = (&mut printed, own) {
                 if !work_orders.is_empty() {
                     entries.push(("work_order_configs".into(), work_order::printed(work_orders)));

@@ -35,6 +35,8 @@ pub struct Field {
     pub preset: Preset,
     /// Whether it is printed where it holds nothing.
     pub always_printed: bool,
+    /// Whether it is Andon's own, and no part of what Alertmanager would print.
+    pub own: bool,
 }
 
 /// What a value must look like.
@@ -120,13 +122,19 @@ pub enum Preset {
 impl Field {
     /// A field of a kind that is empty where the key is absent, and then not printed.
     pub const fn new(name: &'static str, kind: Kind) -> Self {
-        Self { name, kind, preset: Preset::Empty, always_printed: false }
+        Self { name, kind, preset: Preset::Empty, always_printed: false, own: false }
     }
 
     /// The same field, printed even where it holds nothing.
     #[must_use]
     pub const fn always(self) -> Self {
         Self { always_printed: true, ..self }
+    }
+
+    /// The same field as one of Andon's own.
+    #[must_use]
+    pub const fn own(self) -> Self {
+        Self { own: true, ..self }
     }
 
     /// The same field with something that holds where the key is absent.

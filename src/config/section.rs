@@ -209,6 +209,15 @@ impl Section {
         map.done()
     }
 
+    /// The section as Alertmanager could have it: where Andon's own keys say nothing.
+    pub fn without_own(&self) -> Self {
+        let mut section = self.clone();
+        for (field, datum) in section.schema.fields.iter().zip(&mut section.data).filter(|(field, _)| field.own) {
+            *datum = preset(field);
+        }
+        section
+    }
+
     fn place(&self, name: &str) -> Option<usize> {
         self.schema.fields.iter().position(|field| field.name == name)
     }

@@ -259,6 +259,8 @@ pub struct SlackConfig {
     pub mrkdwn_in: Vec<String>,
     /// Whether later notifications of a group change the first message.
     pub update_message: bool,
+    /// Whether they are replies to the first message of the episode.
+    pub reply_in_thread: bool,
     /// For one attempt; zero means the built-in limit.
     pub timeout: Duration,
 }

@@ -94,7 +94,16 @@ impl Engine {
         let id = DeliveryId(self.next_delivery);
         self.next_delivery += 1;
         let (attempts, last_error) = (0, String::new());
-        let again = Delivery { id, alerts, attempts, last_error, decided_at: now, due_at: now, ..row.clone() };
+        let again = Delivery {
+            id,
+            alerts,
+            attempts,
+            last_error,
+            decided_at: now,
+            due_at: now,
+            tried_since: now,
+            ..row.clone()
+        };
         self.state.put_delivery(again, &mut self.log);
         self.queue(&row.thread);
         Ok(DeadLetterDone::Waits(id))

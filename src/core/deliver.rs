@@ -37,6 +37,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const JITTER: f64 = 0.2;
 /// After how long a refusal is tried anew for a thread whose group is gone; the others wait for their next flush.
 const REFUSED_ORPHAN_WAIT: Duration = Duration::from_secs(300);
+/// How long a row waits for its receiver to be configured before the next look.
+const NOT_CONFIGURED_WAIT: Duration = Duration::from_secs(60);
 /// The longest wait that a receiver may ask for.
 const LONGEST_ASKED: Duration = Duration::from_secs(3600);
 
@@ -82,6 +84,7 @@ impl Engine {
             new,
             attempts: 0,
             due_at: now,
+            tried_since: now,
             last_error: String::new(),
             receiver_data,
         };
@@ -166,12 +169,17 @@ impl Engine {
                 self.remember(&row, data);
             }
             Outcome::Refused { error, exchange } => self.bury(now, &row, error, exchange),
-            Outcome::Retry { error, exchange, .. } if now.since(row.decided_at) >= self.options.give_up_after => {
+            Outcome::NotConfigured { error } => {
+                let waiting = Delivery { tried_since: now, ..Delivery::clone(&row) };
+                self.retry(now, &waiting, row.attempts, error, NOT_CONFIGURED_WAIT);
+            }
+            Outcome::Retry { error, exchange, .. } if now.since(row.tried_since) >= self.options.give_up_after => {
                 let error = format!("given up after {} attempts: {error}", row.attempts + 1);
                 self.bury(now, &row, error, exchange);
             }
             Outcome::Retry { error, after, .. } => {
-                self.retry(now, &row, error, wait_after(row.attempts + 1, jitter, after))
+                let attempts = row.attempts + 1;
+                self.retry(now, &row, attempts, error, wait_after(attempts, jitter, after));
             }
         }
         self.queue(&row.thread);
@@ -193,17 +201,18 @@ impl Engine {
         }
     }
 
-    fn retry(&mut self, now: Timestamp, row: &Arc<Delivery>, error: String, wait: Duration) {
+    /// Lets a row, or what takes its place by now, be sent later.
+    fn retry(&mut self, now: Timestamp, row: &Delivery, attempts: u32, error: String, wait: Duration) {
         if let Some(mut newer) = self.successor(row) {
             let says_both = self.says_both(&row.thread);
             self.supersede(row, &mut newer, says_both);
             newer.due_at = now.after(wait);
-            (newer.attempts, newer.last_error) = (row.attempts + 1, error);
+            (newer.attempts, newer.last_error) = (attempts, error);
             self.state.put_delivery(newer, &mut self.log);
             return;
         }
         let mut later = Delivery::clone(row);
-        (later.attempts, later.last_error, later.due_at) = (row.attempts + 1, error, now.after(wait));
+        (later.attempts, later.last_error, later.due_at) = (attempts, error, now.after(wait));
         self.state.put_delivery(later, &mut self.log);
     }
 

@@ -256,7 +256,7 @@ pub fn told_order(a: &LabelSet, b: &LabelSet) -> Ordering {
 }
 
 /// The labels of a route, as they are told.
-pub(super) fn route_labels(route: &Route) -> LabelSet {
+pub fn route_labels(route: &Route) -> LabelSet {
     // What is too long for a label set is left out: `config` refuses it.
     LabelSet::new(route.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())))
         .unwrap_or_else(|_| LabelSet::empty())

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::label::{Fingerprint, LabelSet};
-use super::outbox::{Delivery, Reason, ToldAlert};
+use super::outbox::{Delivery, ToldAlert};
 use crate::time::Timestamp;
 
 /// Alertmanager's template data (`Data`).
@@ -17,8 +17,8 @@ pub struct Data {
     pub status: &'static str,
     /// The alerts, in Alertmanager's order.
     pub alerts: Vec<AlertData>,
-    /// Why the notification is sent.
-    pub reason: Reason,
+    /// Why the notification is sent, in the words of the wire.
+    pub reason: &'static str,
     /// The labels of the group.
     pub group_labels: LabelSet,
     /// The labels that all alerts share.
@@ -61,18 +61,29 @@ impl Data {
             _ => all,
         };
         let told = delivery.alerts.get(..kept).unwrap_or_default();
-        let data = Self {
-            receiver: quote_meta(&delivery.thread.receiver),
+        let labels = (&delivery.group_labels, &delivery.route_labels);
+        let data = Self::of(&delivery.thread.receiver, told, labels, external_url);
+        (Self { reason: delivery.reason.as_str(), ..data }, all - kept)
+    }
+
+    /// The data of a group that nobody is told of now: its reason is `unknown`.
+    pub fn of(
+        receiver: &str,
+        told: &[ToldAlert],
+        (group_labels, route_labels): (&LabelSet, &LabelSet),
+        external_url: &Arc<str>,
+    ) -> Self {
+        Self {
+            receiver: quote_meta(receiver),
             status: status(told.iter().all(|told| told.resolved)),
             alerts: told.iter().map(AlertData::new).collect(),
-            reason: delivery.reason,
-            group_labels: delivery.group_labels.clone(),
+            reason: "unknown",
+            group_labels: group_labels.clone(),
             common_labels: common(told.iter().map(|told| &told.alert.labels)),
             common_annotations: common(told.iter().map(|told| &told.alert.annotations)),
-            route_labels: delivery.route_labels.clone(),
+            route_labels: route_labels.clone(),
             external_url: Arc::clone(external_url),
-        };
-        (data, all - kept)
+        }
     }
 }
 

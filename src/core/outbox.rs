@@ -112,6 +112,8 @@ pub struct Delivery {
     pub attempts: u32,
     /// When the next attempt is due.
     pub due_at: Timestamp,
+    /// Since when it is tried: the decision, or the last moment at which its receiver was not configured.
+    pub tried_since: Timestamp,
     /// What the last attempt met, or empty.
     pub last_error: String,
     /// What the receiver wanted to know again when it was last told of the episode.
@@ -203,6 +205,11 @@ pub enum Outcome {
         /// What was said and heard.
         exchange: Exchange,
     },
+    /// There is nobody to send to until somebody configures the receiver: nothing was attempted, and the row waits.
+    NotConfigured {
+        /// What is missing, without secrets.
+        error: String,
+    },
     /// The receiver understood and refused: the same request will fail again.
     Refused {
         /// What it said, without secrets.
@@ -242,6 +249,7 @@ mod tests {
             alerts: Arc::from([]),
             new: Default::default(),
             attempts: 0,
+            tried_since: Timestamp::ZERO,
             due_at: Timestamp::EPOCH,
             last_error: String::new(),
             receiver_data: Default::default(),

@@ -139,7 +139,7 @@ pub static ACTS: [Act; 4] = [
         over: &[],
         tells: &[
             (By::Pagerduty, "trigger rul-prediction is down"),
-            (By::Slack, "#ops [FIRING:1] DiskSpaceLow node-exporter:9100"),
+            (By::Slack, "#ops [WARNING] node-exporter:9100 has 12% of / left"),
         ],
         holds: &[
             ("HighErrorRate rul-prediction", "ServiceDown rul-prediction"),
@@ -150,7 +150,7 @@ pub static ACTS: [Act; 4] = [
         title: "Maintenance of a conveyor is overdue, and there are many anomalies",
         fires: &[&CONVEYOR_OVERDUE, &ANOMALIES],
         over: &[],
-        tells: &[(By::Mail, "[WARNING] Transfer conveyor (CONV-001)"), (By::Slack, "#ml [FIRING:1] ")],
+        tells: &[(By::Mail, "[WARNING] Transfer conveyor (CONV-001)"), (By::Slack, "#ml [INFO] 131 anomalies within an hour")],
         holds: &[],
     },
     Act {
@@ -161,8 +161,8 @@ pub static ACTS: [Act; 4] = [
             (By::Pagerduty, "resolve Cooling water pump (PUMP-001)"),
             (By::Mail, "[RESOLVED] Cooling water pump (PUMP-001)"),
             (By::Pagerduty, "resolve rul-prediction is down"),
-            (By::Slack, "#ops [RESOLVED] DiskSpaceLow node-exporter:9100"),
-            (By::Slack, "#ml [RESOLVED] "),
+            (By::Slack, "#ops [RESOLVED] node-exporter:9100 has 12% of / left"),
+            (By::Slack, "#ml [RESOLVED] 131 anomalies within an hour"),
             // It was held back, and is still true.
             (By::Mail, "[WARNING] Cooling water pump (PUMP-001): Maintenance is overdue"),
         ],

@@ -44,6 +44,7 @@ use crate::core::change::Actor;
 use crate::core::matcher::Mode;
 use crate::driver::Handle;
 use crate::metrics::Metrics;
+use crate::template::Templates;
 use crate::time::{Clock, Timestamp};
 
 /// What all handlers share.
@@ -107,12 +108,14 @@ pub struct ClusterInfo {
 }
 
 /// The configuration in force, as it is shown: without secrets.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ShownConfig {
     /// As Alertmanager would print it; amtool loads it.
     pub original: String,
     /// With Andon's own keys.
     pub redacted: String,
+    /// Its templates: labels of routes are shown filled in.
+    pub templates: Templates,
     /// The integrations of all receivers.
     pub integrations: Vec<ShownIntegration>,
 }

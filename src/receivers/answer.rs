@@ -10,8 +10,6 @@ use crate::time::Timestamp;
 
 /// No receiver makes us wait longer than this for the next attempt.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
-/// How long a notification waits for a receiver to be configured before the next look.
-const NOT_CONFIGURED_WAIT: Duration = Duration::from_secs(60);
 /// How much of an answer's body an error quotes, in characters.
 const QUOTED: usize = 512;
 
@@ -73,9 +71,7 @@ impl SendError {
     /// What the engine makes of it, with what was said and heard.
     pub fn outcome(self, exchange: Exchange) -> Outcome {
         match self {
-            Self::NotConfigured { .. } => {
-                Outcome::Retry { error: self.to_string(), after: Some(NOT_CONFIGURED_WAIT), exchange }
-            }
+            Self::NotConfigured { .. } => Outcome::NotConfigured { error: self.to_string() },
             Self::Retry { error, after, .. } => Outcome::Retry { error, after, exchange },
             Self::Refused { error, .. } => Outcome::Refused { error, exchange },
         }

@@ -19,7 +19,7 @@ pub fn write_open_object(data: &Data, out: &mut String) {
         write_alert(alert, out);
     }
     out.push_str("],\"notification_reason\":");
-    write_string(out, data.reason.as_str(), true);
+    write_string(out, data.reason, true);
     let sets = [
         (",\"groupLabels\":", &data.group_labels),
         (",\"commonLabels\":", &data.common_labels),

@@ -74,6 +74,11 @@ impl<'a> Notice<'a> {
         &self.context.data
     }
 
+    /// Whether the configuration is one of Alertmanager's, so that bodies must be too.
+    pub fn is_alertmanagers(&self) -> bool {
+        self.templates.engine() == template::Engine::Go
+    }
+
     /// Fills in a text for people. Where that fails, `built_in` takes its place.
     pub fn text(&mut self, name: &str, template: &str, built_in: impl FnOnce(&Data) -> String) -> String {
         let context = self.escaped.as_deref().unwrap_or(&self.context);

@@ -64,6 +64,7 @@ pub(crate) fn delivery(alerts: Vec<ToldAlert>) -> Delivery {
         new: Default::default(),
         attempts: 0,
         due_at: starts_at(),
+        tried_since: starts_at(),
         last_error: String::new(),
         receiver_data: Default::default(),
     }

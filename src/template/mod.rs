@@ -85,6 +85,14 @@ impl Templates {
         }))
     }
 
+    /// The language that the configuration is written in.
+    pub fn engine(&self) -> Engine {
+        match &self.0 {
+            Loaded::Go(_) => Engine::Go,
+            Loaded::Handlebars(_) => Engine::Handlebars,
+        }
+    }
+
     /// Looks at a text of the configuration: whether it can be rendered at all.
     ///
     /// # Errors

@@ -215,8 +215,9 @@ impl RawIntegration<'_> {
 }
 
 impl Receiver {
-    /// As `config.original` shows it. `built` says whether a route reaches it: only then a mail has all its headers.
-    pub fn printed(&self, built: bool) -> Printed {
+    /// As it is shown. `built` says whether a route reaches it: only then a mail has all its headers. `own` says
+    /// whether Andon's own keys are shown, which `config.original` leaves out.
+    pub fn printed(&self, built: bool, own: bool) -> Printed {
         let mut receiver = Map::new();
         receiver.text("name", self.config.name.as_str());
         let mut labels: Vec<_> = self.labels.iter().collect();
@@ -225,13 +226,12 @@ impl Receiver {
         receiver.put("labels", Printed::Map(labels.collect()));
         for kind in &KINDS {
             let of_kind = self.sections.iter().filter(|(other, _)| other.name == kind.name);
-            let printed = of_kind.map(|(kind, section)| match kind.name {
-                "email" if built => {
-                    let mut section = section.clone();
+            let printed = of_kind.map(|(kind, section)| {
+                let mut section = if own { section.clone() } else { section.without_own() };
+                if kind.name == "email" && built {
                     inherit::mail_headers(&mut section);
-                    section.printed()
                 }
-                _ => section.printed(),
+                section.printed()
             });
             receiver.list_unless_empty(kind.key, printed.collect());
         }

@@ -80,6 +80,7 @@ pub(super) fn slack(section: &Section) -> IntegrationConfig {
         link_names: section.flag("link_names"),
         mrkdwn_in: texts(section.list("mrkdwn_in")),
         update_message: section.flag("update_message"),
+        reply_in_thread: section.flag("reply_in_thread"),
         timeout: section.duration("timeout"),
     }))
 }

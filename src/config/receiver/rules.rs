@@ -78,6 +78,14 @@ pub(super) fn slack(section: &mut Section, sentences: &mut Vec<String>) {
         "update_message can only be used with bot tokens. api_url must be set to \
          https://slack.com/api/chat.postMessage",
     );
+    rules.refuse(
+        section.flag("reply_in_thread") && section.has("api_url") && !bot,
+        "reply_in_thread can only be used with bot tokens: incoming webhooks do not say where their message stands",
+    );
+    rules.refuse(
+        section.flag("reply_in_thread") && section.flag("update_message"),
+        "at most one of update_message & reply_in_thread must be configured",
+    );
 }
 
 pub(super) fn slack_field(section: &mut Section, sentences: &mut Vec<String>) {

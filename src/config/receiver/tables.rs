@@ -102,6 +102,7 @@ pub(super) static SLACK: Schema = Schema {
         Field::new("actions", Kind::Sections(&SLACK_ACTION)),
         flag("update_message").always(),
         timeout(),
+        flag("reply_in_thread").own(),
     ],
     settle: rules::slack,
 };

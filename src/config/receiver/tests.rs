@@ -31,7 +31,7 @@ fn load(text: &str) -> Result<(Printed, Vec<super::Receiver>), String> {
     }
     let mut printed = Map::new();
     printed.put("global", global.printed());
-    printed.put("receivers", Printed::List(receivers.iter().map(|receiver| receiver.printed(false)).collect()));
+    printed.put("receivers", Printed::List(receivers.iter().map(|receiver| receiver.printed(false, true)).collect()));
     Ok((printed.done(), receivers))
 }
 
@@ -86,6 +86,16 @@ fn refuses_what_alertmanager_refuses_in_its_words() {
             "{api_url: 'http://a', update_message: true}",
             "update_message can only be used with bot tokens. api_url must be set to \
              https://slack.com/api/chat.postMessage",
+        ),
+        (
+            "slack",
+            "{api_url: 'http://a', reply_in_thread: true}",
+            "reply_in_thread can only be used with bot tokens: incoming webhooks do not say where their message stands",
+        ),
+        (
+            "slack",
+            "{api_url: 'https://slack.com/api/chat.postMessage', reply_in_thread: true, update_message: true}",
+            "at most one of update_message & reply_in_thread must be configured",
         ),
         (
             "slack",

@@ -7,3 +7,4 @@ mod parked;
 mod play;
 mod properties;
 mod scripts;
+mod unconfigured;

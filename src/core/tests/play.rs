@@ -92,6 +92,7 @@ impl World {
         let verdict = match &outcome {
             Outcome::Delivered(_) => "",
             Outcome::Retry { .. } => " (retry)",
+            Outcome::NotConfigured { .. } => " (not configured)",
             Outcome::Refused { .. } => " (refused)",
         };
         let (firing, resolved) = (names(false), names(true));

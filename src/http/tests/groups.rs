@@ -16,7 +16,8 @@ fn groups_in_order_with_their_route_labels() {
             tails,
             [
                 "\"labels\":{},\"receiver\":{\"name\":\"team-X\"},\"routeLabels\":{}},",
-                "\"labels\":{\"alertname\":\"A\"},\"receiver\":{\"name\":\"team-X\"},\"routeLabels\":{\"tier\":\"<1>\"}},",
+                "\"labels\":{\"alertname\":\"A\"},\"receiver\":{\"name\":\"team-X\"},\"routeLabels\":{\"of\":\"x 2 unknown\",\
+                 \"tier\":\"<1>\"}},",
                 "\"labels\":{\"alertname\":\"B\"},\"receiver\":{\"name\":\"default\"},\"routeLabels\":{}}]\n",
             ]
         );

@@ -27,6 +27,7 @@ use crate::core::matcher::parse_matcher;
 use crate::core::policy::{GroupBy, Integration, Policy, Receiver, ReceiverIdx, Route, RouteIdx};
 use crate::driver::Driver;
 use crate::store::memory::{Faults, Faulty, Memory};
+use crate::template::Engine;
 
 /// 2026-11-22T15:00:00.123Z
 fn epoch() -> Timestamp {
@@ -94,7 +95,12 @@ fn receiver(name: &str, labels: &[(&str, &str)]) -> Receiver {
 /// Everything goes to `default`; what is of team x goes to `team-X`, twice.
 fn policy() -> Policy {
     let mut first = route(Some(0), &[], &["team=x"], 1, &["alertname"]);
-    first.labels.insert("tier".into(), "<1>".into());
+    let labels = [
+        ("tier", "<1>"),
+        ("of", "{{ .CommonLabels.team }} {{ len .Alerts }} {{ .NotificationReason }}"),
+        ("bad", "{{ nope }}"),
+    ];
+    first.labels.extend(labels.map(|(name, text)| (name.into(), text.into())));
     Policy {
         routes: vec![route(None, &[1, 2], &[], 0, &["alertname"]), first, route(Some(0), &[], &["team=x"], 1, &[])],
         inhibit_rules: Vec::new(),
@@ -137,6 +143,7 @@ impl Service {
             config: ArcSwap::from_pointee(ShownConfig {
                 original: "route: <x>\n".into(),
                 redacted: "all: 1\n".into(),
+                templates: Templates::load(Engine::Go, std::path::Path::new("."), &[]).unwrap(),
                 integrations: Vec::new(),
             }),
             reloader: Reloader(reloader),

@@ -1,20 +1,23 @@
 //! `GET /api/v2/alerts/groups`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use axum::response::Response;
 
 use super::filter::{BadQuery, ReceiverFilter};
 use super::shown::{Status, Wanted, write_alert, write_list};
 use crate::core::alert_set::Kept;
-use crate::core::flush::told_order;
+use crate::core::flush::{self, told_order};
 use crate::core::label::Fingerprint;
-use crate::core::matcher::Mode;
+use crate::core::notification::Data;
+use crate::core::outbox::ToldAlert;
 use crate::core::policy::{Receiver, Route};
 use crate::core::view::{GroupView, View};
 use crate::http::query::Query;
 use crate::http::{AppState, reply};
 use crate::json::{write_labels, write_string};
+use crate::template::{self, Templates};
 use crate::time::Timestamp;
 
 /// A group with those of its alerts that are wanted.
@@ -31,13 +34,14 @@ pub async fn list(state: &AppState, query: &Query) -> Response {
         Ok(view) => view,
         Err(error) => return reply::unavailable(&error),
     };
-    match listed(&view, query, state.mode, state.clock.now()) {
+    match listed(&view, query, state) {
         Ok(document) => reply::json(document),
         Err(error) => error.reply(),
     }
 }
 
-fn listed(view: &View, query: &Query, mode: Mode, now: Timestamp) -> Result<String, BadQuery> {
+fn listed(view: &View, query: &Query, state: &AppState) -> Result<String, BadQuery> {
+    let (mode, now) = (state.mode, state.clock.now());
     let wanted = Wanted::of(query, mode, view, now)?;
     let receivers = ReceiverFilter::of(query, mode, &view.policy)?;
     let mut groups: Vec<Shown<'_>> = view
@@ -65,11 +69,42 @@ fn listed(view: &View, query: &Query, mode: Mode, now: Timestamp) -> Result<Stri
     }
     groups.sort_by(|a, b| a.group.labels.order(&b.group.labels).then_with(|| a.receiver.name.cmp(&b.receiver.name)));
     let mut out = String::new();
-    write_list(&mut out, groups.iter_mut(), |out, shown| write_group(out, shown, &told));
+    let (templates, external_url) = (&state.config.load().templates, Arc::from(state.external_url.as_str()));
+    write_list(&mut out, groups.iter_mut(), |out, shown| {
+        let labels = route_labels(shown, view, templates, &external_url, now);
+        write_group(out, shown, &told, &labels);
+    });
     Ok(out)
 }
 
-fn write_group(out: &mut String, shown: &mut Shown<'_>, told: &HashMap<Fingerprint, Vec<&str>>) {
+/// The labels of the group's route with their templates filled in from the group as it is; those that fail are left out.
+fn route_labels(
+    shown: &Shown<'_>,
+    view: &View,
+    templates: &Templates,
+    external_url: &Arc<str>,
+    now: Timestamp,
+) -> BTreeMap<String, String> {
+    let labels = &shown.route.labels;
+    if !labels.values().any(|text| text.contains("{{")) {
+        return labels.clone();
+    }
+    let kept = shown.group.members.iter().filter_map(|fingerprint| view.alerts.get(*fingerprint));
+    let told =
+        kept.map(|kept| ToldAlert { alert: Arc::clone(&kept.alert), resolved: view.grace.resolved(&kept.alert, now) });
+    let mut told: Vec<_> = told.collect();
+    told.sort_by(|a, b| told_order(&a.alert.labels, &b.alert.labels));
+    let of_group = (&shown.group.labels, &flush::route_labels(shown.route));
+    let data = Data::of(&shown.receiver.name, &told, of_group, external_url);
+    templates.route_labels(&template::Context::new(data, now)).0
+}
+
+fn write_group(
+    out: &mut String,
+    shown: &mut Shown<'_>,
+    told: &HashMap<Fingerprint, Vec<&str>>,
+    route_labels: &BTreeMap<String, String>,
+) {
     shown.alerts.sort_by(|(a, _), (b, _)| told_order(&a.alert.labels, &b.alert.labels));
     out.push_str("{\"alerts\":");
     write_list(out, shown.alerts.iter(), |out, (kept, status)| {
@@ -81,7 +116,7 @@ fn write_group(out: &mut String, shown: &mut Shown<'_>, told: &HashMap<Fingerpri
     out.push_str(",\"receiver\":{\"name\":");
     write_string(out, &shown.receiver.name, false);
     out.push_str("},\"routeLabels\":{");
-    for (i, (name, value)) in shown.route.labels.iter().enumerate() {
+    for (i, (name, value)) in route_labels.iter().enumerate() {
         if i > 0 {
             out.push(',');
         }

@@ -1,6 +1,6 @@
 //! PagerDuty: Events API v2, and v1 where the configuration has a service key.
 //!
-//! Bodies are Alertmanager's, byte for byte. What PagerDuty would refuse is made to fit instead, since a page that is
+//! Bodies are Alertmanager's, byte for byte; under `template_engine: handlebars` they say as well when it happened. What PagerDuty would refuse is made to fit instead, since a page that is
 //! refused wakes nobody: a summary is cut at 1024 characters, a severity that PagerDuty does not know becomes `error`,
 //! and of an event above 512 KB only as much of the largest details goes as must. What was cut is said in the details and
 //! in the log.
@@ -21,6 +21,7 @@ use super::notice::{Notice, Sent, shorten, subject};
 use super::object::Object;
 use super::{Context, Sender, secret};
 use crate::config::settings::{PagerdutyConfig, SecretSource};
+use crate::core::notification::Data;
 use crate::core::outbox::{Delivery, ReceiverData};
 use crate::metrics::FailureReason;
 use crate::time::Timestamp;
@@ -129,11 +130,15 @@ impl Pagerduty {
             ("group", notice.text("group", &self.config.group, |_| String::new())),
         ];
         let (images, links) = (self.images(notice), self.links(notice));
+        let timestamp = if notice.is_alertmanagers() { None } else { moment(notice.data()) };
         details.fit(notice, MAX_EVENT, |details, bare| {
             let mut payload = Object::empty();
             payload.text("summary", &event.summary);
             payload.text("source", &source);
             payload.text("severity", &severity);
+            if let Some(timestamp) = timestamp {
+                payload.text("timestamp", &timestamp.to_string());
+            }
             for (name, text) in &of_asset {
                 payload.text_if(name, text);
             }
@@ -196,6 +201,14 @@ impl Pagerduty {
 impl Sender for Pagerduty {
     fn send<'a>(&'a self, delivery: &'a Delivery, context: &'a Context) -> BoxFuture<'a, Result<Sent, SendError>> {
         Box::pin(self.attempt(delivery, context))
+    }
+}
+
+/// When what the event tells happened: the first of the alerts began to fire, or the last was over.
+fn moment(data: &Data) -> Option<Timestamp> {
+    match data.status {
+        "firing" => data.alerts.iter().filter(|alert| alert.status == "firing").map(|alert| alert.starts_at).min(),
+        _ => data.alerts.iter().map(|alert| alert.ends_at).max(),
     }
 }
 

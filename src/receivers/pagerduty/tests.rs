@@ -128,6 +128,29 @@ async fn the_event_is_alertmanagers_byte_for_byte() {
 }
 
 #[tokio::test]
+async fn with_templates_of_its_own_the_event_says_when_it_happened() {
+    use crate::template::{Engine, Templates};
+    let templates = Templates::load(Engine::Handlebars, std::path::Path::new("."), &[]).unwrap();
+    let context = Context { templates, ..context() };
+    let mut earlier = told(&[("a", "2")], &[], false);
+    let began = earlier.alert.starts_at.before(Duration::from_secs(60));
+    earlier.alert = std::sync::Arc::new(crate::core::alert::Alert { starts_at: began, ..(*earlier.alert).clone() });
+    let over = || told(&[("a", "1")], &[], true);
+    let service = service().await;
+    let sender = Pagerduty::new(&config(&service.url("/v2/enqueue")));
+    //          alerts                                            the first that fires began, or the last was over
+    let rows = [
+        (vec![over(), told(&[("a", "3")], &[], false), earlier], "2026-11-22T14:47:28.98664923Z"),
+        (vec![over()], "2026-11-22T14:49:28.98664923Z"),
+    ];
+    for (alerts, expected) in rows {
+        sender.send(&row(alerts), &context).await.unwrap();
+        let event: Value = serde_json::from_str(&service.seen().pop().unwrap().body).unwrap();
+        assert_eq!(event["payload"]["timestamp"], expected);
+    }
+}
+
+#[tokio::test]
 async fn what_fires_is_triggered_and_what_is_over_resolved_under_one_key() {
     let mut keys = Vec::new();
     let mixed = row(vec![told(&[("a", "1")], &[], true), told(&[("a", "2")], &[], false)]);

@@ -53,11 +53,14 @@ pub(super) fn write(config: &SlackConfig, notice: &mut Notice<'_>) -> Message {
 }
 
 impl Message {
-    /// The body for a channel; with `ts` it changes the message of that time.
-    pub(super) fn body(&self, channel: &str, ts: Option<&str>) -> String {
+    /// The body for a channel, with what it has to do with an earlier message: `ts` changes the message of that time,
+    /// `thread_ts` replies to it.
+    pub(super) fn body(&self, channel: &str, earlier: Option<(&str, &str)>) -> String {
         let mut object = Object::empty();
         object.text_if("channel", channel);
-        object.text_if("ts", ts.unwrap_or_default());
+        if let Some((name, ts)) = earlier {
+            object.text_if(name, ts);
+        }
         object.text_if("username", &self.username);
         object.text_if("icon_emoji", &self.icon_emoji);
         object.text_if("icon_url", &self.icon_url);

@@ -1,4 +1,5 @@
-//! Slack: incoming webhooks, `chat.postMessage`, and `chat.update` where the configuration wants one message changed.
+//! Slack: incoming webhooks and `chat.postMessage`; where the configuration wants it, later notifications of an episode
+//! change its first message (`chat.update`) or are replies to it (`thread_ts`).
 //!
 //! Messages are Alertmanager's, with one difference on purpose: in texts for people, what labels and annotations say is
 //! escaped as Slack demands, so that a label can neither mention a channel nor draw a link. Slack's answer counts, not its
@@ -52,21 +53,23 @@ impl Slack {
         let channel = notice.plain("channel", self.config.text("channel"));
         let attachments = message::write(&self.config, &mut notice);
         let now = context.clock.now();
-        let posted = match self.earlier(delivery) {
-            None => self.post(&url, &attachments.body(&channel, None), &channel, now).await?,
-            Some(earlier) => {
-                let update = url.replace(POST, UPDATE);
-                let body = attachments.body(earlier.channel, Some(earlier.ts));
-                match self.post(&update, &body, earlier.channel, now).await {
-                    // The message was deleted, or may not be changed any more: what is to be told is told anew.
-                    Err(error) if reply::is_gone(&error) => {
-                        self.post(&url, &attachments.body(&channel, None), &channel, now).await?
-                    }
-                    result => result?,
-                }
-            }
+        let Some(earlier) = self.earlier(delivery) else {
+            let posted = self.post(&url, &attachments.body(&channel, None), &channel, now).await?;
+            return Ok(notice.sent(self.keep(posted)));
         };
-        Ok(notice.sent(self.keep(posted)))
+        let (method, name) =
+            if self.config.update_message { (url.replace(POST, UPDATE), "ts") } else { (url.clone(), "thread_ts") };
+        let body = attachments.body(earlier.channel, Some((name, earlier.ts)));
+        match self.post(&method, &body, earlier.channel, now).await {
+            // The message was deleted, or may not be changed any more: what is to be told is told anew.
+            Err(error) if reply::is_gone(&error) => {
+                let posted = self.post(&url, &attachments.body(&channel, None), &channel, now).await?;
+                Ok(notice.sent(self.keep(posted)))
+            }
+            // Replies stand under the first message, not under each other.
+            Ok(_) if self.config.reply_in_thread => Ok(notice.sent(ReceiverData::new())),
+            result => Ok(notice.sent(self.keep(result?))),
+        }
     }
 
     async fn post(&self, url: &str, body: &str, channel: &str, now: Timestamp) -> Result<Posted, SendError> {
@@ -78,9 +81,14 @@ impl Slack {
         answered.map_err(|error| reply::in_channel(error, channel))
     }
 
-    /// The message of the episode, where it is to be changed.
+    /// Whether later notifications have to do with the first message of the episode.
+    fn goes_on(&self) -> bool {
+        self.config.update_message || self.config.reply_in_thread
+    }
+
+    /// The message of the episode, where it matters.
     fn earlier<'a>(&self, delivery: &'a Delivery) -> Option<Earlier<'a>> {
-        if !self.config.update_message || delivery.reason == Reason::First {
+        if !self.goes_on() || delivery.reason == Reason::First {
             return None;
         }
         Some(Earlier { ts: delivery.receiver_data.get(TS)?, channel: delivery.receiver_data.get(CHANNEL)? })
@@ -88,7 +96,7 @@ impl Slack {
 
     fn keep(&self, posted: Posted) -> ReceiverData {
         let Posted { ts: Some(ts), channel: Some(channel) } = posted else { return ReceiverData::new() };
-        if !self.config.update_message {
+        if !self.goes_on() {
             return ReceiverData::new();
         }
         [(TS.into(), ts.into()), (CHANNEL.into(), channel.into())].into()

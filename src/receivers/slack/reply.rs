@@ -10,8 +10,9 @@ use crate::time::Timestamp;
 /// Refusals of the API that are Slack's own trouble, or that pass: worth another attempt.
 const PASSING: [&str; 6] =
     ["ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"];
-/// Refusals of `chat.update` that a new message gets around.
-const GONE: [&str; 3] = ["message_not_found", "cant_update_message", "edit_window_closed"];
+/// Refusals to change a message, or to reply to it, that a new message gets around.
+const GONE: [&str; 5] =
+    ["message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found", "cannot_reply_to_message"];
 /// How much of an answer an error quotes, in characters.
 const QUOTED: usize = 512;
 
@@ -68,7 +69,7 @@ fn piece(text: &str) -> String {
     text.chars().take(QUOTED).collect()
 }
 
-/// Whether the message that was to be changed cannot be changed.
+/// Whether the message that was to be changed or replied to cannot be.
 pub(super) fn is_gone(error: &SendError) -> bool {
     let SendError::Refused { error, .. } = error else { return false };
     GONE.iter().any(|gone| error.ends_with(&format!("error response from Slack: {gone}")))

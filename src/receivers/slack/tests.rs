@@ -37,6 +37,7 @@ fn config(url: &str) -> SlackConfig {
         link_names: false,
         mrkdwn_in: Vec::new(),
         update_message: false,
+        reply_in_thread: false,
         timeout: Duration::ZERO,
     }
 }
@@ -207,6 +208,43 @@ async fn one_message_is_changed_and_posted_anew_when_it_is_gone() {
         let seen = slack.seen().pop().unwrap();
         assert!(seen.line.ends_with(method) && seen.body.starts_with(begins), "{} {}", seen.line, seen.body);
         assert_eq!(sent.data, kept(ts), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn later_notifications_reply_to_the_first_message_where_that_is_wanted() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let slack = StandIn::start(move |seen| {
+        let number = count.fetch_add(1, Ordering::SeqCst) + 1;
+        // As Slack does: a reply to what was deleted is refused.
+        match seen.body.contains(r#""thread_ts":"0.9""#) {
+            true => Reply::json(r#"{"ok":false,"error":"thread_not_found"}"#),
+            false => Reply::json(&format!(r#"{{"ok":true,"ts":"1.{number}","channel":"C1"}}"#)),
+        }
+    })
+    .await;
+    let mut config = config(&slack.url("/api/chat.postMessage"));
+    config.reply_in_thread = true;
+    config.texts.insert("channel", "#c".into());
+    let sender = Slack::new(&config);
+    let kept =
+        |ts: &str| -> ReceiverData { [("threadTs".into(), ts.into()), ("channelId".into(), "C1".into())].into() };
+    let mut row = row();
+    //          why                 known        begins with                                           to be kept
+    let rows = [
+        (Reason::First, None, r##"{"channel":"#c","username""##, kept("1.1")),
+        (Reason::NewAlerts, Some("1.1"), r#"{"channel":"C1","thread_ts":"1.1","username""#, ReceiverData::new()),
+        (Reason::AllResolved, Some("1.1"), r#"{"channel":"C1","thread_ts":"1.1","username""#, ReceiverData::new()),
+        (Reason::First, Some("1.1"), r##"{"channel":"#c","username""##, kept("1.4")),
+        (Reason::Repeat, Some("0.9"), r##"{"channel":"#c","username""##, kept("1.6")),
+    ];
+    for (reason, known, begins, data) in rows {
+        row.reason = reason;
+        row.receiver_data = known.map(kept).unwrap_or_default();
+        let sent = sender.send(&row, &context()).await.unwrap();
+        let seen = slack.seen().pop().unwrap();
+        assert!(seen.line.ends_with("chat.postMessage") && seen.body.starts_with(begins), "{}", seen.body);
+        assert_eq!(sent.data, data, "{reason}");
     }
 }
 

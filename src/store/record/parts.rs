@@ -98,6 +98,7 @@ fields!(Delivery {
     new,
     attempts,
     due_at,
+    tried_since,
     last_error,
     receiver_data,
 });

@@ -70,6 +70,7 @@ pub(crate) fn one_of_each() -> Vec<Change> {
         new: [Fingerprint(9)].into(),
         attempts: 7,
         due_at: second(5),
+        tried_since: second(4),
         last_error: "connection refused".into(),
         receiver_data: [("ts".into(), "1503435956.000247".into())].into(),
     };
@@ -256,6 +257,7 @@ fn deliveries() -> impl Strategy<Value = Delivery> {
     (any::<u64>(), threads(), when, what, new, receiver_data()).prop_map(
         |(id, thread, when, what, new, receiver_data)| {
             let (episode, decided_at, due_at, sequence, attempts) = when;
+            let tried_since = decided_at;
             let (group_labels, route_labels, alerts, last_error, reason) = what;
             let (id, alerts) = (DeliveryId(id), alerts.into());
             Delivery {
@@ -271,6 +273,7 @@ fn deliveries() -> impl Strategy<Value = Delivery> {
                 new,
                 attempts,
                 due_at,
+                tried_since,
                 last_error,
                 receiver_data,
             }

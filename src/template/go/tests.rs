@@ -35,7 +35,7 @@ fn context() -> Context {
         receiver: r"a\.b".to_owned(),
         status: "firing",
         alerts: vec![fires, over],
-        reason: Reason::First,
+        reason: Reason::First.as_str(),
         group_labels: labels([("alertname", "A1")]),
         common_labels: labels([("alertname", "A1"), ("team", "x")]),
         common_annotations: labels([("e", ""), ("summary", "s")]),

@@ -139,7 +139,7 @@ pub(super) fn dot(context: &Context, route_labels: &Pairs) -> Value {
             ("Receiver".to_owned(), text(&data.receiver)),
             ("Status".to_owned(), text(data.status)),
             ("Alerts".to_owned(), list(data.alerts.iter().map(alert))),
-            ("NotificationReason".to_owned(), text(data.reason.as_str())),
+            ("NotificationReason".to_owned(), text(data.reason)),
             ("GroupLabels".to_owned(), kv(&data.group_labels)),
             ("CommonLabels".to_owned(), kv(&data.common_labels)),
             ("CommonAnnotations".to_owned(), kv(&data.common_annotations)),

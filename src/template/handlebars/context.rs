@@ -29,7 +29,7 @@ pub(super) fn json(context: &Context, route_labels: &Pairs, go: &Arc<GoTemplates
         "status": data.status,
         "firing": with_status("firing"),
         "resolved": with_status("resolved"),
-        "notification_reason": data.reason.as_str(),
+        "notification_reason": data.reason,
         "groupLabels": labels(&data.group_labels),
         "commonLabels": labels(&data.common_labels),
         "commonAnnotations": labels(&data.common_annotations),

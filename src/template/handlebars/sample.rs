@@ -52,7 +52,7 @@ pub(super) fn context(needs: &Needs) -> Context {
         receiver: "sample".to_owned(),
         status: "firing",
         alerts: vec![alert("firing", Timestamp::ZERO), alert("resolved", Timestamp::new(1_795_359_508, 0))],
-        reason: Reason::First,
+        reason: Reason::First.as_str(),
         group_labels: labels.clone(),
         common_labels: labels.clone(),
         common_annotations: annotations.clone(),

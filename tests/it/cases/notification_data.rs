@@ -49,6 +49,7 @@ fn delivery(case: &Value) -> Result<Delivery, String> {
         new: Default::default(),
         attempts: 0,
         due_at: now(),
+        tried_since: now(),
         last_error: String::new(),
         receiver_data: Default::default(),
     })

@@ -112,11 +112,15 @@ fn pagerduty(event: &Value) -> Told {
     Told { whom: "pagerduty".into(), what, firing: action == "trigger", id: key }
 }
 
-/// A post whose title begins as Alertmanager's does: `[FIRING:1] DiskSpaceLow node-exporter:9100 (…)`.
+/// A post. What it is about is its fallback, which begins as Alertmanager's does: `[FIRING:1] DiskSpaceLow
+/// node-exporter:9100 (…)`; its title says in words what is the matter, and how bad.
 fn slack(channel: &str, request: &Message) -> Told {
     let body = request.json();
+    let fallback = text(&body, "/attachments/0/fallback");
+    let (status, rest) = fallback.split_once("] ").unwrap_or_else(|| panic!("{fallback:?} has no status"));
     let title = text(&body, "/attachments/0/title");
-    let (status, rest) = title.split_once("] ").unwrap_or_else(|| panic!("{title:?} has no status"));
+    let expected: &[&str] = if status.starts_with("[FIRING") { &["[WARNING", "[INFO"] } else { &["[RESOLVED] "] };
+    assert!(expected.iter().any(|begin| title.starts_with(begin)), "{title}");
     let what = rest.split(" (").next().unwrap_or(rest).trim().to_owned();
     Told { whom: format!("slack {channel}"), what, firing: status.starts_with("[FIRING"), id: request.body.clone() }
 }
