@@ -150,7 +150,10 @@ pub static ACTS: [Act; 4] = [
         title: "Maintenance of a conveyor is overdue, and there are many anomalies",
         fires: &[&CONVEYOR_OVERDUE, &ANOMALIES],
         over: &[],
-        tells: &[(By::Mail, "[WARNING] Transfer conveyor (CONV-001)"), (By::Slack, "#ml [INFO] 131 anomalies within an hour")],
+        tells: &[
+            (By::Mail, "[WARNING] Transfer conveyor (CONV-001)"),
+            (By::Slack, "#ml [INFO] 131 anomalies within an hour"),
+        ],
         holds: &[],
     },
     Act {
