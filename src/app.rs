@@ -27,6 +27,7 @@ use crate::config::Config;
 use crate::core::engine;
 use crate::core::matcher::Mode;
 use crate::core::outbox::Delivery;
+use crate::delivery::trial::Trial;
 use crate::delivery::worker;
 use crate::driver::{Driver, Handle};
 use crate::http::{self, AppState, GetLimit, Reloader, StatusInfo};
@@ -152,15 +153,17 @@ impl Parts<'_> {
         let external_url = self.external_url(&listeners)?;
         let metrics = Arc::new(Metrics::new(self.started));
         let (reloads, reload_inbox) = mpsc::channel(RELOADS);
-        let state = Arc::new(self.state(&external_url, Arc::clone(&metrics), Reloader(reloads.clone())).await?);
         let context = Context {
-            external_url: external_url.into(),
+            external_url: external_url.as_str().into(),
             clock: self.clock,
             templates: self.templates.clone(),
             assets: Arc::new(self.config.assets.clone()),
         };
         let receivers = Receivers::new(&self.config.receivers, context, None);
         let receivers = Arc::new(ArcSwap::from_pointee(receivers));
+        let trial = Trial { receivers: Arc::clone(&receivers), clock: self.clock };
+        let state = self.state(&external_url, Arc::clone(&metrics), Reloader(reloads.clone()), trial).await?;
+        let state = Arc::new(state);
 
         let (stop, stop_driver, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
         let mut driver = spawn_driver(driver, stop_driver.clone());
@@ -204,7 +207,13 @@ impl Parts<'_> {
             .map_err(|error| format!("failed to determine external URL: {error}"))
     }
 
-    async fn state(&self, external_url: &str, metrics: Arc<Metrics>, reloader: Reloader) -> Result<AppState, String> {
+    async fn state(
+        &self,
+        external_url: &str,
+        metrics: Arc<Metrics>,
+        reloader: Reloader,
+        trial: Trial,
+    ) -> Result<AppState, String> {
         let (web, limits) = (&self.flags.web, &self.flags.limits);
         metrics.config_loaded(self.config.source.as_bytes(), self.started);
         if let Some(damage) = &self.damage {
@@ -226,6 +235,7 @@ impl Parts<'_> {
             status: status(self.started, cluster),
             config: ArcSwap::from_pointee(reload::shown(&self.config, &self.templates)),
             reloader,
+            trial,
             mode: mode(self.flags.features),
             external_url: external_url.to_owned(),
             route_prefix: prefix.trim_end_matches('/').to_owned(),

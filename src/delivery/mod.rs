@@ -8,4 +8,5 @@
 //! row of a thread in flight. What is here is only that nobody waits for somebody else's receiver.
 
 mod room;
+pub mod trial;
 pub mod worker;

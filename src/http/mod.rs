@@ -42,6 +42,7 @@ use self::reply::FrameworkError;
 use crate::config::settings::IntegrationConfig;
 use crate::core::change::Actor;
 use crate::core::matcher::Mode;
+use crate::delivery::trial::Trial;
 use crate::driver::Handle;
 use crate::metrics::Metrics;
 use crate::template::Templates;
@@ -61,6 +62,8 @@ pub struct AppState {
     pub config: ArcSwap<ShownConfig>,
     /// Loads the configuration again.
     pub reloader: Reloader,
+    /// Sends test notifications.
+    pub trial: Trial,
     /// Which grammar matchers and label names follow.
     pub mode: Mode,
     /// Where the service is reached from outside, without a slash at the end.

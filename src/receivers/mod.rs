@@ -165,6 +165,20 @@ impl Receivers {
         })
     }
 
+    /// The integrations of a receiver: the kind, the place among those of its kind, and whether one message can say that
+    /// an alert fired and is over. Nothing where the configuration has no such receiver.
+    pub fn integrations(&self, receiver: &str) -> Option<Vec<(&'static str, u32, bool)>> {
+        let mut places: BTreeMap<&str, u32> = BTreeMap::new();
+        let listed = self.by_name.get(receiver)?.iter().map(|integration| {
+            let kind = integration.config.kind();
+            let place = places.entry(kind).or_default();
+            let index = *place;
+            *place += 1;
+            (kind, index, !matches!(integration.config, IntegrationConfig::Pagerduty(_)))
+        });
+        Some(listed.collect())
+    }
+
     /// Adds an integration that a test wrote.
     #[cfg(test)]
     pub(crate) fn insert(&mut self, receiver: &str, kind: &'static str, timeout: Duration, sender: Box<dyn Sender>) {

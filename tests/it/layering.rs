@@ -18,7 +18,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("driver", &["core", "config", "store"]),
     ("delivery", &["core", "config", "store", "driver", "receivers"]),
     ("mirror", &["core", "config", "driver", "receivers", "template"]),
-    ("http", &["core", "config", "driver", "template"]),
+    ("http", &["core", "config", "driver", "template", "receivers", "delivery"]),
 ];
 
 /// They put the others together: they may name all, and nothing else names them.

@@ -30,6 +30,7 @@ const ENDPOINTS: &[(Method, &str)] = &[
     (Method::POST, "dead-letters/replay"),
     (Method::GET, "openapi.json"),
     (Method::GET, "receivers"),
+    (Method::POST, "receivers/{name}/test"),
     (Method::GET, "work-orders"),
     (Method::GET, "work-orders/{number}"),
 ];
@@ -67,6 +68,7 @@ async fn dispatch(method: &Method, pattern: &str, call: Call<'_>) -> Response {
             reply::with_type(StatusCode::OK, HeaderValue::from_static("application/json"), OPENAPI)
         }
         ("GET", "receivers") => receivers::all(call.state).await,
+        ("POST", "receivers/{name}/test") => receivers::test(call).await,
         ("GET", "dead-letters") => call.with_view(|view, call| dead_letters::all(view, &call.query)).await,
         ("GET", "dead-letters/{id}") => call.with_view(|view, call| dead_letters::one(view, call.name(0))).await,
         ("POST", "dead-letters/{id}/discard") => dead_letters::discard(call).await,

@@ -25,7 +25,10 @@ use super::*;
 use crate::core::engine::Options;
 use crate::core::matcher::parse_matcher;
 use crate::core::policy::{GroupBy, Integration, Policy, Receiver, ReceiverIdx, Route, RouteIdx};
+use crate::delivery::trial::Trial;
 use crate::driver::Driver;
+use crate::receivers::Receivers;
+use crate::receivers::test_support::context;
 use crate::store::memory::{Faults, Faulty, Memory};
 use crate::template::Engine;
 
@@ -147,6 +150,7 @@ impl Service {
                 integrations: Vec::new(),
             }),
             reloader: Reloader(reloader),
+            trial: Trial { receivers: Arc::new(ArcSwap::from_pointee(Receivers::new(&[], context(), None))), clock },
             mode: Mode::Fallback,
             external_url: "http://andon:9093".into(),
             route_prefix: String::new(),

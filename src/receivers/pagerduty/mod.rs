@@ -7,7 +7,7 @@
 
 mod details;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use crate::core::outbox::ToldAlert;
 use crate::receivers::stand_in::{Reply, StandIn};
 use crate::receivers::test_support::{context, delivery, http_config, inline, labels, told};
 
-fn config(url: &str) -> PagerdutyConfig {
+pub(crate) fn config(url: &str) -> PagerdutyConfig {
     let template = |name: &str| format!("{{{{ template \"pagerduty.default.{name}\" . }}}}");
     let details = json!({
         "firing": "{{ .Alerts.Firing | toJson }}",
