@@ -55,7 +55,8 @@ impl Trial {
         let group_key: Arc<str> = format!("{{}}:{{alertname=\"{ALERTNAME}\", test=\"{}\"}}", Uuid::new_v4()).into();
         let mut tried = Vec::new();
         for (kind, index, says_both) in integrations {
-            let thread = Thread { group_key: Arc::clone(&group_key), receiver: receiver.into(), kind: kind.into(), index };
+            let thread =
+                Thread { group_key: Arc::clone(&group_key), receiver: receiver.into(), kind: kind.into(), index };
             let mut row = notification(self.clock.now(), thread);
             let first = attempt(&receivers, &row).await;
             let opened = first.result.is_ok() && !says_both;
