@@ -112,6 +112,7 @@ fn notification(now: Timestamp, thread: Thread) -> Delivery {
         new: Default::default(),
         attempts: 0,
         due_at: now,
+        tried_since: now,
         last_error: String::new(),
         receiver_data: Default::default(),
     }
