@@ -3,6 +3,7 @@
 //! Exit codes: 0 for success; 1 where something is wrong with what was looked at, or the service could not go on; 2 for
 //! a subcommand that was called wrongly.
 
+mod api;
 mod check;
 mod demo;
 mod flag_table;
@@ -30,7 +31,7 @@ enum Command {
     Check(check::Arguments),
     /// Play a shift at the plant, with everything in this process.
     Demo(demo::Arguments),
-    /// Read the work orders of a running Andon.
+    /// Read, open and change the work orders of a running Andon.
     #[command(subcommand)]
     WorkOrder(work_order::Command),
 }

@@ -2,7 +2,8 @@
 //!
 //! CORS is open for reading, as Alertmanager's is. For writing it is closed unless allowed: a page of another site gets no
 //! leave in the answer to its preflight, and without one a browser sends no JSON and no DELETE. `POST /-/reload` needs no
-//! body, so a browser would send it without asking: there the origin itself is looked at. Programs send no origin.
+//! body, so a browser would send it without asking: there, and under `/api/andon/v1/`, the origin itself is looked at.
+//! Programs send no origin.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -48,6 +49,7 @@ fn method_word(method: &Method) -> Option<&'static str> {
         Method::DELETE => "delete",
         Method::HEAD => "head",
         Method::PUT => "put",
+        Method::PATCH => "patch",
         Method::OPTIONS => "options",
         _ => return None,
     })
@@ -84,9 +86,15 @@ async fn timed(state: &Arc<AppState>, path: Path, request: Request<Body>) -> Res
 }
 
 async fn shared_with_other_sites(state: &Arc<AppState>, path: Path, request: Request<Body>) -> Response {
-    if matches!(path, Path::Ops(Ops::Reload)) && !state.cors_writes && is_cross_site(request.headers()) {
+    let other_site = !state.cors_writes && is_cross_site(request.headers());
+    if matches!(path, Path::Ops(Ops::Reload)) && other_site {
         let message = "pages of other sites may not reload: start with --web.cors-writes to allow it";
         return reply::text_error(StatusCode::FORBIDDEN, message);
+    }
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if matches!(path, Path::Andon(_)) && !reads && other_site {
+        let message = "pages of other sites may not change anything: start with --web.cors-writes to allow it";
+        return reply::andon_error(StatusCode::FORBIDDEN, message);
     }
     if !matches!(path, Path::V2(_) | Path::Andon(_)) {
         return dispatch(state, path, request).await;

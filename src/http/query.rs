@@ -19,6 +19,11 @@ impl Query {
         self.0.iter().filter(move |pair| pair.0 == name).map(|pair| pair.1.as_str())
     }
 
+    /// The names of all parameters.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|pair| pair.0.as_str())
+    }
+
     /// The last value of a parameter; nothing where it is absent or empty.
     pub fn last<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         self.all(name).last().filter(|value| !value.is_empty())

@@ -32,7 +32,11 @@ const ENDPOINTS: &[(Method, &str)] = &[
     (Method::GET, "receivers"),
     (Method::POST, "receivers/{name}/test"),
     (Method::GET, "work-orders"),
+    (Method::POST, "work-orders"),
     (Method::GET, "work-orders/{number}"),
+    (Method::PATCH, "work-orders/{number}"),
+    (Method::GET, "work-orders/{number}/history"),
+    (Method::POST, "work-orders/{number}/{action}"),
 ];
 
 /// The description of the whole API.
@@ -74,8 +78,12 @@ async fn dispatch(method: &Method, pattern: &str, call: Call<'_>) -> Response {
         ("POST", "dead-letters/{id}/discard") => dead_letters::discard(call).await,
         ("POST", "dead-letters/{id}/replay") => dead_letters::replay(call).await,
         ("POST", "dead-letters/replay") => dead_letters::replay_all(call).await,
-        ("GET", "work-orders") => call.with_view(|view, _| work_orders::all(view)).await,
-        ("GET", "work-orders/{number}") => call.with_view(|view, call| work_orders::one(view, call.name(0))).await,
+        ("GET", "work-orders") => call.with_view(work_orders::all).await,
+        ("POST", "work-orders") => work_orders::changes::create(call).await,
+        ("GET", "work-orders/{number}") => call.with_view(work_orders::one).await,
+        ("PATCH", "work-orders/{number}") => work_orders::changes::edit(call).await,
+        ("GET", "work-orders/{number}/history") => call.with_view(work_orders::history).await,
+        ("POST", "work-orders/{number}/{action}") => work_orders::changes::act(call).await,
         _ => reply::andon_error(StatusCode::NOT_IMPLEMENTED, "listed, but not answered"),
     }
 }

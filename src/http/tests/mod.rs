@@ -7,6 +7,7 @@ mod limits;
 mod routing;
 mod server;
 mod silences;
+mod work_orders;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

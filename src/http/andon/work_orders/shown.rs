@@ -1,35 +1,13 @@
-//! Work orders, as the API tells them.
+//! Work orders as the API writes them.
 
-use axum::response::Response;
-use http::StatusCode;
-
-use super::object::{Object, list};
+use super::super::object::{Object, list};
 use crate::core::asset::{Asset, SparePart};
 use crate::core::label::Fingerprint;
-use crate::core::view::View;
-use crate::core::work_order::{AlertOnOrder, Note, WorkOrder};
-use crate::http::reply;
-
-/// `GET work-orders`: all of them, the newest first.
-pub fn all(view: &View) -> Response {
-    let mut orders: Vec<_> = view.work_orders.values().collect();
-    orders.sort_by(|a, b| b.opened_at.cmp(&a.opened_at).then_with(|| a.number.cmp(&b.number)));
-    reply::json(list(orders.into_iter().map(|order| work_order(order))))
-}
-
-/// `GET work-orders/{number}`
-pub fn one(view: &View, number: &str) -> Response {
-    match view.work_orders.get(number) {
-        Some(order) => reply::json(work_order(order)),
-        None => {
-            let message = format!("there is no work order {number:?}; GET /api/andon/v1/work-orders lists them all");
-            reply::andon_error(StatusCode::NOT_FOUND, &message)
-        }
-    }
-}
+use crate::core::work_order::{AlertOnOrder, HistoryEntry, Note, WorkOrder};
+use crate::time::Timestamp;
 
 /// An order with all that is known of it, but for its history, which has an endpoint of its own.
-pub fn work_order(order: &WorkOrder) -> String {
+pub fn work_order(order: &WorkOrder, now: Timestamp) -> String {
     let mut object = Object::new();
     object.text("number", &order.number);
     object.text("key", &order.key);
@@ -42,6 +20,7 @@ pub fn work_order(order: &WorkOrder) -> String {
         Some(condition) => object.text("condition", condition.as_str()),
         None => object.raw("condition", "null"),
     }
+    object.flag("overdue", order.is_overdue(now));
     object.text("title", &order.title);
     object.text("description", &order.description);
     object.text("assetCode", &order.asset.code);
@@ -113,5 +92,21 @@ fn note(note: &Note) -> String {
     object.time("at", Some(note.at));
     object.text("actor", &note.actor.to_string());
     object.text("text", &note.text);
+    object.end()
+}
+
+/// What happened to an order, the oldest first.
+pub fn history(order: &WorkOrder) -> String {
+    list(order.history.iter().map(entry))
+}
+
+fn entry(entry: &HistoryEntry) -> String {
+    let mut object = Object::new();
+    object.number("revision", entry.revision);
+    object.time("at", Some(entry.at));
+    object.text("actor", &entry.actor.to_string());
+    object.text("event", entry.event.as_str());
+    object.text("text", &entry.text);
+    object.text("why", &entry.why);
     object.end()
 }
