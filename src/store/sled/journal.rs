@@ -17,6 +17,10 @@ use crate::failpoint::{self, Point};
 use crate::store::record::{self, Reader};
 use crate::store::{Seq, sync_folder};
 
+/// What of its files sled cannot do without. Its snapshots only spare it reading, and a damaged one keeps it from
+/// opening.
+pub(super) const NEEDED: [&str; 2] = ["conf", "db"];
+
 /// Why sled did not do it.
 #[derive(Clone, Debug)]
 pub(super) enum Trouble {
@@ -94,21 +98,17 @@ impl Journal {
     /// Opens the journal in this folder, or makes it.
     pub(super) fn open(folder: &Path, cache: u64) -> Result<Self, Trouble> {
         let data = folder.join("db");
-        let new = !data.exists();
-        if !new {
-            // What the kernel still holds from before must not be lost after we have built on it.
-            File::open(&data)?.sync_all()?;
-            remove_half_snapshots(folder)?;
-            sync_folder(folder)?;
+        if !folder.exists() {
+            make(folder, cache)?;
+        } else if !data.exists() {
+            return Err(Trouble::Corrupt(format!("{} is missing", data.display())));
         }
+        // What the kernel still holds from before must not be lost after we have built on it.
+        File::open(&data)?.sync_all()?;
+        remove_half_snapshots(folder)?;
+        sync_folder(folder)?;
         let db = open_sled(folder, cache)?;
         let file = File::options().write(true).open(&data)?;
-        if new {
-            file.sync_all()?;
-            File::open(folder.join("conf"))?.sync_all()?;
-            sync_folder(folder)?;
-            sync_folder(folder.parent().unwrap_or(folder))?;
-        }
         Ok(Self { db, file })
     }
 
@@ -285,6 +285,26 @@ impl Gathered {
         };
         visit(self.seq, found)
     }
+}
+
+/// Makes an empty journal, under another name first: a power cut on the way leaves none, and not a part of one.
+fn make(folder: &Path, cache: u64) -> Result<(), Trouble> {
+    let making = folder.with_extension("new");
+    if making.exists() {
+        fs::remove_dir_all(&making)?;
+    }
+    let db = open_sled(&making, cache)?;
+    guarded(|| {
+        drop(db);
+        Ok(())
+    })?;
+    for name in NEEDED {
+        File::open(making.join(name))?.sync_all()?;
+    }
+    sync_folder(&making)?;
+    fs::rename(&making, folder)?;
+    sync_folder(folder.parent().unwrap_or(folder))?;
+    Ok(())
 }
 
 /// Opens sled, which may still hold its own lock for a moment after it was closed in this process.

@@ -6,7 +6,8 @@
 //! absolute, so the entries after a damaged one still count. A full disk is survived by giving up a file that held
 //! room; nothing is committed until that room is back.
 //!
-//! In the folder: `lock`, `ballast`, `journal/` (sled's), and up to two `checkpoint-…`. Only this module knows sled.
+//! In the folder: `lock`, `ballast`, `acknowledged`, `journal/` (sled's), and up to two `checkpoint-…`. Only this module
+//! knows sled.
 
 mod frame;
 mod journal;
@@ -15,12 +16,14 @@ mod open;
 mod reading;
 #[cfg(test)]
 mod tests;
+mod witness;
 
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use self::journal::{Found, Journal, Trouble};
 use self::reading::Reading;
+use self::witness::Witness;
 use super::checkpoint::{self, Head};
 use super::folder::{Ballast, Folder};
 use super::migrate::{self, Step};
@@ -61,6 +64,8 @@ pub struct SledStore {
     /// Nothing after an error, until it is opened anew.
     journal: Option<Journal>,
     ballast: Ballast,
+    /// Knows which entry was the last one.
+    witness: Witness,
     /// When there was last no room for the ballast.
     no_room_at: Option<Timestamp>,
     /// What opening found damaged.
@@ -101,8 +106,8 @@ impl SledStore {
         let mut ballast = Ballast::of(&folder, options.ballast);
         let mut damage = Vec::new();
         let journal = open::journal(&folder, &mut ballast, &options, &mut damage)?;
-        let (journal, body) = (Some(journal), Vec::new());
-        Ok(Self { options, journal, ballast, no_room_at: None, damage, state: None, body, folder })
+        let (journal, body, witness) = (Some(journal), Vec::new(), Witness::of(folder.path()));
+        Ok(Self { options, journal, ballast, witness, no_room_at: None, damage, state: None, body, folder })
     }
 
     /// The journal, opened anew after an error.
@@ -157,7 +162,9 @@ impl SledStore {
         let Some(journal) = &self.journal else { return Err(StoreError::Unavailable("the journal is closed".into())) };
         let after = reading.seq;
         let scanned = journal.scan(after, |seq, found| reading.take(seq, found));
-        match scanned.and_then(|()| journal.last()).map(|last| reading.ends_with(last, after)) {
+        let ended = scanned.and_then(|()| journal.last()).map(|last| reading.ends_with(last, after));
+        reading.goes_up_to(witness::last(self.folder.path()));
+        match ended {
             Ok(()) => Ok((reading, None)),
             Err(trouble @ Trouble::Corrupt(_)) => Ok((reading, Some(trouble))),
             Err(trouble) => Err(self.failed(&trouble)),
@@ -255,6 +262,7 @@ impl Store for SledStore {
         let appended = self.opened()?.append(seq, &body);
         self.body = body;
         appended.map_err(|trouble| self.failed(&trouble))?;
+        self.witness.note(seq);
         let checkpoint_due = self.state.is_some_and(|state| state.checkpoint_due);
         self.state = Some(State { last: seq, position: state.position + length, fence, checkpoint_due, ..state });
         Ok(seq)

@@ -5,15 +5,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Options;
-use super::journal::{Journal, Trouble};
+use super::journal::{Journal, NEEDED, Trouble};
 use super::unavailable;
 use crate::store::folder::{Ballast, Folder};
 use crate::store::{StoreError, checkpoint, record};
 
 /// The folder of sled's files.
 const JOURNAL: &str = "journal";
-/// What of them sled cannot do without. Its snapshots only spare it reading, and a damaged one keeps it from opening.
-const NEEDED: [&str; 2] = ["conf", "db"];
 
 /// Why a journal was not opened.
 enum NotOpened {
@@ -76,7 +74,7 @@ pub(super) fn journal(
 
 fn attempt(folder: &Folder, options: &Options, damage: &mut Vec<String>) -> Result<Journal, NotOpened> {
     let path = folder.path().join(JOURNAL);
-    let new = !path.join("db").exists();
+    let new = !path.exists();
     let mut journal = Journal::open(&path, options.cache)?;
     let known = u32::from(record::FORMAT);
     let format = journal.format()?;

@@ -91,6 +91,17 @@ impl Reading {
         }
     }
 
+    /// Compares the end of the journal with the last entry that is known to have been acknowledged.
+    pub(super) fn goes_up_to(&mut self, acknowledged: Result<Option<Seq>, String>) {
+        match acknowledged {
+            Ok(Some(last)) if last > self.seq => {
+                self.damaged(format!("the entries {} to {} at the end are missing", self.seq.0 + 1, last.0));
+            }
+            Ok(_) => {}
+            Err(what) => self.damaged(what),
+        }
+    }
+
     fn damaged(&mut self, what: String) {
         match self.damage.len() {
             NAMED => self.damage.push("and more".into()),

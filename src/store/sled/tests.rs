@@ -103,6 +103,12 @@ fn an_entry_torn_at_the_end_was_never_there_and_one_in_the_middle_is_damage() {
     drop(store);
     let cut = |db: &::sled::Db| db.range(part(2, 3)..).keys().for_each(|key| drop(db.remove(key.unwrap())));
     tamper(&folder, cut);
+    let refused = SledStore::open(folder.path(), strict()).unwrap().load().unwrap_err();
+    assert!(
+        refused.to_string().ends_with("the entries 2 to 2 at the end are missing"),
+        "{refused}: it was acknowledged"
+    );
+    witness::Witness::of(folder.path()).note(Seq(1));
     let mut store = SledStore::open(folder.path(), strict()).unwrap();
     let loaded = store.load().unwrap();
     assert_eq!((loaded.changes, loaded.seq, loaded.damage), (alerts(1), Seq(1), None));
@@ -332,7 +338,7 @@ proptest! {
         let loaded = store.load().unwrap();
         let numbers = numbers(&loaded);
         prop_assert!(numbers.starts_with(&(1..=40).collect::<Vec<_>>()), "the checkpoint counts in any case");
-        prop_assert!(numbers.len() == 41 || loaded.damage.is_some() || loaded.seq == Seq(40), "{:?}", loaded.seq);
+        prop_assert!(numbers.len() == 41 || loaded.damage.is_some(), "{:?}", loaded.seq);
         let next = store.commit(second(3), &[gone(50)], Fence(0)).unwrap();
         drop(store);
         prop_assert_eq!(open(&folder).load().unwrap().seq, next);

@@ -44,3 +44,9 @@ pub fn skip(why: &str) {
     // Past the capture of the test's output: a skip must be seen.
     let _ = std::io::Write::write_all(&mut std::io::stderr(), skipped.as_bytes());
 }
+
+/// Copies a folder with all that is in it; files with holes keep them.
+pub fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+    let copied = std::process::Command::new("cp").args(["-r", "--sparse=always"]).args([from, to]).status();
+    assert!(copied.expect("there is cp").success(), "{} is copied", from.display());
+}

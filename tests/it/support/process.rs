@@ -95,17 +95,24 @@ impl Andon {
         &self.address
     }
 
-    fn listening(mut self) -> Self {
+    fn listening(self) -> Self {
+        let log = Arc::clone(&self.log);
+        let ended = || format!("andon ended:\n{}", log.lock().unwrap_or_else(PoisonError::into_inner).join("\n"));
+        self.if_it_listens().unwrap_or_else(|| panic!("{}", ended()))
+    }
+
+    /// Waits until it serves; nothing if it ends before.
+    pub fn if_it_listens(mut self) -> Option<Self> {
         let (log, child) = (Arc::clone(&self.log), &mut self.child);
-        self.address = until(START, "andon listens", || {
+        let address = until(START, "andon listens", || {
             let lines = log.lock().unwrap_or_else(PoisonError::into_inner);
-            let line = lines.iter().find(|line| line.contains(r#"msg="Listening on""#));
-            if line.is_none() && child.try_wait().expect("it can be asked").is_some() {
-                panic!("andon ended:\n{}", lines.join("\n"));
+            match lines.iter().find(|line| line.contains(r#"msg="Listening on""#)) {
+                Some(line) => Some(line.split("address=").nth(1).map(str::to_owned)),
+                None => child.try_wait().expect("it can be asked").map(|_| None),
             }
-            line?.split("address=").nth(1).map(str::to_owned)
         });
-        self
+        self.address = address?;
+        Some(self)
     }
 
     /// One request on a connection of its own.

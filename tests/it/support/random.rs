@@ -9,6 +9,11 @@ use std::io::Write as _;
 pub struct Random(u64);
 
 impl Random {
+    /// The sequence of this seed.
+    pub fn of(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// A sequence for the test of this name. Its seed is another one in each run, unless `ANDON_SEED` gives it, and is
     /// printed past the capture of the test's output.
     pub fn for_test(name: &str) -> Self {

@@ -1,0 +1,83 @@
+//! The number of the last entry that was acknowledged, beside the journal.
+//!
+//! Where the end of the journal's file is damaged, sled takes what it cannot read for something that was never finished
+//! and drops it without a word. This file knows better. It is written after each commit and not synced: after a kill it
+//! is exact; after a power cut it may name an older entry, never one that is not on the disk. It has two places that take
+//! turns, so that a number that was not written to its end leaves the one before it.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+use crate::store::{Seq, sync_folder};
+
+const NAME: &str = "acknowledged";
+/// A number and its CRC-32.
+const LENGTH: usize = 12;
+/// Where each of the two stands.
+const PLACES: [u64; 2] = [0, LENGTH as u64];
+
+/// The file, open; nothing where it could not be made.
+pub(super) struct Witness(Option<File>);
+
+impl Witness {
+    /// Takes up the file in this folder, or makes it. What cannot be written now costs only this.
+    pub(super) fn of(folder: &Path) -> Self {
+        let opened = open(folder);
+        if let Err(error) = &opened {
+            tracing::warn!(%error, "the number of the last entry cannot be noted");
+        }
+        Self(opened.ok())
+    }
+
+    /// The entry was acknowledged.
+    pub(super) fn note(&mut self, seq: Seq) {
+        let written = self.0.as_ref().map(|file| file.write_all_at(&sealed(seq), PLACES[usize::from(seq.0 % 2 == 1)]));
+        if let Some(Err(error)) = written {
+            tracing::warn!(%error, "the number of the last entry cannot be noted any more");
+            self.0 = None;
+        }
+    }
+}
+
+fn open(folder: &Path) -> io::Result<File> {
+    let path = folder.join(NAME);
+    let new = !path.exists();
+    let file = File::options().create(true).truncate(false).write(true).open(&path)?;
+    if new {
+        for place in PLACES {
+            file.write_all_at(&sealed(Seq(0)), place)?;
+        }
+        file.sync_all()?;
+        sync_folder(folder)?;
+    }
+    Ok(file)
+}
+
+fn sealed(seq: Seq) -> [u8; LENGTH] {
+    let mut bytes = [0; LENGTH];
+    let number = seq.0.to_le_bytes();
+    bytes[..8].copy_from_slice(&number);
+    bytes[8..].copy_from_slice(&crc32fast::hash(&number).to_le_bytes());
+    bytes
+}
+
+/// The last entry that was acknowledged, as far as is known; or that the file is damaged.
+pub(super) fn last(folder: &Path) -> Result<Option<Seq>, String> {
+    let path = folder.join(NAME);
+    let bytes = match fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        read => read.map_err(|error| format!("{}: {error}", path.display()))?,
+    };
+    let numbers = bytes.chunks_exact(LENGTH).filter_map(|place| {
+        let seq = Seq(u64::from_le_bytes(*place.first_chunk()?));
+        (place == sealed(seq)).then_some(seq)
+    });
+    match numbers.max() {
+        Some(seq) => Ok(Some(seq)),
+        // A power cut, or a full disk, may have come between making the file and its first number.
+        None if bytes.len() < LENGTH => Ok(None),
+        None => Err(format!("{}: both checksums are wrong", path.display())),
+    }
+}

@@ -1,0 +1,218 @@
+//! Power cuts, simulated on every file of the store, names in folders included: what was acknowledged is there.
+//!
+//! The real program runs with a shim between it and its files: it starts, takes load, ends with a checkpoint, several
+//! times. Then the disk is built as a power cut at a random instant may have left it, the store is opened, and all that
+//! was acknowledged before that instant must be in it, whole. One such disk is then the start of another life.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use andon::core::change::Change;
+use andon::store::Store as _;
+use andon::store::sled::{Options, SledStore};
+use andon::time::Clock;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::disk::log::{self, Step};
+use crate::disk::model::Disk;
+use crate::disk::record;
+use crate::support::copy_folder;
+use crate::support::http::Client;
+use crate::support::process::{Andon, Place};
+use crate::support::random::{Random, budget};
+
+const CONFIG: &str = "route: {receiver: plant}\nreceivers: [{name: plant}]\n";
+
+/// What was acknowledged, and how long the log was by then.
+struct Acknowledged {
+    log: usize,
+    what: What,
+}
+
+#[derive(Clone, Debug)]
+enum What {
+    Fires(String),
+    Over(String),
+    Silence(String),
+    SilenceEnded(String),
+}
+
+/// What a process did to its disk, and what it acknowledged.
+struct Recording {
+    log: Vec<u8>,
+    steps: Vec<(usize, Step)>,
+    acknowledged: Vec<Acknowledged>,
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_by_a_power_cut() {
+    let mut random = Random::for_test("power_loss");
+    let cuts = budget(120, 2_000);
+    let place = Place::with_config(CONFIG);
+    let recording = recorded(&place, &mut random, 0..4);
+    // The first cuts begin with an empty disk, the others with what one of them left.
+    let base = TempDir::new().expect("a folder for the test");
+    let (mut disk, middle) = (Disk::default(), recording.steps.len() * 2 / 3);
+    recording.steps[..middle].iter().for_each(|(_, step)| disk.take(step, &recording.log));
+    disk.cut(&mut random, &recording.log, place.path(), base.path());
+    try_cuts(&recording, Disk::default(), place.path(), &mut random, cuts * 2 / 3);
+
+    let before = recording.acknowledged_at(recording.steps[middle - 1].0);
+    let again = Place::with_config(CONFIG);
+    copy_folder(&base.path().join("data"), &again.path().join("data"));
+    let disk = Disk::holding(again.path());
+    let mut recording = recorded(&again, &mut random, 4..6);
+    recording.acknowledged.extend(before.into_iter().map(|what| Acknowledged { log: 0, what }));
+    try_cuts(&recording, disk, again.path(), &mut random, cuts / 3);
+}
+
+/// Runs so many lives with load; each but the last ends well, and the next goes on from it.
+fn recorded(place: &Place, random: &mut Random, lives: std::ops::Range<u64>) -> Recording {
+    let outside = TempDir::new().expect("a folder for the log");
+    let log = outside.path().join("disk.log");
+    let acknowledged = Mutex::new(Vec::new());
+    for life in lives.clone() {
+        let mut command = place.command(&[]);
+        record(&mut command, place.path(), &log);
+        let andon = Andon::start(command);
+        std::thread::scope(|scope| {
+            for client in 0..2 {
+                let random = Random::of(random.next());
+                let (andon, log, acknowledged) = (&andon, &log, &acknowledged);
+                scope.spawn(move || load(andon, log, format!("{life}-{client}"), random, acknowledged));
+            }
+        });
+        if life + 1 < lives.end {
+            assert_eq!(andon.stop().code(), Some(0));
+        } else {
+            andon.kill();
+        }
+    }
+    let log = std::fs::read(log).expect("the shim wrote a log");
+    let acknowledged = acknowledged.into_inner().expect("no thread panicked");
+    assert!(acknowledged.len() > 100, "only {} were acknowledged", acknowledged.len());
+    Recording { steps: log::read(&log), log, acknowledged }
+}
+
+fn load(andon: &Andon, log: &Path, name: String, mut random: Random, acknowledged: &Mutex<Vec<Acknowledged>>) {
+    let mut client = Client::connect(andon.address()).expect("it listens");
+    let until = Instant::now() + Duration::from_millis(700);
+    let (mut fires, mut silences, mut number) = (Vec::new(), Vec::new(), 0);
+    while Instant::now() < until {
+        number += 1;
+        let now = Clock::System.now();
+        let (method, path, body, what) = match random.below(6) {
+            0 if !fires.is_empty() => {
+                let id: String = fires.swap_remove(random.below(fires.len() as u64) as usize);
+                ("POST", "/api/v2/alerts".into(), alert(&id, "", Some(now.to_string())), What::Over(id))
+            }
+            1 => ("POST", "/api/v2/silences".into(), silence(now), What::Silence(String::new())),
+            2 if !silences.is_empty() => {
+                let id: String = silences.swap_remove(random.below(silences.len() as u64) as usize);
+                ("DELETE", format!("/api/v2/silence/{id}"), String::new(), What::SilenceEnded(id))
+            }
+            _ => {
+                let id = format!("{name}-{number}");
+                // Some entries of the journal have several parts.
+                let text = "x".repeat(random.below(3) as usize * 5_000);
+                fires.push(id.clone());
+                ("POST", "/api/v2/alerts".into(), alert(&id, &text, None), What::Fires(id))
+            }
+        };
+        let answer = client.request(method, &path, &body).expect("it answers");
+        assert_eq!(answer.status(), 200, "{}", answer.body);
+        let what = match what {
+            What::Silence(_) => {
+                let id = answer.json()["silenceID"].as_str().expect("an id").to_owned();
+                silences.push(id.clone());
+                What::Silence(id)
+            }
+            what => what,
+        };
+        let log = std::fs::metadata(log).expect("the shim writes a log").len() as usize;
+        acknowledged.lock().expect("no thread panicked").push(Acknowledged { log, what });
+    }
+}
+
+fn alert(id: &str, text: &str, ends_at: Option<String>) -> String {
+    let mut alert = json!({"labels": {"alertname": "PumpHot", "id": id}, "annotations": {"text": text}});
+    if let Some(at) = ends_at {
+        alert["endsAt"] = at.into();
+    }
+    Value::Array(vec![alert]).to_string()
+}
+
+fn silence(now: andon::time::Timestamp) -> String {
+    let ends_at = now.after(Duration::from_secs(3_600)).to_string();
+    let matchers = json!([{"name": "id", "value": "none", "isRegex": false}]);
+    let starts_at = now.to_string();
+    json!({"matchers": matchers, "createdBy": "a", "comment": "b", "startsAt": starts_at, "endsAt": ends_at})
+        .to_string()
+}
+
+impl Recording {
+    /// What was acknowledged before the log had this length.
+    fn acknowledged_at(&self, log: usize) -> Vec<What> {
+        let mut before: Vec<_> = self.acknowledged.iter().filter(|one| one.log <= log).collect();
+        before.sort_by_key(|one| one.log);
+        before.into_iter().map(|one| one.what.clone()).collect()
+    }
+}
+
+/// Cuts the power at random instants and looks what is left.
+fn try_cuts(recording: &Recording, mut disk: Disk, place: &Path, random: &mut Random, cuts: u64) {
+    let mut instants: Vec<_> =
+        (0..cuts).map(|_| (random.below(recording.steps.len() as u64) as usize, random.next())).collect();
+    instants.sort_unstable();
+    let (mut taken, lost) = (0, Mutex::new(Vec::new()));
+    for at_once in instants.chunks(4) {
+        std::thread::scope(|scope| {
+            for (instant, seed) in at_once {
+                for (_, step) in &recording.steps[taken..=*instant] {
+                    disk.take(step, &recording.log);
+                }
+                taken = taken.max(instant + 1);
+                let folder = TempDir::new().expect("a folder for the test");
+                disk.cut(&mut Random::of(*seed), &recording.log, place, folder.path());
+                let (expected, lost) = (recording.acknowledged_at(recording.steps[*instant].0), &lost);
+                scope.spawn(move || {
+                    if let Err(what) = holds(&folder.path().join("data"), &expected) {
+                        lost.lock().expect("no thread panicked").push(format!("cut at step {instant}: {what}"));
+                    }
+                });
+            }
+        });
+    }
+    let lost = lost.into_inner().expect("no thread panicked");
+    assert!(lost.is_empty(), "{} of {cuts} cuts:\n{}", lost.len(), lost.join("\n"));
+}
+
+/// Opens the store and compares it with what must be in it.
+fn holds(folder: &Path, expected: &[What]) -> Result<(), String> {
+    let mut options = Options::default();
+    options.ballast = 0;
+    let mut store = SledStore::open(folder, options).map_err(|error| error.to_string())?;
+    let loaded = store.load().map_err(|error| error.to_string())?;
+    if let Some(damage) = loaded.damage {
+        return Err(format!("it is taken for damaged: {damage}"));
+    }
+    let (mut alerts, mut silences) = (BTreeMap::new(), BTreeMap::new());
+    for change in loaded.changes {
+        match change {
+            Change::Alert(alert) => drop(alerts.insert(alert.labels.value("id").to_owned(), alert)),
+            Change::Silence(silence) => drop(silences.insert(silence.id.0.to_string(), silence)),
+            _ => {}
+        }
+    }
+    let now = Clock::System.now();
+    let missing = expected.iter().find(|what| match what {
+        What::Fires(id) => !alerts.contains_key(id),
+        What::Over(id) => !alerts.get(id).is_some_and(|alert| alert.ended_explicitly()),
+        What::Silence(id) => !silences.contains_key(id),
+        What::SilenceEnded(id) => !silences.get(id).is_some_and(|silence| silence.ends_at <= now),
+    });
+    missing.map_or(Ok(()), |what| Err(format!("{what:?} was acknowledged and is not there")))
+}
