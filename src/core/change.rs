@@ -6,6 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::ack::{Ack, AckEnd};
 use super::alert::Alert;
 use super::label::{Fingerprint, LabelSet};
 use super::outbox::{DeadLetter, Delivery, DeliveryId, Thread, Told};
@@ -138,6 +139,10 @@ pub enum Change {
     WorkOrder(Arc<WorkOrder>),
     /// The work order is no longer kept.
     WorkOrderGone(Arc<str>),
+    /// The group's acknowledgement is now so.
+    Ack(Arc<Ack>),
+    /// The group with this key is not acknowledged any more, and why.
+    AckGone(Arc<str>, AckEnd),
     /// The configuration in force is now this one (SHA-256 of the file's bytes in hexadecimal, and its text without
     /// secrets). Changes no other state.
     Config {

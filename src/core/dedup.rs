@@ -14,14 +14,23 @@ pub enum NoNews {
     NeverTold,
     /// It was told, and `repeat_interval` has not passed.
     AlreadyTold,
+    /// All of it is held back.
+    HeldBack,
+    /// It was told, and somebody has taken it on.
+    Acknowledged,
 }
 
 impl NoNews {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::NeverTold, Self::AlreadyTold, Self::HeldBack, Self::Acknowledged];
+
     /// The word in logs, the API and the page.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NeverTold => "nothing of it had been told",
             Self::AlreadyTold => "already told",
+            Self::HeldBack => "held back",
+            Self::Acknowledged => "acknowledged",
         }
     }
 }

@@ -71,6 +71,7 @@ impl Engine {
         let id = DeliveryId(self.next_delivery);
         self.next_delivery += 1;
         let alerts = Arc::from(alerts);
+        let acknowledged = self.state.acks.get(&thread.group_key).filter(|ack| ack.holds(now)).cloned();
         let mut row = Delivery {
             id,
             thread,
@@ -87,9 +88,11 @@ impl Engine {
             tried_since: now,
             last_error: String::new(),
             receiver_data,
+            acknowledged,
         };
         for older in self.waiting(&row.thread) {
-            if says_both || older.firing() == row.firing() || !older.firing() {
+            let same_news = says_both || older.firing() == row.firing() || !older.firing();
+            if same_news && takes_place_of(&row, &older) {
                 self.supersede(&older, &mut row, says_both);
             }
         }
@@ -138,7 +141,8 @@ impl Engine {
     /// The row of the same thread that may take this one's place, if one waits.
     fn successor(&self, row: &Delivery) -> Option<Delivery> {
         let newer = self.waiting(&row.thread).into_iter().find(|waiting| waiting.id > row.id)?;
-        (self.says_both(&row.thread) || newer.firing() == row.firing()).then(|| Delivery::clone(&newer))
+        let same_news = self.says_both(&row.thread) || newer.firing() == row.firing();
+        (same_news && takes_place_of(&newer, row)).then(|| Delivery::clone(&newer))
     }
 
     /// Lets the first row of a thread be sent when it is due, unless a worker has it.
@@ -229,7 +233,10 @@ impl Engine {
         delivery.attempts += 1;
         delivery.last_error.clone_from(&error);
         self.state.put_dead_letter(DeadLetter { delivery, at: now, error, exchange }, &mut self.log);
-        self.untell(now, row);
+        // That somebody has taken it on is no state that a flush would tell anew.
+        if row.reason != Reason::Acknowledged {
+            self.untell(now, row);
+        }
     }
 
     /// Takes back from the ledger what a row would have told. What was to be told resolved is told firing still, and
@@ -309,6 +316,11 @@ impl Engine {
         let same = |i: &&Integration| *i.kind == *thread.kind && i.index == thread.index;
         receiver.integrations.iter().find(same)
     }
+}
+
+/// Whether a row says all that the older one would have said: who has taken a group on is not what fires in it.
+fn takes_place_of(newer: &Delivery, older: &Delivery) -> bool {
+    newer.reason != Reason::Acknowledged || older.reason == Reason::Acknowledged
 }
 
 #[cfg(test)]

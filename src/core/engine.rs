@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::ack::{Ack, AckDraft, AckRefused};
 use super::alert_set::Kept;
 use super::asset::Assets;
 use super::change::{Actor, Change};
@@ -74,6 +75,10 @@ pub enum Input {
     Silence(Actor, SilenceDraft),
     /// A silence is to end.
     ExpireSilence(Actor, SilenceId),
+    /// A group is to be acknowledged.
+    Ack(Actor, AckDraft),
+    /// The acknowledgement of the group with this key is to be withdrawn.
+    WithdrawAck(Actor, Arc<str>),
     /// An attempt to send ended; the number from 0 to 1 varies the next attempt's time.
     Settled(DeliveryId, Outcome, f64),
     /// A worker keeps a row until its receiver may be told; before it sends it asks with [`Engine::claim`].
@@ -105,6 +110,8 @@ pub enum Output {
     DeadLetter(Result<DeadLetterDone, DeadLetterRefused>),
     /// The work order as it is now.
     Order(Result<Arc<WorkOrder>, OrderRefused>),
+    /// The acknowledgement that was made, changed or withdrawn.
+    Ack(Result<Arc<Ack>, AckRefused>),
 }
 
 /// What was counted since the start; every number only grows.
@@ -170,6 +177,14 @@ impl Engine {
             Input::ExpireSilence(actor, id) => {
                 self.by(actor);
                 Output::Silence(self.expire_silence(now, id))
+            }
+            Input::Ack(actor, draft) => {
+                self.by(actor);
+                Output::Ack(self.put_ack(now, draft))
+            }
+            Input::WithdrawAck(actor, group_key) => {
+                self.by(actor);
+                Output::Ack(self.withdraw_ack(now, &group_key))
             }
             Input::Settled(id, outcome, jitter) => {
                 self.by(Actor::Worker);
@@ -275,9 +290,12 @@ impl Engine {
             work_orders: Arc::clone(&state.work_orders),
             outbox: Arc::clone(&state.outbox),
             dead_letters: Arc::clone(&state.dead_letters),
+            acks: Arc::clone(&state.acks),
             ledger: Arc::clone(&state.ledger),
             grace: state.grace,
             counters: self.counters,
+            resolved_while_muted: self.options.resolved_while_muted,
+            not_before: self.options.not_before,
         }
     }
 
@@ -332,6 +350,7 @@ impl Engine {
             self.state.forget_silence(id, &mut self.log);
         }
         self.forget_old_orders(now);
+        self.collect_acks(now);
     }
 
     /// The group at this place, for whoever decides about it.

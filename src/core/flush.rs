@@ -5,15 +5,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::alert_set::Kept;
 use super::change::StoredGroup;
-use super::dedup::{self, Wants};
 use super::engine::Engine;
 use super::group::GroupIdx;
 use super::label::{Fingerprint, LabelSet};
-use super::outbox::{Reason, Thread, Told, ToldAlert};
-use super::policy::{Integration, Policy, Route};
-use super::silence::{Silence, SilenceState};
+use super::look::{self, Look, Member, News};
+use super::outbox::{Reason, Thread, Told};
+use super::policy::{Integration, Route};
 use crate::time::Timestamp;
 
 /// A flush that is later than this is not late any more but of another time.
@@ -47,13 +45,6 @@ impl HeldBack {
     }
 }
 
-/// An alert of the group at the moment of the flush.
-struct Member {
-    kept: Kept,
-    resolved: bool,
-    held_back: Option<HeldBack>,
-}
-
 /// What all integrations of a flush share.
 struct Flush<'a> {
     /// The moment for which the flush was due: what is counted from flush to flush does not drift.
@@ -71,27 +62,28 @@ impl Engine {
         let policy = Arc::clone(&self.state.policy);
         let route = policy.route(group.route);
         let (key, stored) = (Arc::clone(&group.key), Arc::clone(&group.stored));
-        let mut members = self.members(now, at);
-        let muted_by = self.hold_back(now, &policy, route, &stored, &mut members);
-        for member in &members {
-            if let Some(reason) = member.held_back {
-                self.counters.suppressed[reason as usize] += 1;
-            }
+        let look = self.look();
+        let mut members = look.members(now, group.members.iter().copied());
+        let muted_by = look.hold_back(now, route, &stored.muted_by, &mut members);
+        for by in members.iter().filter_map(|member| member.held_by.as_ref()) {
+            self.counters.suppressed[by.kind() as usize] += 1;
         }
         let before = self.log.changes.len();
+        self.check_ack(now, &key, &members);
         let tick = if now.since(stored.next_flush) < LATE { stored.next_flush } else { now };
         let flush = Flush { tick, key, labels: stored.id.labels.clone(), route, members: &members };
         let receiver = policy.receiver_of(route);
         for integration in &receiver.integrations {
             self.tell(&flush, &receiver.name, integration);
         }
-        self.update_orders(now, receiver, &flush.told(|_| true), |alert| flush.unmuted(alert));
+        self.update_orders(now, receiver, &look::told(&members, |_| true), |alert| flush.unmuted(alert));
         let quiet = self.log.changes.len() == before && muted_by == stored.muted_by;
         for member in members.iter().filter(|member| member.resolved) {
             self.state.leave(at, member.kept.fingerprint, &mut self.log);
         }
         if self.group(at).is_some_and(|group| group.members.is_empty()) {
             self.state.remove_group(at, &mut self.log);
+            self.close_ack(now, &flush.key);
             return;
         }
         let (id, created_at) = (stored.id.clone(), stored.created_at);
@@ -104,84 +96,28 @@ impl Engine {
         );
     }
 
-    /// The group's alerts in the order in which they are told.
-    fn members(&self, now: Timestamp, at: GroupIdx) -> Vec<Member> {
-        let fingerprints = self.group(at).into_iter().flat_map(|group| group.members.iter());
-        let kept = fingerprints.filter_map(|fingerprint| self.state.alerts.get(*fingerprint));
-        let member = |kept: &Kept| {
-            let resolved = self.state.grace.resolved(&kept.alert, now);
-            Member { kept: kept.clone(), resolved, held_back: None }
-        };
-        let mut members: Vec<_> = kept.map(member).collect();
-        members.sort_by(|a, b| told_order(&a.kept.alert.labels, &b.kept.alert.labels));
-        members
-    }
-
-    /// Notes what holds the alerts back, stage by stage; gives the time intervals that mute the group.
-    fn hold_back(
-        &self,
-        now: Timestamp,
-        policy: &Policy,
-        route: &Route,
-        stored: &StoredGroup,
-        members: &mut [Member],
-    ) -> Vec<Arc<str>> {
-        let grace = self.state.grace;
-        for member in members.iter_mut() {
-            let firing = |source: &super::alert::Alert| !grace.resolved(source, now);
-            let inhibited = self.state.inhibitor.inhibits(policy, &member.kept, firing);
-            member.held_back = inhibited.map(|_| HeldBack::Inhibition);
+    /// What decisions look at.
+    pub(super) fn look(&self) -> Look<'_> {
+        let state = &self.state;
+        Look {
+            policy: &state.policy,
+            alerts: &state.alerts,
+            inhibitor: &state.inhibitor,
+            silences: &state.silences,
+            acks: &state.acks,
+            ledger: &state.ledger,
+            grace: state.grace,
+            resolved_while_muted: self.options.resolved_while_muted,
         }
-        if members.iter().all(|member| member.held_back.is_some()) {
-            // The stages of time were not reached: what they said last stands.
-            return stored.muted_by.clone();
-        }
-        let holds = |name: &Arc<str>| {
-            let intervals = policy.intervals.get(name).into_iter().flatten();
-            intervals.filter(|interval| interval.contains(now)).count()
-        };
-        let active = &route.active_time_intervals;
-        if !active.is_empty() && active.iter().all(|name| holds(name) == 0) {
-            hold(members, HeldBack::ActiveTimeInterval);
-            return active.clone();
-        }
-        // A name stands once for each of its intervals that holds, as Alertmanager shows it.
-        let repeated = |name: &Arc<str>| std::iter::repeat_n(Arc::clone(name), holds(name));
-        let muted_by: Vec<_> = route.mute_time_intervals.iter().flat_map(repeated).collect();
-        if !muted_by.is_empty() {
-            hold(members, HeldBack::MuteTimeInterval);
-            return muted_by;
-        }
-        let active = |silence: &&Arc<Silence>| silence.state(now) == SilenceState::Active;
-        let silences: Vec<_> = self.state.silences.values().filter(active).collect();
-        for member in members.iter_mut().filter(|member| member.held_back.is_none()) {
-            let silenced = silences.iter().any(|silence| silence.matches(&member.kept.alert.labels));
-            member.held_back = silenced.then_some(HeldBack::Silence);
-        }
-        muted_by
     }
 
     /// Decides what one integration is told.
     fn tell(&mut self, flush: &Flush<'_>, receiver: &Arc<str>, integration: &Integration) {
-        let thread = Thread {
-            group_key: Arc::clone(&flush.key),
-            receiver: Arc::clone(receiver),
-            kind: Arc::from(integration.kind),
-            index: integration.index,
-        };
+        let thread = Thread::of(&flush.key, receiver, integration);
+        let news = self.look().news(flush.tick, &thread, integration, flush.route, flush.members);
+        let Ok(News { reason, alerts, firing, resolved }) = news else { return };
         let told = self.state.ledger.get(&thread).cloned();
-        // What was told firing is told resolved, whatever mutes it now.
         let passes = self.options.resolved_while_muted && integration.send_resolved;
-        let owed = |alert: Fingerprint| passes && told.as_ref().is_some_and(|told| told.open.contains(&alert));
-        let heard = |member: &Member| member.held_back.is_none() || (member.resolved && owed(member.kept.fingerprint));
-        let alerts = flush.told(heard);
-        if alerts.is_empty() {
-            return;
-        }
-        let firing = fingerprints(&alerts, false);
-        let resolved = fingerprints(&alerts, true);
-        let wants = Wants { send_resolved: integration.send_resolved, repeat_interval: flush.route.repeat_interval };
-        let Ok(reason) = dedup::news(told.as_deref(), &firing, &resolved, wants, flush.tick) else { return };
         let route_labels = route_labels(flush.route);
         let mut entry = match told.as_deref() {
             Some(told) if !told.firing.is_empty() || reason != Reason::First => told.clone(),
@@ -213,14 +149,9 @@ impl Engine {
 }
 
 impl Flush<'_> {
-    fn told(&self, heard: impl Fn(&Member) -> bool) -> Vec<ToldAlert> {
-        let told = |member: &Member| ToldAlert { alert: Arc::clone(&member.kept.alert), resolved: member.resolved };
-        self.members.iter().filter(|member| heard(member)).map(told).collect()
-    }
-
     fn unmuted(&self, alert: &super::alert::Alert) -> bool {
         let same = |member: &&Member| member.kept.alert.labels == alert.labels;
-        self.members.iter().find(same).is_some_and(|member| member.held_back.is_none())
+        self.members.iter().find(same).is_some_and(|member| member.held_by.is_none())
     }
 }
 
@@ -260,14 +191,4 @@ pub fn route_labels(route: &Route) -> LabelSet {
     // What is too long for a label set is left out: `config` refuses it.
     LabelSet::new(route.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())))
         .unwrap_or_else(|_| LabelSet::empty())
-}
-
-fn hold(members: &mut [Member], reason: HeldBack) {
-    for member in members.iter_mut().filter(|member| member.held_back.is_none()) {
-        member.held_back = Some(reason);
-    }
-}
-
-pub(super) fn fingerprints(alerts: &[ToldAlert], resolved: bool) -> BTreeSet<Fingerprint> {
-    alerts.iter().filter(|told| told.resolved == resolved).map(|told| told.alert.fingerprint()).collect()
 }

@@ -1,5 +1,6 @@
 //! Decides. Pure: no clock, no I/O, no async, no randomness, no serialisation.
 
+pub mod ack;
 pub mod alert;
 pub mod alert_set;
 mod arrive;
@@ -16,6 +17,7 @@ pub mod inhibit;
 pub mod interval;
 pub mod label;
 pub mod label_name;
+pub mod look;
 pub mod matcher;
 pub mod notification;
 pub mod order_command;

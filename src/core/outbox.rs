@@ -11,8 +11,10 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::ack::Ack;
 use super::alert::Alert;
 use super::label::{Fingerprint, LabelSet};
+use super::policy::Integration;
 use crate::time::Timestamp;
 
 /// An integration of a receiver times a group.
@@ -29,10 +31,25 @@ pub struct Thread {
 }
 
 impl Thread {
+    /// The thread of a group and an integration of a receiver.
+    pub fn of(group_key: &Arc<str>, receiver: &Arc<str>, integration: &Integration) -> Self {
+        Self {
+            group_key: Arc::clone(group_key),
+            receiver: Arc::clone(receiver),
+            kind: Arc::from(integration.kind),
+            index: integration.index,
+        }
+    }
+
     /// SHA-256 of the group key in hexadecimal: Alertmanager's key for what must not be sent as text (`dedup_key`).
     pub fn group_key_hash(&self) -> String {
-        hex(&Sha256::digest(self.group_key.as_bytes()))
+        group_key_hash(&self.group_key)
     }
+}
+
+/// SHA-256 of a group key in hexadecimal.
+pub fn group_key_hash(group_key: &str) -> String {
+    hex(&Sha256::digest(group_key.as_bytes()))
 }
 
 /// An outbox row's id: ascending in the order of decisions.
@@ -52,11 +69,14 @@ pub enum Reason {
     SomeResolved,
     /// Nothing changed, but `repeat_interval` has passed.
     Repeat,
+    /// Somebody has taken the group on, or does so no more. Only for who can show it; Alertmanager has no such word.
+    Acknowledged,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::First, Self::NewAlerts, Self::AllResolved, Self::SomeResolved, Self::Repeat];
+    pub const ALL: [Self; 6] =
+        [Self::First, Self::NewAlerts, Self::AllResolved, Self::SomeResolved, Self::Repeat, Self::Acknowledged];
 
     /// The words on the wire.
     pub fn as_str(self) -> &'static str {
@@ -66,6 +86,7 @@ impl Reason {
             Self::AllResolved => "all alerts resolved",
             Self::SomeResolved => "some alerts resolved",
             Self::Repeat => "repeat interval elapsed",
+            Self::Acknowledged => "acknowledged",
         }
     }
 }
@@ -118,6 +139,8 @@ pub struct Delivery {
     pub last_error: String,
     /// What the receiver wanted to know again when it was last told of the episode.
     pub receiver_data: ReceiverData,
+    /// Who had taken the group on when it was decided.
+    pub acknowledged: Option<Arc<Ack>>,
 }
 
 impl Delivery {
@@ -253,6 +276,7 @@ mod tests {
             due_at: Timestamp::EPOCH,
             last_error: String::new(),
             receiver_data: Default::default(),
+            acknowledged: None,
         }
     }
 

@@ -40,6 +40,16 @@ pub struct Policy {
     pub assets: Assets,
 }
 
+impl Policy {
+    /// The name of an inhibit rule, or its place in the configuration where it has none.
+    pub fn rule_name(&self, rule: RuleIdx) -> String {
+        match self.inhibit_rules.get(rule.0 as usize) {
+            Some(found) if !found.name.is_empty() => found.name.to_string(),
+            _ => format!("inhibit_rules[{}]", rule.0),
+        }
+    }
+}
+
 /// One node of the route tree.
 #[derive(Clone, Debug)]
 pub struct Route {

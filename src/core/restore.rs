@@ -8,8 +8,8 @@ use super::alert::Alert;
 use super::alert_set::{Kept, Verdict};
 use super::change::{Change, GroupId, StoredGroup};
 use super::engine::{Engine, Options};
-use super::flush::fingerprints;
 use super::label::Fingerprint;
+use super::look::fingerprints;
 use super::outbox::{Reason, Thread, Told, ToldAlert};
 use super::policy::Policy;
 use super::view::Grace;
@@ -55,7 +55,8 @@ impl Engine {
         let rows = state.outbox.values().cloned().map(Change::Outbox);
         let dead = state.dead_letters.values().cloned().map(Change::Dead);
         let orders = state.work_orders.values().cloned().map(Change::WorkOrder);
-        alerts.chain(groups).chain(silences).chain(told).chain(rows).chain(dead).chain(orders)
+        let acks = state.acks.values().cloned().map(Change::Ack);
+        alerts.chain(groups).chain(silences).chain(told).chain(rows).chain(dead).chain(orders).chain(acks)
     }
 
     fn apply(&mut self, change: Change, groups: &mut StoredGroups) {
@@ -106,6 +107,8 @@ impl Engine {
             }
             Change::WorkOrder(order) => drop(state.set_order(&Arc::clone(&order.number), Some(order))),
             Change::WorkOrderGone(number) => drop(state.set_order(&number, None)),
+            Change::Ack(ack) => drop(Arc::make_mut(&mut state.acks).insert(Arc::clone(&ack.group_key), ack)),
+            Change::AckGone(group_key, _) => drop(Arc::make_mut(&mut state.acks).remove(&group_key)),
         }
     }
 
@@ -132,6 +135,7 @@ impl Engine {
             }
         }
         self.keep_mutes(&before);
+        self.collect_acks(now);
         self.find_orphans(now);
     }
 

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::ack::{Ack, AckEnd};
 use super::alert_set::{AlertSet, Kept, Verdict};
 use super::asset::{Assets, KnownAsset};
 use super::change::{Change, StoredGroup};
@@ -42,6 +43,7 @@ enum Undo {
     Parked(DeliveryId),
     Dead(DeliveryId, Option<Arc<DeadLetter>>),
     Order(Arc<str>, Option<Arc<WorkOrder>>),
+    Ack(Arc<str>, Option<Arc<Ack>>),
     Policy(Box<(Arc<Policy>, AlertSet, Groups, Inhibitor)>),
 }
 
@@ -59,6 +61,8 @@ pub struct State {
     pub(super) outbox: Arc<BTreeMap<DeliveryId, Arc<Delivery>>>,
     pub(super) dead_letters: Arc<BTreeMap<DeliveryId, Arc<DeadLetter>>>,
     pub(super) work_orders: Arc<BTreeMap<Arc<str>, Arc<WorkOrder>>>,
+    /// By group key.
+    pub(super) acks: Arc<BTreeMap<Arc<str>, Arc<Ack>>>,
     /// Follows from the rest.
     pub(super) inhibitor: Inhibitor,
     /// Rows that a worker has. Not stored: after a crash they are sent again.
@@ -88,6 +92,7 @@ impl State {
             outbox: Arc::default(),
             dead_letters: Arc::default(),
             work_orders: Arc::default(),
+            acks: Arc::default(),
             in_flight: BTreeSet::new(),
             parked: BTreeSet::new(),
             queues: BTreeMap::new(),
@@ -274,6 +279,19 @@ impl State {
         !self.assets.is_empty() || !self.policy.assets.is_empty()
     }
 
+    pub(super) fn put_ack(&mut self, ack: Arc<Ack>, log: &mut Log) {
+        let key = Arc::clone(&ack.group_key);
+        log.changes.push(Change::Ack(Arc::clone(&ack)));
+        log.undo.push(Undo::Ack(Arc::clone(&key), Arc::make_mut(&mut self.acks).insert(key, ack)));
+    }
+
+    pub(super) fn end_ack(&mut self, group_key: &str, why: AckEnd, log: &mut Log) {
+        if let Some(old) = Arc::make_mut(&mut self.acks).remove(group_key) {
+            log.changes.push(Change::AckGone(Arc::clone(&old.group_key), why));
+            log.undo.push(Undo::Ack(Arc::clone(&old.group_key), Some(old)));
+        }
+    }
+
     /// Puts other rules in force. Groups and verdicts are the caller's to make anew.
     pub(super) fn put_policy(&mut self, policy: Arc<Policy>, log: &mut Log) {
         let old = std::mem::replace(&mut self.policy, policy);
@@ -314,6 +332,7 @@ impl State {
             }
             Undo::Dead(id, old) => set(Arc::make_mut(&mut self.dead_letters), id, old),
             Undo::Order(number, old) => drop(self.set_order(&number, old)),
+            Undo::Ack(key, old) => set(Arc::make_mut(&mut self.acks), key, old),
             Undo::Policy(old) => {
                 (self.policy, self.alerts, self.groups, self.inhibitor) = *old;
                 self.verdicts.clear();

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::ack::Ack;
 use super::alert::Alert;
 use super::alert_set::{AlertSet, Kept};
 use super::engine::Counters;
 use super::inhibit::Inhibitor;
 use super::label::{Fingerprint, LabelSet};
+use super::look::Look;
 use super::outbox::{DeadLetter, Delivery, DeliveryId, Thread, Told};
 use super::policy::{Policy, RouteIdx};
 use super::silence::{Silence, SilenceId, SilenceState};
@@ -67,12 +69,18 @@ pub struct View {
     pub outbox: Arc<BTreeMap<DeliveryId, Arc<Delivery>>>,
     /// What could not be told.
     pub dead_letters: Arc<BTreeMap<DeliveryId, Arc<DeadLetter>>>,
+    /// The acknowledgements by group key; one whose time is over may still be among them.
+    pub acks: Arc<BTreeMap<Arc<str>, Arc<Ack>>>,
     /// What every thread was last told.
     pub ledger: Arc<BTreeMap<Thread, Arc<Told>>>,
     /// When alerts may run out.
     pub grace: Grace,
     /// What was counted since the start.
     pub counters: Counters,
+    /// Whether what was told firing is told resolved although it is muted by then.
+    pub resolved_while_muted: bool,
+    /// No group is flushed before this moment.
+    pub not_before: Timestamp,
 }
 
 /// Who holds back which alert at one moment.
@@ -85,12 +93,32 @@ pub struct Muting {
 }
 
 impl View {
-    /// What holds alerts back at `now`, over all alerts and silences of the view.
-    pub fn muting(&self, now: Timestamp) -> Muting {
+    /// The sources of the inhibit rules, found among all alerts of the view.
+    pub fn inhibitor(&self) -> Inhibitor {
         let mut inhibitor = Inhibitor::new(&self.policy);
         for kept in self.alerts.iter().filter(|kept| !kept.verdict.source_of.is_empty()) {
             inhibitor.put(&self.policy, kept);
         }
+        inhibitor
+    }
+
+    /// What the engine would look at when it flushed a group; `inhibitor` is [`View::inhibitor`].
+    pub fn look<'a>(&'a self, inhibitor: &'a Inhibitor) -> Look<'a> {
+        Look {
+            policy: &self.policy,
+            alerts: &self.alerts,
+            inhibitor,
+            silences: &self.silences,
+            acks: &self.acks,
+            ledger: &self.ledger,
+            grace: self.grace,
+            resolved_while_muted: self.resolved_while_muted,
+        }
+    }
+
+    /// What holds alerts back at `now`, over all alerts and silences of the view.
+    pub fn muting(&self, now: Timestamp) -> Muting {
+        let inhibitor = self.inhibitor();
         let active = |silence: &&Arc<Silence>| silence.state(now) == SilenceState::Active;
         let silences = self.silences.values().filter(active).cloned().collect();
         Muting { silences, inhibitor, policy: Arc::clone(&self.policy), grace: self.grace, now }

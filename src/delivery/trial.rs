@@ -115,6 +115,7 @@ fn notification(now: Timestamp, thread: Thread) -> Delivery {
         tried_since: now,
         last_error: String::new(),
         receiver_data: Default::default(),
+        acknowledged: None,
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 use arc_swap::ArcSwapOption;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::core::ack::{Ack, AckDraft, AckRefused};
 use crate::core::asset::Assets;
 use crate::core::change::Actor;
 use crate::core::dead_letters::{DeadLetterCommand, DeadLetterDone, DeadLetterRefused};
@@ -24,6 +25,9 @@ use crate::core::work_order::WorkOrder;
 pub struct Unavailable(pub String);
 
 pub(super) type Answer<T> = oneshot::Sender<Result<T, Unavailable>>;
+
+/// The acknowledgement that was made, changed or withdrawn, or why not.
+pub type AckResult = Result<Arc<Ack>, AckRefused>;
 
 /// What somebody wants of the engine.
 pub(crate) enum Request {
@@ -144,6 +148,28 @@ impl Handle {
     /// [`Unavailable`] when the service is stopping.
     pub async fn assets(&self, assets: Arc<Assets>) -> Result<(), Unavailable> {
         self.command(Input::Assets(assets)).await.map(drop)
+    }
+
+    /// Acknowledges a group, or changes its acknowledgement.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if it could not be stored; within, why it was refused.
+    pub async fn ack(&self, actor: Actor, draft: AckDraft) -> Result<AckResult, Unavailable> {
+        match self.command(Input::Ack(actor, draft)).await? {
+            Output::Ack(result) => Ok(result),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Withdraws the acknowledgement of the group with this key.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if that could not be stored; within, [`AckRefused::NotAcknowledged`].
+    pub async fn withdraw_ack(&self, actor: Actor, group_key: Arc<str>) -> Result<AckResult, Unavailable> {
+        match self.command(Input::WithdrawAck(actor, group_key)).await? {
+            Output::Ack(result) => Ok(result),
+            other => Err(unexpected(&other)),
+        }
     }
 
     /// Puts other rules in force: SHA-256 of the file, and its text without secrets, go into the journal.

@@ -28,7 +28,7 @@ use crate::time::{Clock, Timestamp};
 
 use handle::Answer;
 pub(crate) use handle::Request;
-pub use handle::{Handle, Health, Unavailable};
+pub use handle::{AckResult, Handle, Health, Unavailable};
 
 /// How many requests may wait before senders wait.
 const INBOX: usize = 4096;

@@ -11,7 +11,7 @@ use super::answer::SendError;
 use crate::config::Asset;
 use crate::core::label::LabelSet;
 use crate::core::notification::{AlertData, Data};
-use crate::core::outbox::{Delivery, ReceiverData};
+use crate::core::outbox::{Delivery, Reason, ReceiverData};
 use crate::template::{self, Pairs, TemplateError, Templates, sorted_pairs};
 
 /// How much of a failure a note quotes, in characters.
@@ -150,6 +150,19 @@ impl<'a> Notice<'a> {
             all => format!(" (and {} more)", all - 1),
         };
         Some(format!("Andon: a template failed, a built-in text stands in its place: {first}{more}"))
+    }
+
+    /// A sentence about who has taken the group on, or does so no more; nothing where nobody ever did.
+    pub fn acknowledgement(delivery: &Delivery) -> Option<String> {
+        match &delivery.acknowledged {
+            None => (delivery.reason == Reason::Acknowledged).then(|| "The acknowledgement was withdrawn.".to_owned()),
+            Some(ack) => {
+                let [year, month, day, hour, minute, _] = ack.until.with_offset_minutes(0).civil();
+                let until = format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC");
+                let comment = if ack.comment.is_empty() { String::new() } else { format!(": {}", ack.comment) };
+                Some(format!("Acknowledged by {} until {until}{comment}", ack.who))
+            }
+        }
     }
 
     /// The end: it was sent, and `data` is wanted at the next notification of the episode.

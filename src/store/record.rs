@@ -92,6 +92,8 @@ mod kind {
     pub const CONFIG: u8 = 16;
     pub const WORK_ORDER_GONE: u8 = 20;
     pub const DEAD_DISCARDED: u8 = 40;
+    pub const ACK: u8 = 27;
+    pub const ACK_GONE: u8 = 28;
 }
 
 impl Stored for Change {
@@ -128,6 +130,11 @@ impl Stored for Change {
             }
             Self::WorkOrder(order) => put_as(kind::WORK_ORDER, order, out),
             Self::WorkOrderGone(number) => put_as(kind::WORK_ORDER_GONE, number, out),
+            Self::Ack(ack) => put_as(kind::ACK, ack, out),
+            Self::AckGone(group_key, why) => {
+                put_as(kind::ACK_GONE, group_key, out);
+                why.put(out);
+            }
             Self::Config { hash, text } => {
                 put_as(kind::CONFIG, hash, out);
                 text.put(out);
@@ -163,6 +170,8 @@ impl Stored for Change {
             kind::WORK_ORDER => Self::WorkOrder(Stored::take(from)?),
             kind::WORK_ORDER_GONE => Self::WorkOrderGone(Stored::take(from)?),
             kind::CONFIG => Self::Config { hash: Stored::take(from)?, text: Stored::take(from)? },
+            kind::ACK => Self::Ack(Stored::take(from)?),
+            kind::ACK_GONE => Self::AckGone(Stored::take(from)?, Stored::take(from)?),
             _ => return Err(from.malformed("a kind of change that is not known")),
         })
     }

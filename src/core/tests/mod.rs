@@ -1,5 +1,6 @@
 //! The engine played in virtual time: a script in, a transcript out.
 
+mod acks;
 mod dead_letters;
 mod faults;
 mod orders;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::core::ack::{Ack, AckDraft, AckRefused};
 use crate::core::change::{Actor, Change};
 use crate::core::engine::{Engine, Input, Options, Output};
 use crate::core::ingest::Batch;
@@ -161,6 +162,17 @@ impl World {
         };
         match self.input(Input::Silence(Actor::Clock, draft)) {
             Output::Silence(Ok(id)) => id,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Acknowledges the only group, or says why not.
+    pub fn ack(&mut self, lasts: Duration) -> Result<Arc<Ack>, AckRefused> {
+        let group_key = Arc::clone(&self.engine.view().groups.first().ok_or(AckRefused::NoGroup)?.key);
+        let (who, until) = ("ann".to_owned(), self.now.after(lasts));
+        let draft = AckDraft { group_key, who, comment: "mine".into(), until };
+        match self.input(Input::Ack(Actor::Clock, draft)) {
+            Output::Ack(result) => result,
             other => panic!("{other:?}"),
         }
     }

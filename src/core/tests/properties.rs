@@ -62,11 +62,11 @@ fn believed_open(world: &World, kind: &str) -> BTreeMap<String, BTreeSet<String>
         let thread = format!("{} {}", row.thread.receiver, row.thread.group_key);
         let alerts = open.entry(thread).or_default();
         if kind == "pagerduty" {
-            alerts.clear();
-            if row.firing() {
-                alerts
-                    .extend(row.alerts.iter().filter(|told| !told.resolved).map(|told| told.alert.labels.to_string()));
+            // An incident stays open for what it was told before, although a later event no longer lists what is muted.
+            if !row.firing() {
+                alerts.clear();
             }
+            alerts.extend(row.alerts.iter().filter(|told| !told.resolved).map(|told| told.alert.labels.to_string()));
             continue;
         }
         for told in row.alerts.iter() {

@@ -3,6 +3,7 @@
 //! Times are RFC 3339 in UTC with milliseconds. An error is an object that says what is wrong and what there is.
 
 mod dead_letters;
+mod groups;
 mod object;
 mod receivers;
 #[cfg(test)]
@@ -28,6 +29,9 @@ const ENDPOINTS: &[(Method, &str)] = &[
     (Method::POST, "dead-letters/{id}/discard"),
     (Method::POST, "dead-letters/{id}/replay"),
     (Method::POST, "dead-letters/replay"),
+    (Method::GET, "groups"),
+    (Method::POST, "groups/{hash}/ack"),
+    (Method::DELETE, "groups/{hash}/ack"),
     (Method::GET, "openapi.json"),
     (Method::GET, "receivers"),
     (Method::POST, "receivers/{name}/test"),
@@ -71,6 +75,9 @@ async fn dispatch(method: &Method, pattern: &str, call: Call<'_>) -> Response {
         ("GET", "openapi.json") => {
             reply::with_type(StatusCode::OK, HeaderValue::from_static("application/json"), OPENAPI)
         }
+        ("GET", "groups") => call.with_view(groups::all).await,
+        ("POST", "groups/{hash}/ack") => groups::acknowledge(call).await,
+        ("DELETE", "groups/{hash}/ack") => groups::withdraw(call).await,
         ("GET", "receivers") => receivers::all(call.state).await,
         ("POST", "receivers/{name}/test") => receivers::test(call).await,
         ("GET", "dead-letters") => call.with_view(|view, call| dead_letters::all(view, &call.query)).await,

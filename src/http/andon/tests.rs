@@ -45,3 +45,41 @@ fn names_in_a_path_are_decoded_and_a_longer_path_is_another() {
         assert_eq!(names(pattern, path), expected, "{pattern} {path}");
     }
 }
+
+#[test]
+fn groups_are_listed_and_acknowledged_by_their_hash() {
+    run(async || {
+        let service = Service::start();
+        let alert = r#"[{"labels":{"alertname":"Down","team":"y"}}]"#;
+        assert_eq!(service.post("/api/v2/alerts", alert).await.status, 200);
+        let groups = async || serde_json::from_str::<Value>(&service.get("/api/andon/v1/groups").await.body).unwrap();
+        let group = groups().await[0].clone();
+        let (key, hash) = (group["key"].as_str().unwrap(), group["hash"].as_str().unwrap().to_owned());
+        assert_eq!(key, r#"{}:{alertname="Down"}"#);
+        assert_eq!(hash, crate::core::outbox::group_key_hash(key));
+        assert_eq!(
+            (&group["firing"], &group["receiver"], &group["acknowledged"]),
+            (&1.into(), &"default".into(), &Value::Null)
+        );
+        assert_eq!(group["nextFlush"], "2026-11-22T15:00:30.123Z");
+        let path = format!("/api/andon/v1/groups/{hash}/ack");
+        let body = r#"{"who":"ann","until":"2h","comment":"mine"}"#;
+        //          method   path            body  status  part of the answer
+        let rows = [
+            ("POST", &*path, "{}", 400, "who: missing"),
+            ("POST", "/api/andon/v1/groups/x/ack", body, 404, "there is no group"),
+            ("DELETE", &*path, "", 404, "not acknowledged"),
+            ("POST", &*path, body, 200, r#""until":"2026-11-22T17:00:00.123Z""#),
+        ];
+        for (method, path, body, status, part) in rows {
+            let answer = service.ask(method, path, &["content-type: application/json"], body).await;
+            assert!(answer.status == status && answer.body.contains(part), "{method} {body}: {answer:?}");
+        }
+        assert_eq!(groups().await[0]["acknowledged"]["who"], "ann");
+        let listed = async |query: &str| service.get(&format!("/api/andon/v1/groups?{query}")).await.body.len() > 3;
+        assert!(listed("receiver=default&filter=team%3Dy").await);
+        assert!(!listed("receiver=default&filter=team%3Dz").await && !listed("receiver=unused").await);
+        assert_eq!(service.ask("DELETE", &path, &[], "").await.status, 200);
+        assert_eq!(groups().await[0]["acknowledged"], Value::Null);
+    });
+}

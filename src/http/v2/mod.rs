@@ -1,7 +1,7 @@
 //! API v2: which handler answers, and what the framework under Alertmanager checks before it does.
 
 mod alerts;
-mod filter;
+pub(super) mod filter;
 mod groups;
 mod receivers;
 mod shown;

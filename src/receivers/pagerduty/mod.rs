@@ -22,7 +22,7 @@ use super::object::Object;
 use super::{Context, Sender, secret};
 use crate::config::settings::{PagerdutyConfig, SecretSource};
 use crate::core::notification::Data;
-use crate::core::outbox::{Delivery, ReceiverData};
+use crate::core::outbox::{Delivery, Reason, ReceiverData};
 use crate::metrics::FailureReason;
 use crate::time::Timestamp;
 
@@ -92,7 +92,11 @@ impl Pagerduty {
         Event {
             key,
             dedup_key: delivery.thread.group_key_hash(),
-            action: if delivery.firing() { "trigger" } else { "resolve" },
+            action: match delivery.reason {
+                Reason::Acknowledged => "acknowledge",
+                _ if delivery.firing() => "trigger",
+                _ => "resolve",
+            },
             summary,
             client: notice.text("client", &self.config.client, |_| "Andon".to_owned()),
             client_url: notice.plain("client_url", &self.config.client_url),

@@ -289,3 +289,23 @@ async fn a_key_is_a_template_and_must_say_something() {
     let error = Pagerduty::new(&config).send(&one(false), &context()).await.unwrap_err();
     assert!(matches!(error, SendError::NotConfigured { .. }), "{error}");
 }
+
+#[tokio::test]
+async fn an_acknowledgement_is_an_event_under_the_same_key() {
+    let pagerduty = service().await;
+    for (old, action) in [(false, "event_action"), (true, "event_type")] {
+        let mut row = one(false);
+        row.reason = Reason::Acknowledged;
+        row.acknowledged = Some(crate::receivers::test_support::ack());
+        let mut config = config(&pagerduty.url("/v2"));
+        if old {
+            (config.service_key, config.routing_key) = (config.routing_key.take(), None);
+        }
+        let mut sender = Pagerduty::new(&config);
+        sender.v1_url = pagerduty.url("/v1");
+        sender.send(&row, &context()).await.unwrap();
+        let event: Value = serde_json::from_str(&pagerduty.seen().pop().unwrap().body).unwrap();
+        let key = if old { "incident_key" } else { "dedup_key" };
+        assert_eq!((&event[action], &event[key]), (&json!("acknowledge"), &json!(row.thread.group_key_hash())));
+    }
+}

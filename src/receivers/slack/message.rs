@@ -26,6 +26,8 @@ pub(super) struct Message {
     link_names: bool,
     text: String,
     attachment: String,
+    /// Who has taken the group on.
+    pub(super) acknowledged: Option<String>,
 }
 
 impl SlackConfig {
@@ -49,10 +51,17 @@ pub(super) fn write(config: &SlackConfig, notice: &mut Notice<'_>) -> Message {
         link_names: config.link_names,
         text,
         attachment,
+        acknowledged: None,
     }
 }
 
 impl Message {
+    /// Keeps nothing but who has taken the group on.
+    pub(super) fn leave_out_alerts(&mut self) {
+        self.text.clear();
+        self.attachment.clear();
+    }
+
     /// The body for a channel, with what it has to do with an earlier message: `ts` changes the message of that time,
     /// `thread_ts` replies to it.
     pub(super) fn body(&self, channel: &str, earlier: Option<(&str, &str)>) -> String {
@@ -68,7 +77,10 @@ impl Message {
             object.raw("link_names", "true");
         }
         object.text_if("text", &self.text);
-        object.raw("attachments", &format!("[{}]", self.attachment));
+        let taken_on = self.acknowledged.as_deref().map(acknowledgement);
+        let attachments = [Some(&self.attachment), taken_on.as_ref()].into_iter().flatten();
+        let attachments: Vec<&str> = attachments.map(String::as_str).filter(|text| !text.is_empty()).collect();
+        object.raw("attachments", &format!("[{}]", attachments.join(",")));
         object.end() + "\n"
     }
 }
@@ -108,6 +120,15 @@ fn attachment(config: &SlackConfig, notice: &mut Notice<'_>) -> String {
     let markdown: Vec<&str> = if config.mrkdwn_in.is_empty() { MRKDWN_IN.to_vec() } else { given.collect() };
     let markdown: Vec<String> = markdown.into_iter().map(quoted).collect();
     object.list_if("mrkdwn_in", &markdown);
+    object.end()
+}
+
+/// A second attachment, so that the first one is Alertmanager's.
+fn acknowledgement(sentence: &str) -> String {
+    let mut object = Object::empty();
+    object.text("text", &escape(sentence));
+    object.text("fallback", &escape(sentence));
+    object.text("color", "#439FE0");
     object.end()
 }
 

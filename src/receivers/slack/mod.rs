@@ -51,7 +51,13 @@ impl Slack {
         notice.escape(escape);
         let url = secret::read(&self.config.api_url).await?;
         let channel = notice.plain("channel", self.config.text("channel"));
-        let attachments = message::write(&self.config, &mut notice);
+        let mut attachments = message::write(&self.config, &mut notice);
+        attachments.acknowledged = Notice::acknowledgement(delivery);
+        let changes_a_message = self.config.update_message && self.earlier(delivery).is_some();
+        if delivery.reason == Reason::Acknowledged && !changes_a_message {
+            // There is no message to change: a short one says it, and repeats nothing.
+            attachments.leave_out_alerts();
+        }
         let now = context.clock.now();
         let Some(earlier) = self.earlier(delivery) else {
             let posted = self.post(&url, &attachments.body(&channel, None), &channel, now).await?;

@@ -255,3 +255,39 @@ async fn without_its_url_it_waits() {
     let error = Slack::new(&config).send(&row(), &context()).await.unwrap_err();
     assert_eq!(error.to_string(), "not configured: the environment variable ANDON_TEST_UNSET is not set");
 }
+
+#[test]
+fn who_has_taken_the_group_on_is_shown_in_the_message_or_said_in_a_short_one() {
+    let body = async |update: bool, known: bool, acknowledged: bool| {
+        let slack = StandIn::start(|_| {
+            let json = vec![("content-type", "application/json".into())];
+            Reply::With(200, json, json!({"ok": true, "ts": "1.5", "channel": "C1"}).to_string())
+        })
+        .await;
+        let mut config = config(&slack.url("/api/chat.postMessage"));
+        config.update_message = update;
+        let mut row = row();
+        row.reason = Reason::Acknowledged;
+        row.acknowledged = acknowledged.then(crate::receivers::test_support::ack);
+        if known {
+            row.receiver_data = [(TS.into(), "1.5".into()), (CHANNEL.into(), "C1".into())].into();
+        }
+        Slack::new(&config).send(&row, &context()).await.unwrap();
+        let seen = slack.seen().pop().unwrap();
+        (seen.line, serde_json::from_str::<Value>(&seen.body).unwrap())
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let sentence = "Acknowledged by ann until 2026-11-22 17:00 UTC: &lt;on&gt; my way";
+        let (line, changed) = body(true, true, true).await;
+        assert_eq!(line, "POST /api/chat.update");
+        assert_eq!((&changed["ts"], &changed["attachments"][1]["text"]), (&json!("1.5"), &json!(sentence)));
+        assert!(changed["attachments"][0]["title"].as_str().unwrap().contains("A1"), "{changed}");
+        let (line, short) = body(false, false, true).await;
+        assert_eq!(line, "POST /api/chat.postMessage");
+        assert_eq!(short["attachments"].as_array().unwrap().len(), 1, "{short}");
+        assert_eq!(short["attachments"][0]["text"], json!(sentence));
+        let (_, withdrawn) = body(true, true, false).await;
+        assert_eq!(withdrawn["attachments"][1]["text"], json!("The acknowledgement was withdrawn."));
+    });
+}

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::json::{self, Json, NotThat};
 use super::wire::{Malformed, Reader, Stored};
+use crate::core::ack::{Ack, AckEnd};
 use crate::core::alert::Alert;
 use crate::core::asset::{Asset, SparePart};
 use crate::core::change::{Actor, GroupId, StoredGroup};
@@ -101,12 +102,14 @@ fields!(Delivery {
     tried_since,
     last_error,
     receiver_data,
+    acknowledged,
 });
 fields!(DeadLetter { delivery, at, error, exchange });
 fields!(Exchange { request, answer });
 fields!(AlertOnOrder { labels, annotations, generator_url, starts_at, ended_at });
 fields!(Asset { code, name, kind, location_line, location_station, criticality });
 fields!(SparePart { number, name, needed, in_stock, stock_location, lead_time_days });
+fields!(Ack { group_key, group_labels, who, comment, at, until, known });
 fields!(Note { at, actor, text });
 fields!(HistoryEntry { revision, at, actor, event, text, why });
 fields!(WorkOrder {
@@ -144,7 +147,8 @@ fields!(WorkOrder {
 });
 
 codes!(Op { Equal = 0, NotEqual = 1, Regex = 2, NotRegex = 3 });
-codes!(Reason { First = 0, NewAlerts = 1, AllResolved = 2, SomeResolved = 3, Repeat = 4 });
+codes!(Reason { First = 0, NewAlerts = 1, AllResolved = 2, SomeResolved = 3, Repeat = 4, Acknowledged = 5 });
+codes!(AckEnd { Withdrawn = 0, RanOut = 1, Worsened = 2, Over = 3, GroupGone = 4 });
 codes!(Kind { Corrective = 0, Preventive = 1, Predictive = 2, Inspection = 3 });
 codes!(Priority { Emergency = 0, High = 1, Medium = 2, Low = 3 });
 codes!(Status { Open = 0, Assigned = 1, InProgress = 2, OnHold = 3, Completed = 4, Cancelled = 5 });

@@ -7,6 +7,7 @@ use proptest::option;
 use proptest::prelude::*;
 use uuid::Uuid;
 
+use crate::core::ack::{Ack, AckEnd};
 use crate::core::alert::Alert;
 use crate::core::asset::{Asset, SparePart};
 use crate::core::change::{Actor, Change, GroupId, StoredGroup};
@@ -73,6 +74,7 @@ pub(crate) fn one_of_each() -> Vec<Change> {
         tried_since: second(4),
         last_error: "connection refused".into(),
         receiver_data: [("ts".into(), "1503435956.000247".into())].into(),
+        acknowledged: Some(Arc::new(ack())),
     };
     let told = Told {
         episode: second(3),
@@ -115,8 +117,30 @@ pub(crate) fn one_of_each() -> Vec<Change> {
         Change::DeadDiscarded { id: DeliveryId(7), reason: "told by phone".into() },
         Change::WorkOrder(Arc::new(work_order())),
         Change::WorkOrderGone("WO-2026-ABCDEFGH".into()),
+        Change::Ack(Arc::new(ack())),
+        Change::AckGone("{}:{}".into(), AckEnd::Worsened),
         Change::Config { hash: "ab".repeat(32), text: "route:\n  receiver: ops\n".into() },
     ]
+}
+
+fn ack() -> Ack {
+    Ack {
+        group_key: "{}:{alertname=\"A\"}".into(),
+        group_labels: labels(&[("alertname", "A")]),
+        who: "ann".into(),
+        comment: "on my way".into(),
+        at: second(4),
+        until: second(7_200),
+        known: [Fingerprint(1), Fingerprint(7)].into(),
+    }
+}
+
+fn acks() -> impl Strategy<Value = Arc<Ack>> {
+    (texts(), label_sets(), texts(), times(), btree_set(any::<u64>().prop_map(Fingerprint), 0..4)).prop_map(
+        |(text, group_labels, comment, until, known)| {
+            Arc::new(Ack { group_key: text.as_str().into(), group_labels, who: text, comment, until, known, ..ack() })
+        },
+    )
 }
 
 fn silence() -> Silence {
@@ -254,8 +278,8 @@ fn deliveries() -> impl Strategy<Value = Delivery> {
     let when = (times(), times(), times(), any::<u32>(), any::<u32>());
     let what = (label_sets(), label_sets(), vec(told, 0..3), texts(), proptest::sample::select(Reason::ALL.to_vec()));
     let new = btree_set(any::<u64>().prop_map(Fingerprint), 0..4);
-    (any::<u64>(), threads(), when, what, new, receiver_data()).prop_map(
-        |(id, thread, when, what, new, receiver_data)| {
+    (any::<u64>(), threads(), when, what, new, receiver_data(), option::of(acks())).prop_map(
+        |(id, thread, when, what, new, receiver_data, acknowledged)| {
             let (episode, decided_at, due_at, sequence, attempts) = when;
             let tried_since = decided_at;
             let (group_labels, route_labels, alerts, last_error, reason) = what;
@@ -276,6 +300,7 @@ fn deliveries() -> impl Strategy<Value = Delivery> {
                 tried_since,
                 last_error,
                 receiver_data,
+                acknowledged,
             }
         },
     )
@@ -358,6 +383,9 @@ pub(crate) fn changes() -> impl Strategy<Value = Change> {
         any::<u64>().prop_map(|id| Change::DeadGone(DeliveryId(id))),
         work_orders(),
         texts().prop_map(|number| Change::WorkOrderGone(number.into())),
+        acks().prop_map(Change::Ack),
+        (texts(), proptest::sample::select(AckEnd::ALL.to_vec()))
+            .prop_map(|(key, why)| Change::AckGone(key.into(), why)),
         (texts(), texts()).prop_map(|(hash, text)| Change::Config { hash, text }),
     ]
 }

@@ -52,6 +52,7 @@ fn delivery(case: &Value) -> Result<Delivery, String> {
         tried_since: now(),
         last_error: String::new(),
         receiver_data: Default::default(),
+        acknowledged: None,
     })
 }
 

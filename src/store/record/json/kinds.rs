@@ -29,6 +29,8 @@ impl Json for Change {
             Self::DeadDiscarded { id, reason } => one("dead_discarded", vec![id.show(), reason.show()].into()),
             Self::WorkOrder(order) => one("work_order", order.show()),
             Self::WorkOrderGone(number) => one("work_order_gone", number.show()),
+            Self::Ack(ack) => one("ack", ack.show()),
+            Self::AckGone(group_key, why) => one("ack_gone", vec![group_key.show(), why.show()].into()),
             Self::Config { hash, text } => one("config", vec![hash.show(), text.show()].into()),
         }
     }
@@ -70,6 +72,11 @@ fn change_of(kind: &str, value: &Value) -> Result<Change, NotThat> {
         }
         "work_order" => Change::WorkOrder(Json::read(value)?),
         "work_order_gone" => Change::WorkOrderGone(Json::read(value)?),
+        "ack" => Change::Ack(Json::read(value)?),
+        "ack_gone" => {
+            let (group_key, why) = Json::read(value)?;
+            Change::AckGone(group_key, why)
+        }
         "config" => {
             let (hash, text) = Json::read(value)?;
             Change::Config { hash, text }
