@@ -45,7 +45,9 @@ impl IntegrationConfig {
 
     fn secrets(&self) -> Vec<&SecretSource> {
         match self {
-            Self::Webhook(config) => [&config.url].into_iter().chain(of_http(&config.http)).collect(),
+            Self::Webhook(config) => {
+                [&config.url].into_iter().chain(&config.signing_secret).chain(of_http(&config.http)).collect()
+            }
             Self::Pagerduty(config) => {
                 // With both keys, the old one is used.
                 let key = config.service_key.iter().chain(&config.routing_key).take(1);

@@ -30,6 +30,7 @@ pub mod secret;
 pub mod section;
 pub mod settings;
 mod severity;
+pub mod signing;
 mod template_syntax;
 #[cfg(test)]
 mod tests;

@@ -198,6 +198,8 @@ pub struct WebhookConfig {
     pub timeout: Duration,
     /// Replaces the standard body.
     pub payload: Option<serde_json::Value>,
+    /// What requests are signed with, as [`super::signing`] reads it.
+    pub signing_secret: Option<SecretSource>,
 }
 
 /// `pagerduty_configs[]`

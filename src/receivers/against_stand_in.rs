@@ -312,3 +312,16 @@ async fn without_a_token_the_attempt_is_made_again_later() {
         assert_eq!(error, SendError::retry(format!("oauth2: no token: {expected}")));
     }
 }
+
+#[tokio::test]
+async fn a_request_is_signed_where_a_secret_is_set() {
+    let seen = seen_with(|_| {}).await;
+    assert_eq!((seen.header("webhook-signature"), seen.header("webhook-timestamp")), (String::new(), String::new()));
+    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let seen = seen_with(|config| config.signing_secret = Some(inline(secret))).await;
+    let (id, seconds) = (seen.header("webhook-id"), seen.header("webhook-timestamp"));
+    assert_eq!(seconds, starts_at().secs().to_string());
+    let expected = super::signature::of(&inline(secret), &id, starts_at().secs(), &seen.body).await.unwrap();
+    assert_eq!(seen.header("webhook-signature"), expected);
+    assert!(!id.is_empty() && expected.starts_with("v1,"), "{id} {expected}");
+}

@@ -15,6 +15,7 @@ pub mod object;
 pub mod pagerduty;
 pub mod payload;
 pub mod secret;
+mod signature;
 pub mod slack;
 pub mod tls;
 pub mod webhook;

@@ -86,7 +86,14 @@ pub(crate) fn http_config() -> HttpConfig {
 
 /// A `webhook_configs` entry with nothing but its URL set.
 pub(crate) fn webhook_config(url: &str) -> WebhookConfig {
-    WebhookConfig { url: inline(url), http: http_config(), max_alerts: 0, timeout: Duration::ZERO, payload: None }
+    WebhookConfig {
+        url: inline(url),
+        http: http_config(),
+        max_alerts: 0,
+        timeout: Duration::ZERO,
+        payload: None,
+        signing_secret: None,
+    }
 }
 
 /// A secret that stands in the configuration.

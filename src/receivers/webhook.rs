@@ -1,6 +1,7 @@
 //! The webhook: Alertmanager's body of version 4, byte for byte, or the `payload` of the configuration.
 //!
-//! Beyond Alertmanager's, a request has the header `webhook-id`: the notification id, the same over all attempts. Where
+//! Beyond Alertmanager's, a request has the header `webhook-id`: the notification id, the same over all attempts; with a
+//! `signing_secret` also `webhook-timestamp` and `webhook-signature` (see [`super::signature`]). Where
 //! the `payload` has a template that fails, the body of version 4 goes out with one more key, `note`, that says so.
 
 use futures_util::future::BoxFuture;
@@ -9,7 +10,7 @@ use super::answer::SendError;
 use super::body::{Data, write_open_object};
 use super::http::{HttpClient, Post};
 use super::notice::{Notice, Sent};
-use super::{Context, Sender, payload, secret};
+use super::{Context, Sender, payload, secret, signature};
 use crate::config::settings::WebhookConfig;
 use crate::core::outbox::{Delivery, ReceiverData};
 use crate::json::write_string;
@@ -46,11 +47,18 @@ impl Webhook {
             }
         };
         let id = delivery.notification_id();
-        let answer = self
-            .client
-            .post(Post { url: &url, headers: &[("webhook-id", &id)], body: body.into(), secrets: &[] })
-            .await?;
-        answer.check(context.clock.now())?;
+        let now = context.clock.now();
+        let seconds = now.secs().to_string();
+        let mut headers = vec![("webhook-id", id.as_str())];
+        let signature = match &self.config.signing_secret {
+            Some(secret) => Some(signature::of(secret, &id, now.secs(), &body).await?),
+            None => None,
+        };
+        if let Some(signature) = &signature {
+            headers.extend([("webhook-timestamp", seconds.as_str()), ("webhook-signature", signature)]);
+        }
+        let answer = self.client.post(Post { url: &url, headers: &headers, body: body.into(), secrets: &[] }).await?;
+        answer.check(now)?;
         Ok(notice.sent(ReceiverData::new()))
     }
 }

@@ -33,6 +33,7 @@ pub(super) fn webhook(section: &Section) -> IntegrationConfig {
         max_alerts: section.unsigned("max_alerts"),
         timeout: section.duration("timeout"),
         payload: section.has("payload").then(|| json(section.get("payload"))),
+        signing_secret: section.source("signing_secret", "signing_secret_file"),
     }))
 }
 

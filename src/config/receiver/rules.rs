@@ -2,7 +2,7 @@
 
 use super::tables::PAGERDUTY_DETAILS;
 use crate::config::section::{Datum, Section};
-use crate::config::{template_syntax, value};
+use crate::config::{signing, template_syntax, value};
 use crate::core::quote::Quoted;
 
 /// The sentences of one integration's broken rules.
@@ -28,7 +28,16 @@ impl Rules<'_> {
 }
 
 pub(super) fn webhook(section: &mut Section, sentences: &mut Vec<String>) {
-    Rules(sentences).one_of(section, "url");
+    let mut rules = Rules(sentences);
+    rules.one_of(section, "url");
+    rules.at_most_one(section, "signing_secret");
+    // What comes from the environment is looked at when it is used, and `<secret>` stands where it is shown.
+    let secret = section.text("signing_secret");
+    if section.has("signing_secret") && !secret.starts_with("${") && secret != value::SECRET {
+        if let Err(why) = signing::keys(secret) {
+            rules.refuse(true, format!("signing_secret: {why}"));
+        }
+    }
 }
 
 /// The chats that post to a `webhook_url`: Discord, and both of Microsoft Teams.

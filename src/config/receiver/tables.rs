@@ -24,6 +24,8 @@ pub(super) static WEBHOOK: Schema = Schema {
         Field::new("max_alerts", Kind::Unsigned).always(),
         timeout(),
         Field::new("payload", Kind::Free),
+        secret("signing_secret").own(),
+        path("signing_secret_file").own(),
     ],
     settle: rules::webhook,
 };

@@ -46,6 +46,16 @@ fn refuses_what_alertmanager_refuses_in_its_words() {
     let rows = [
         ("webhook", "{}", "one of url or url_file must be configured"),
         ("webhook", "{url: 'http://a', url_file: f}", "at most one of url & url_file must be configured"),
+        (
+            "webhook",
+            "{url: 'http://a', signing_secret: whsec_c2hvcnQ=}",
+            "signing_secret: the secret has 5 bytes: `whsec_` and the base64 of 24 to 64 random bytes is expected",
+        ),
+        (
+            "webhook",
+            "{url: 'http://a', signing_secret: x, signing_secret_file: f}",
+            "at most one of signing_secret & signing_secret_file must be configured",
+        ),
         ("webhook", "{url: 'ftp://a'}", r#"invalid URL: unsupported scheme "ftp" for URL"#),
         ("webhook", "{url: 'http:a'}", "invalid URL: missing host for URL"),
         (
