@@ -5,17 +5,19 @@
 
 mod api;
 mod check;
+mod dead_letter;
 mod demo;
 mod flag_table;
 pub mod flags;
 mod kingpin;
+mod receivers;
 mod serve;
 pub mod this_host;
 mod work_order;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 /// The subcommands besides serving, whose flags are Alertmanager's and read as Alertmanager reads them.
 #[derive(Parser)]
@@ -31,6 +33,12 @@ enum Command {
     Check(check::Arguments),
     /// Play a shift at the plant, with everything in this process.
     Demo(demo::Arguments),
+    /// Look at what a running Andon could not tell, send it again, or put it away.
+    #[command(subcommand)]
+    DeadLetter(dead_letter::Command),
+    /// Look at whom a running Andon can tell, and try one.
+    #[command(subcommand)]
+    Receivers(receivers::Command),
     /// Read, open and change the work orders of a running Andon.
     #[command(subcommand)]
     WorkOrder(work_order::Command),
@@ -51,7 +59,7 @@ pub fn run() -> ExitCode {
     let args: Vec<String> = std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
     match args.first().map(String::as_str) {
         Some("serve") => serve::run(args.get(1..).unwrap_or_default()),
-        Some("check" | "demo" | "work-order") => subcommand(&args),
+        Some(word) if Arguments::command().find_subcommand(word).is_some() => subcommand(&args),
         _ => serve::run(&args),
     }
 }
@@ -62,6 +70,8 @@ fn subcommand(args: &[String]) -> ExitCode {
         Ok(arguments) => match arguments.command {
             Command::Check(arguments) => check::run(&arguments),
             Command::Demo(arguments) => demo::run(&arguments),
+            Command::DeadLetter(command) => dead_letter::run(&command),
+            Command::Receivers(command) => receivers::run(&command),
             Command::WorkOrder(command) => work_order::run(&command),
         },
         Err(error) => {
