@@ -173,7 +173,7 @@ impl Parts<'_> {
         tasks.spawn(reloading.run(reload_inbox, stop.clone()));
         let shared = worker::Shared { receivers, driver: self.handle.clone(), metrics: Arc::clone(&metrics) };
         tasks.spawn(worker::run(shared, rows, stop.clone()));
-        let shared = mirror::Shared { clock: self.clock, metrics: Arc::clone(&metrics) };
+        let shared = mirror::Shared { clock: self.clock, driver: self.handle.clone(), metrics: Arc::clone(&metrics) };
         tasks.spawn(mirror::run(shared, mirror_settings, stop.clone()));
         let router = http::router(state);
         for listener in &listeners {

@@ -7,6 +7,7 @@
 
 mod engine;
 mod family;
+mod mirror;
 pub mod plant;
 mod process;
 mod state;
@@ -112,6 +113,7 @@ pub struct Metrics {
     registry: Registry,
     state: state::StateGauges,
     plant: plant::Plant,
+    mirrors: mirror::Mirrors,
     started: Timestamp,
     /// Alerts that were refused before the engine saw them: resolved and firing ones.
     refused: [AtomicU64; 2],
@@ -162,6 +164,7 @@ impl Metrics {
             registry: r.clone(),
             state: state::StateGauges::new(r),
             plant: plant::Plant::default(),
+            mirrors: mirror::Mirrors::default(),
             started,
             refused: Default::default(),
             config_hash: register(
@@ -373,6 +376,16 @@ impl Metrics {
         self.plant.away();
     }
 
+    /// The systems that work orders are passed on to are now these.
+    pub fn mirrors<'a>(&self, systems: impl IntoIterator<Item = &'a str>) {
+        self.mirrors.set(systems);
+    }
+
+    /// A system was asked to take what is behind, and did or did not.
+    pub fn mirror_passed(&self, system: &str, well: bool) {
+        self.mirrors.passed(system, well);
+    }
+
     /// How the driver fares, to be shown beside what this value counts.
     pub fn render_driver(out: &mut String, health: &Health) {
         engine::write_health(out, health);
@@ -433,6 +446,7 @@ impl Metrics {
         if let Some(view) = view {
             let refused = [&self.refused[0], &self.refused[1]].map(|count| count.load(Ordering::Relaxed));
             engine::write(&mut text, &view.counters, refused);
+            self.mirrors.write(&mut text, view, now);
         }
         self.plant.write(&mut text, now);
         process::write(&mut text, self.started);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::ack::{Ack, AckEnd};
 use super::alert::Alert;
 use super::label::{Fingerprint, LabelSet};
+use super::mirrored::Mirrored;
 use super::outbox::{DeadLetter, Delivery, DeliveryId, Thread, Told};
 use super::silence::{Silence, SilenceId};
 use super::work_order::WorkOrder;
@@ -143,6 +144,8 @@ pub enum Change {
     Ack(Arc<Ack>),
     /// The group with this key is not acknowledged any more, and why.
     AckGone(Arc<str>, AckEnd),
+    /// What another system has taken of a work order is now this. It goes with the order.
+    Mirrored(Arc<Mirrored>),
     /// The configuration in force is now this one (SHA-256 of the file's bytes in hexadecimal, and its text without
     /// secrets). Changes no other state.
     Config {

@@ -14,6 +14,7 @@ use super::change::{Actor, Change};
 use super::dead_letters::{DeadLetterCommand, DeadLetterDone, DeadLetterRefused};
 use super::group::GroupIdx;
 use super::ingest::{Batch, Rejected};
+use super::mirrored::Mirrored;
 use super::order_command::{OrderCommand, OrderRefused};
 use super::outbox::{Delivery, DeliveryId, Outcome, Reason};
 use super::policy::Policy;
@@ -87,6 +88,8 @@ pub enum Input {
     DeadLetter(Actor, DeliveryId, DeadLetterCommand),
     /// Somebody wants something of a work order.
     Order(Actor, OrderCommand),
+    /// What another system has taken of a work order is now this.
+    Mirrored(Box<Mirrored>),
     /// What another system says of the plant's assets is now this.
     Assets(Arc<Assets>),
     /// Other rules are in force: SHA-256 of the file and its text without secrets.
@@ -204,6 +207,10 @@ impl Engine {
                 self.by(actor.clone());
                 Output::Order(self.order(now, &actor, command))
             }
+            Input::Mirrored(mirrored) => {
+                self.put_mirrored(*mirrored);
+                Output::Done
+            }
             Input::Assets(assets) => {
                 self.state.assets = assets;
                 Output::Done
@@ -288,6 +295,7 @@ impl Engine {
             groups: state.groups.show(),
             silences: Arc::clone(&state.silences),
             work_orders: Arc::clone(&state.work_orders),
+            mirrored: Arc::clone(&state.mirrored),
             outbox: Arc::clone(&state.outbox),
             dead_letters: Arc::clone(&state.dead_letters),
             acks: Arc::clone(&state.acks),

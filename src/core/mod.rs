@@ -19,6 +19,7 @@ pub mod label;
 pub mod label_name;
 pub mod look;
 pub mod matcher;
+pub mod mirrored;
 pub mod notification;
 pub mod order_command;
 mod order_life;

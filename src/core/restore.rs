@@ -55,6 +55,8 @@ impl Engine {
         let rows = state.outbox.values().cloned().map(Change::Outbox);
         let dead = state.dead_letters.values().cloned().map(Change::Dead);
         let orders = state.work_orders.values().cloned().map(Change::WorkOrder);
+        let mirrored = state.mirrored.values().cloned().map(Change::Mirrored);
+        let orders = orders.chain(mirrored);
         let acks = state.acks.values().cloned().map(Change::Ack);
         alerts.chain(groups).chain(silences).chain(told).chain(rows).chain(dead).chain(orders).chain(acks)
     }
@@ -105,10 +107,14 @@ impl Engine {
             Change::DeadGone(id) | Change::DeadDiscarded { id, .. } => {
                 drop(Arc::make_mut(&mut state.dead_letters).remove(&id))
             }
+            Change::Mirrored(mirrored) => drop(state.set_mirrored(mirrored)),
             Change::WorkOrder(order) => drop(state.set_order(&Arc::clone(&order.number), Some(order))),
-            Change::WorkOrderGone(number) => drop(state.set_order(&number, None)),
             Change::Ack(ack) => drop(Arc::make_mut(&mut state.acks).insert(Arc::clone(&ack.group_key), ack)),
             Change::AckGone(group_key, _) => drop(Arc::make_mut(&mut state.acks).remove(&group_key)),
+            Change::WorkOrderGone(number) => {
+                state.set_order(&number, None);
+                state.drop_mirrored(&number);
+            }
         }
     }
 

@@ -13,6 +13,7 @@ use super::change::{Change, StoredGroup};
 use super::group::{Group, GroupIdx, Groups};
 use super::inhibit::Inhibitor;
 use super::label::Fingerprint;
+use super::mirrored::{Mirrored, MirroredKey};
 use super::outbox::{DeadLetter, Delivery, DeliveryId, Thread, Told};
 use super::policy::{Policy, RouteIdx};
 use super::silence::{Silence, SilenceId};
@@ -44,6 +45,7 @@ enum Undo {
     Dead(DeliveryId, Option<Arc<DeadLetter>>),
     Order(Arc<str>, Option<Arc<WorkOrder>>),
     Ack(Arc<str>, Option<Arc<Ack>>),
+    Mirrored(MirroredKey, Option<Arc<Mirrored>>),
     Policy(Box<(Arc<Policy>, AlertSet, Groups, Inhibitor)>),
 }
 
@@ -63,6 +65,7 @@ pub struct State {
     pub(super) work_orders: Arc<BTreeMap<Arc<str>, Arc<WorkOrder>>>,
     /// By group key.
     pub(super) acks: Arc<BTreeMap<Arc<str>, Arc<Ack>>>,
+    pub(super) mirrored: Arc<BTreeMap<MirroredKey, Arc<Mirrored>>>,
     /// Follows from the rest.
     pub(super) inhibitor: Inhibitor,
     /// Rows that a worker has. Not stored: after a crash they are sent again.
@@ -93,6 +96,7 @@ impl State {
             dead_letters: Arc::default(),
             work_orders: Arc::default(),
             acks: Arc::default(),
+            mirrored: Arc::default(),
             in_flight: BTreeSet::new(),
             parked: BTreeSet::new(),
             queues: BTreeMap::new(),
@@ -260,7 +264,33 @@ impl State {
         if let Some(old) = self.set_order(number, None) {
             log.changes.push(Change::WorkOrderGone(Arc::clone(number)));
             log.undo.push(Undo::Order(Arc::clone(number), Some(old)));
+            let gone = self.drop_mirrored(number).into_iter();
+            log.undo.extend(gone.map(|(key, old)| Undo::Mirrored(key, Some(old))));
         }
+    }
+
+    pub(super) fn put_mirrored(&mut self, mirrored: Mirrored, log: &mut Log) {
+        let mirrored = Arc::new(mirrored);
+        log.changes.push(Change::Mirrored(Arc::clone(&mirrored)));
+        let (key, old) = self.set_mirrored(mirrored);
+        log.undo.push(Undo::Mirrored(key, old));
+    }
+
+    pub(super) fn set_mirrored(&mut self, mirrored: Arc<Mirrored>) -> (MirroredKey, Option<Arc<Mirrored>>) {
+        let key = (Arc::clone(&mirrored.order), Arc::clone(&mirrored.target));
+        (key.clone(), Arc::make_mut(&mut self.mirrored).insert(key, mirrored))
+    }
+
+    /// What other systems have taken of an order goes with it.
+    pub(super) fn drop_mirrored(&mut self, number: &Arc<str>) -> Vec<(MirroredKey, Arc<Mirrored>)> {
+        let from = (Arc::clone(number), Arc::from(""));
+        let of_order = self.mirrored.range(from..).take_while(|((order, _), _)| order == number);
+        let gone: Vec<_> = of_order.map(|(key, mirrored)| (key.clone(), Arc::clone(mirrored))).collect();
+        if !gone.is_empty() {
+            let mirrored = Arc::make_mut(&mut self.mirrored);
+            gone.iter().for_each(|(key, _)| drop(mirrored.remove(key)));
+        }
+        gone
     }
 
     /// The newest order of a key, which alone may be open.
@@ -331,6 +361,7 @@ impl State {
                 self.in_flight.insert(id);
             }
             Undo::Dead(id, old) => set(Arc::make_mut(&mut self.dead_letters), id, old),
+            Undo::Mirrored(key, old) => set(Arc::make_mut(&mut self.mirrored), key, old),
             Undo::Order(number, old) => drop(self.set_order(&number, old)),
             Undo::Ack(key, old) => set(Arc::make_mut(&mut self.acks), key, old),
             Undo::Policy(old) => {

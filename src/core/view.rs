@@ -10,6 +10,7 @@ use super::engine::Counters;
 use super::inhibit::Inhibitor;
 use super::label::{Fingerprint, LabelSet};
 use super::look::Look;
+use super::mirrored::{Mirrored, MirroredKey};
 use super::outbox::{DeadLetter, Delivery, DeliveryId, Thread, Told};
 use super::policy::{Policy, RouteIdx};
 use super::silence::{Silence, SilenceId, SilenceState};
@@ -65,6 +66,8 @@ pub struct View {
     pub silences: Arc<BTreeMap<SilenceId, Arc<Silence>>>,
     /// All work orders by number.
     pub work_orders: Arc<BTreeMap<Arc<str>, Arc<WorkOrder>>>,
+    /// What other systems have taken of work orders, by number and system.
+    pub mirrored: Arc<BTreeMap<MirroredKey, Arc<Mirrored>>>,
     /// What waits to be told.
     pub outbox: Arc<BTreeMap<DeliveryId, Arc<Delivery>>>,
     /// What could not be told.

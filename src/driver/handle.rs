@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use arc_swap::ArcSwapOption;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::core::ack::{Ack, AckDraft, AckRefused};
 use crate::core::asset::Assets;
@@ -12,6 +12,7 @@ use crate::core::change::Actor;
 use crate::core::dead_letters::{DeadLetterCommand, DeadLetterDone, DeadLetterRefused};
 use crate::core::engine::{Input, Output};
 use crate::core::ingest::{Batch, Rejected};
+use crate::core::mirrored::Mirrored;
 use crate::core::order_command::{OrderCommand, OrderRefused};
 use crate::core::outbox::{Delivery, DeliveryId, Outcome};
 use crate::core::policy::Policy;
@@ -71,6 +72,8 @@ pub struct Health {
     pub changes: AtomicU64,
     /// Bytes of the store on disk, as of the last commit.
     pub store_bytes: AtomicU64,
+    /// Rises whenever a work order was changed and that is stored.
+    pub orders: watch::Sender<u64>,
     /// What is wrong with the store now, if something is.
     pub trouble: ArcSwapOption<String>,
 }
@@ -140,6 +143,19 @@ impl Handle {
             Output::Order(result) => Ok(result),
             other => Err(unexpected(&other)),
         }
+    }
+
+    /// Says what another system has taken of a work order.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if it could not be stored.
+    pub async fn mirrored(&self, mirrored: Mirrored) -> Result<(), Unavailable> {
+        self.command(Input::Mirrored(Box::new(mirrored))).await.map(drop)
+    }
+
+    /// Tells whenever work orders were changed.
+    pub fn orders_changed(&self) -> watch::Receiver<u64> {
+        self.health.orders.subscribe()
     }
 
     /// Says what another system knows of the plant's assets, in place of what it said before.

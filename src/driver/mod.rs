@@ -233,7 +233,10 @@ impl Driver {
         self.note(started.elapsed(), self.lazy.len(), &result);
         match result {
             Ok(_) => {
-                self.engine.committed();
+                let committed = self.engine.committed();
+                if committed.iter().any(|change| matches!(change, Change::WorkOrder(_))) {
+                    self.health.orders.send_modify(|changes| *changes = changes.wrapping_add(1));
+                }
                 self.lazy.clear();
                 self.lazy_since = Timestamp::MAX;
                 self.recovered(now);

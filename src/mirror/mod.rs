@@ -4,6 +4,7 @@
 //! Whatever is elsewhere may be away for any time; that delays nothing here, and nothing is lost.
 
 mod postgres;
+mod target;
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::config::settings::PlantDatabase;
+use crate::driver::Handle;
 use crate::metrics::Metrics;
 use crate::time::Clock;
 
@@ -20,6 +22,8 @@ use crate::time::Clock;
 pub struct Shared {
     /// Tells the time.
     pub clock: Clock,
+    /// Where changes go and come from.
+    pub driver: Handle,
     /// Where it is shown how things are.
     pub metrics: Arc<Metrics>,
 }
@@ -44,6 +48,11 @@ pub async fn run(shared: Shared, mut settings: watch::Receiver<Settings>, stop: 
         let (tasks, stop_these) = (TaskTracker::new(), stop.child_token());
         let current = settings.borrow_and_update().clone();
         shared.metrics.plant_configured(current.plant_database.is_some());
+        let passed_on = current.plant_database.iter().filter(|database| database.work_orders);
+        shared.metrics.mirrors(passed_on.clone().map(|_| postgres::SYSTEM));
+        for database in passed_on {
+            tasks.spawn(target::keep(postgres::Table::new(database), Arc::clone(&shared), stop_these.clone()));
+        }
         if let Some(database) = current.plant_database {
             tasks.spawn(postgres::show_figures(Arc::clone(&shared), database, stop_these.clone()));
         }

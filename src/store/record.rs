@@ -91,6 +91,7 @@ mod kind {
     pub const WORK_ORDER: u8 = 15;
     pub const CONFIG: u8 = 16;
     pub const WORK_ORDER_GONE: u8 = 20;
+    pub const MIRRORED: u8 = 24;
     pub const DEAD_DISCARDED: u8 = 40;
     pub const ACK: u8 = 27;
     pub const ACK_GONE: u8 = 28;
@@ -135,6 +136,7 @@ impl Stored for Change {
                 put_as(kind::ACK_GONE, group_key, out);
                 why.put(out);
             }
+            Self::Mirrored(mirrored) => put_as(kind::MIRRORED, mirrored, out),
             Self::Config { hash, text } => {
                 put_as(kind::CONFIG, hash, out);
                 text.put(out);
@@ -169,6 +171,7 @@ impl Stored for Change {
             kind::DEAD_DISCARDED => Self::DeadDiscarded { id: Stored::take(from)?, reason: Stored::take(from)? },
             kind::WORK_ORDER => Self::WorkOrder(Stored::take(from)?),
             kind::WORK_ORDER_GONE => Self::WorkOrderGone(Stored::take(from)?),
+            kind::MIRRORED => Self::Mirrored(Stored::take(from)?),
             kind::CONFIG => Self::Config { hash: Stored::take(from)?, text: Stored::take(from)? },
             kind::ACK => Self::Ack(Stored::take(from)?),
             kind::ACK_GONE => Self::AckGone(Stored::take(from)?, Stored::take(from)?),

@@ -14,6 +14,7 @@ mod layering;
 mod mail;
 mod monitoring;
 mod plant_database;
+mod plant_orders;
 mod plant_routes;
 mod plant_shift;
 mod power_loss;

@@ -21,8 +21,29 @@ const SESSION: &str = "SET statement_timeout = '8s'; SET lock_timeout = '2s'; \
 
 /// Why the database did not do what was asked, without secrets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Trouble(pub String);
+#[error("{reason}")]
+pub struct Trouble {
+    reason: String,
+    /// What kind it is.
+    pub kind: Kind,
+}
+
+/// What a trouble concerns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The database as a whole: it is away, or takes too long.
+    Database,
+    /// What was to be written does not fit into the tables.
+    Row,
+    /// Somebody else holds the row for a moment.
+    Held,
+}
+
+impl Trouble {
+    fn database(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), kind: Kind::Database }
+    }
+}
 
 /// One connection.
 pub struct Connection {
@@ -46,7 +67,8 @@ impl Connection {
         question: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, Trouble> {
         let answer = tokio::time::timeout(LIMIT, self.ask_now(question)).await;
-        let answer = answer.unwrap_or_else(|_| Err(Trouble(format!("no answer within {} seconds", LIMIT.as_secs()))));
+        let answer =
+            answer.unwrap_or_else(|_| Err(Trouble::database(format!("no answer within {} seconds", LIMIT.as_secs()))));
         if answer.is_err() {
             self.open = None;
         }
@@ -57,12 +79,12 @@ impl Connection {
         &mut self,
         question: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, Trouble> {
-        let url = secret::read(&self.url).await.map_err(|error| Trouble(error.to_string()))?;
+        let url = secret::read(&self.url).await.map_err(|error| Trouble::database(error.to_string()))?;
         let mut connection = match self.open.take() {
             Some((of, connection)) if of == url => connection,
             _ => connect(&url).await?,
         };
-        let answer = question(&mut connection).await.map_err(|error| Trouble(reason(&error)))?;
+        let answer = question(&mut connection).await.map_err(|error| trouble(&error))?;
         self.open = Some((url, connection));
         Ok(answer)
     }
@@ -77,22 +99,33 @@ impl Connection {
 }
 
 async fn connect(url: &str) -> Result<PgConnection, Trouble> {
-    check_url(url).map_err(|reason| Trouble(reason.to_owned()))?;
-    let options = PgConnectOptions::from_str(url).map_err(|_| Trouble("the URL is not valid".to_owned()))?;
+    check_url(url).map_err(|reason| Trouble::database(reason))?;
+    let options = PgConnectOptions::from_str(url).map_err(|_| Trouble::database("the URL is not valid"))?;
     let options = options.application_name("andon").disable_statement_logging();
-    let mut connection = options.connect().await.map_err(|error| Trouble(reason(&error)))?;
-    sqlx::raw_sql(SESSION).execute(&mut connection).await.map_err(|error| Trouble(reason(&error)))?;
+    let mut connection = options.connect().await.map_err(|error| trouble(&error))?;
+    sqlx::raw_sql(SESSION).execute(&mut connection).await.map_err(|error| trouble(&error))?;
     Ok(connection)
 }
 
-/// The reason in words. What the driver says of a wrong URL could hold it.
-fn reason(error: &sqlx::Error) -> String {
+/// The trouble in words. What the driver says of a wrong URL could hold it.
+fn trouble(error: &sqlx::Error) -> Trouble {
     match error {
-        sqlx::Error::Configuration(_) => "the URL is not valid".to_owned(),
+        sqlx::Error::Configuration(_) => Trouble::database("the URL is not valid"),
         sqlx::Error::Database(error) => match error.code() {
-            Some(code) => format!("{} (SQLSTATE {code})", error.message()),
-            None => error.message().to_owned(),
+            Some(code) => Trouble { reason: format!("{} (SQLSTATE {code})", error.message()), kind: kind(&code) },
+            None => Trouble::database(error.message()),
         },
-        error => error.to_string(),
+        error => Trouble::database(error.to_string()),
+    }
+}
+
+/// From the SQLSTATE.
+fn kind(code: &str) -> Kind {
+    match code {
+        // A lock is not available; two transactions were in each other's way.
+        "55P03" | "40001" | "40P01" => Kind::Held,
+        // A value that does not fit, a constraint, a column or a right that is missing; a trigger of the plant's own.
+        code if ["22", "23", "42", "P0"].iter().any(|class| code.starts_with(class)) => Kind::Row,
+        _ => Kind::Database,
     }
 }

@@ -15,6 +15,7 @@ use crate::core::alert::Alert;
 use crate::core::asset::{Asset, SparePart};
 use crate::core::change::{Actor, GroupId, StoredGroup};
 use crate::core::matcher::{Matcher, Op};
+use crate::core::mirrored::Mirrored;
 use crate::core::outbox::{DeadLetter, Delivery, DeliveryId, Exchange, Reason, Thread, Told, ToldAlert};
 use crate::core::silence::{Silence, SilenceId};
 use crate::core::work_order::{
@@ -111,6 +112,7 @@ fields!(Asset { code, name, kind, location_line, location_station, criticality }
 fields!(SparePart { number, name, needed, in_stock, stock_location, lead_time_days });
 fields!(Ack { group_key, group_labels, who, comment, at, until, known });
 fields!(Note { at, actor, text });
+fields!(Mirrored { order, target, revision, external_id, external_status, error, at });
 fields!(HistoryEntry { revision, at, actor, event, text, why });
 fields!(WorkOrder {
     number,

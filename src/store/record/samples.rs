@@ -13,6 +13,7 @@ use crate::core::asset::{Asset, SparePart};
 use crate::core::change::{Actor, Change, GroupId, StoredGroup};
 use crate::core::label::{Fingerprint, LabelSet};
 use crate::core::matcher::{Matcher, Op};
+use crate::core::mirrored::Mirrored;
 use crate::core::outbox::{DeadLetter, Delivery, DeliveryId, Exchange, Reason, ReceiverData, Thread, Told, ToldAlert};
 use crate::core::silence::{Silence, SilenceId};
 use crate::core::work_order::{
@@ -119,6 +120,15 @@ pub(crate) fn one_of_each() -> Vec<Change> {
         Change::WorkOrderGone("WO-2026-ABCDEFGH".into()),
         Change::Ack(Arc::new(ack())),
         Change::AckGone("{}:{}".into(), AckEnd::Worsened),
+        Change::Mirrored(Arc::new(Mirrored {
+            order: "WO-2026-ABCDEFGH".into(),
+            target: "atlas".into(),
+            revision: 3,
+            external_id: "4711".into(),
+            external_status: "IN_PROGRESS".into(),
+            error: "403 Forbidden".into(),
+            at: second(10),
+        })),
         Change::Config { hash: "ab".repeat(32), text: "route:\n  receiver: ops\n".into() },
     ]
 }
@@ -347,6 +357,15 @@ fn silences() -> impl Strategy<Value = Change> {
     })
 }
 
+fn mirrored() -> impl Strategy<Value = Change> {
+    (texts(), any::<u64>(), texts(), times()).prop_map(|(text, revision, error, at)| {
+        let text: Arc<str> = Arc::from(text);
+        let (target, external_id) = (Arc::clone(&text), Arc::clone(&text));
+        let (order, external_status) = (Arc::clone(&text), text);
+        Change::Mirrored(Arc::new(Mirrored { order, target, revision, external_id, external_status, error, at }))
+    })
+}
+
 /// Any change.
 pub(crate) fn changes() -> impl Strategy<Value = Change> {
     let fingerprints = || any::<u64>().prop_map(Fingerprint);
@@ -386,6 +405,7 @@ pub(crate) fn changes() -> impl Strategy<Value = Change> {
         acks().prop_map(Change::Ack),
         (texts(), proptest::sample::select(AckEnd::ALL.to_vec()))
             .prop_map(|(key, why)| Change::AckGone(key.into(), why)),
+        mirrored(),
         (texts(), texts()).prop_map(|(hash, text)| Change::Config { hash, text }),
     ]
 }

@@ -31,6 +31,7 @@ impl Json for Change {
             Self::WorkOrderGone(number) => one("work_order_gone", number.show()),
             Self::Ack(ack) => one("ack", ack.show()),
             Self::AckGone(group_key, why) => one("ack_gone", vec![group_key.show(), why.show()].into()),
+            Self::Mirrored(mirrored) => one("mirrored", mirrored.show()),
             Self::Config { hash, text } => one("config", vec![hash.show(), text.show()].into()),
         }
     }
@@ -77,6 +78,7 @@ fn change_of(kind: &str, value: &Value) -> Result<Change, NotThat> {
             let (group_key, why) = Json::read(value)?;
             Change::AckGone(group_key, why)
         }
+        "mirrored" => Change::Mirrored(Json::read(value)?),
         "config" => {
             let (hash, text) = Json::read(value)?;
             Change::Config { hash, text }
