@@ -153,6 +153,7 @@ impl Parts<'_> {
         let external_url = self.external_url(&listeners)?;
         let metrics = Arc::new(Metrics::new(self.started));
         let (reloads, reload_inbox) = mpsc::channel(RELOADS);
+        let stop = CancellationToken::new();
         let context = Context {
             external_url: external_url.as_str().into(),
             clock: self.clock,
@@ -162,10 +163,11 @@ impl Parts<'_> {
         let receivers = Receivers::new(&self.config.receivers, context, None);
         let receivers = Arc::new(ArcSwap::from_pointee(receivers));
         let trial = Trial { receivers: Arc::clone(&receivers), clock: self.clock };
-        let state = self.state(&external_url, Arc::clone(&metrics), Reloader(reloads.clone()), trial).await?;
+        let page = http::page::Pages::new(stop.clone());
+        let state = self.state(&external_url, Arc::clone(&metrics), Reloader(reloads.clone()), (trial, page)).await?;
         let state = Arc::new(state);
 
-        let (stop, stop_driver, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
+        let (stop_driver, tasks) = (CancellationToken::new(), TaskTracker::new());
         let mut driver = spawn_driver(driver, stop_driver.clone());
         let path = self.flags.config_file.clone();
         let (mirrors, mirror_settings) = watch::channel(mirror::Settings::of(&self.config));
@@ -212,7 +214,7 @@ impl Parts<'_> {
         external_url: &str,
         metrics: Arc<Metrics>,
         reloader: Reloader,
-        trial: Trial,
+        (trial, page): (Trial, http::page::Pages),
     ) -> Result<AppState, String> {
         let (web, limits) = (&self.flags.web, &self.flags.limits);
         metrics.config_loaded(self.config.source.as_bytes(), self.started);
@@ -253,6 +255,7 @@ impl Parts<'_> {
             cors_writes: web.cors_writes,
             log_silences: self.flags.engine.log_silences,
             storage_damage: self.damage.clone(),
+            page,
         })
     }
 }

@@ -19,3 +19,4 @@ pub mod reload;
 pub mod store;
 pub mod template;
 pub mod time;
+pub mod ui;

@@ -56,8 +56,8 @@ fn check_texts(config: &mut Config, templates: &Templates, path: &Path) -> Resul
 /// The configuration as it is shown.
 pub fn shown(config: &Config, templates: &Templates) -> ShownConfig {
     let (original, redacted) = (config.original.clone(), config.redacted.clone());
-    let templates = templates.clone();
-    ShownConfig { original, redacted, templates, integrations: shown_integrations(config) }
+    let (templates, assets) = (templates.clone(), config.assets.clone());
+    ShownConfig { original, redacted, templates, integrations: shown_integrations(config), assets }
 }
 
 fn shown_integrations(config: &Config) -> Vec<ShownIntegration> {

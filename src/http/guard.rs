@@ -20,7 +20,7 @@ use http::{Method, Request, StatusCode};
 use http_body::Body as _;
 
 use super::path::{Ops, Path};
-use super::{AppState, dispatch, reply};
+use super::{AppState, dispatch, page, reply};
 
 /// Answers one request.
 pub async fn answer(State(state): State<Arc<AppState>>, request: Request<Body>) -> Response {
@@ -29,6 +29,7 @@ pub async fn answer(State(state): State<Arc<AppState>>, request: Request<Body>) 
     let (handler, sized) = match &path {
         Path::V2(endpoint) => (endpoint.pattern(), false),
         Path::Andon(_) => (Some("/api/andon/v1/"), true),
+        Path::Page(_) => (Some("/ui/"), true),
         Path::Ops(endpoint) => (Some(endpoint.pattern()), true),
         Path::Redirect { .. } | Path::NotFound => (None, false),
     };
@@ -56,6 +57,10 @@ fn method_word(method: &Method) -> Option<&'static str> {
 }
 
 async fn limited(state: &Arc<AppState>, path: Path, request: Request<Body>) -> Response {
+    if matches!(&path, Path::Page(page) if page::is_stream(page)) {
+        // It lasts as long as somebody looks, and has a limit of its own.
+        return dispatch(state, path, request).await;
+    }
     let health = matches!(path, Path::Ops(Ops::Healthy | Ops::Ready));
     if request.method() != Method::GET || health {
         return timed(state, path, request).await;

@@ -3,7 +3,7 @@
 //!
 //! A handler parses, asks the driver, and answers; it decides nothing that the engine decides. Paths are matched as by
 //! Go's router under Alertmanager (redirects, trailing slashes, `Allow`), which no pattern of axum does, so the router
-//! has one fallback, [`dispatch`]. A page for people may be put in front of it.
+//! has one fallback, [`dispatch`]. The page for people is [`page`].
 //!
 //! Different from Alertmanager on purpose: bodies are limited in size and time; `/-/healthy` and `/-/ready` do not count
 //! against the limit on GET requests (a full one must not get a healthy process killed); other sites' pages may read but
@@ -14,6 +14,7 @@ mod andon;
 mod guard;
 pub mod json_read;
 mod ops;
+pub mod page;
 mod path;
 pub mod query;
 pub mod reply;
@@ -27,6 +28,7 @@ mod v2;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +41,7 @@ use http::Request;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use self::reply::FrameworkError;
+use crate::config::Asset;
 use crate::config::settings::IntegrationConfig;
 use crate::core::change::Actor;
 use crate::core::matcher::Mode;
@@ -82,6 +85,8 @@ pub struct AppState {
     pub log_silences: bool,
     /// What was found damaged in the store at start, in words for a person.
     pub storage_damage: Option<String>,
+    /// What the page keeps.
+    pub page: page::Pages,
 }
 
 /// What does not change while the service runs.
@@ -121,6 +126,8 @@ pub struct ShownConfig {
     pub templates: Templates,
     /// The integrations of all receivers.
     pub integrations: Vec<ShownIntegration>,
+    /// The plant's assets by their codes.
+    pub assets: BTreeMap<Arc<str>, Asset>,
 }
 
 /// An integration, as it is shown.
@@ -245,6 +252,7 @@ async fn dispatch(state: &AppState, path: path::Path, request: Request<Body>) ->
         path::Path::Redirect { status, to } => reply::redirect(status, request.method(), &to),
         path::Path::V2(endpoint) => v2::answer(state, endpoint, request).await,
         path::Path::Andon(rest) => andon::answer(state, &rest, request).await,
+        path::Path::Page(rest) => page::answer(state, &rest, request).await,
         path::Path::Ops(endpoint) => ops::answer(state, endpoint, request).await,
         path::Path::NotFound => reply::text_error(http::StatusCode::NOT_FOUND, "404 page not found"),
     }

@@ -2,11 +2,11 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{ALLOW, CACHE_CONTROL, EXPIRES, HeaderValue, PRAGMA};
+use http::header::{ALLOW, HeaderValue};
 use http::{Method, Request, StatusCode};
 
 use super::path::Ops;
-use super::{AppState, peer, reply};
+use super::{AppState, page, peer, reply};
 use crate::core::change::Actor;
 use crate::metrics::{self, Metrics};
 
@@ -26,7 +26,7 @@ pub async fn answer(state: &AppState, endpoint: Ops, request: Request<Body>) -> 
         Ops::Ready => ready(state).await,
         Ops::Reload => reload(state, peer(&request)).await,
         Ops::Metrics => exposition(state).await,
-        Ops::Root => page(),
+        Ops::Root => page::answer(state, "", request).await,
         Ops::V1(..) => reply::with_type(StatusCode::GONE, HeaderValue::from_static("application/json"), V1_GONE),
     }
 }
@@ -88,13 +88,4 @@ async fn exposition(state: &AppState) -> Response {
         }
         Err(_) => reply::text_error(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be written"),
     }
-}
-
-fn page() -> Response {
-    let html = HeaderValue::from_static("text/html; charset=utf-8");
-    let mut answer = reply::with_type(StatusCode::OK, html, include_str!("page.html"));
-    reply::set(&mut answer, CACHE_CONTROL, "no-cache, no-store, must-revalidate");
-    reply::set(&mut answer, PRAGMA, "no-cache");
-    reply::set(&mut answer, EXPIRES, "0");
-    answer
 }

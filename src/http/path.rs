@@ -18,7 +18,9 @@ pub enum Path {
     V2(V2),
     /// Andon's own API; what stands behind `/api/andon/v1/`.
     Andon(String),
-    /// The endpoints for operators, and the page.
+    /// The pages for people; what stands behind `/ui/`.
+    Page(String),
+    /// The endpoints for operators, and the page at `/`.
     Ops(Ops),
     /// Nowhere.
     NotFound,
@@ -176,6 +178,11 @@ impl Path {
         if let Some(rest) = path.strip_prefix("/api/andon/v1/") {
             return Self::Andon(rest.to_owned());
         }
+        match path.strip_prefix("/ui") {
+            Some("" | "/") if *method == Method::GET => return moved(format!("{prefix}/")),
+            Some(rest) if rest.starts_with('/') => return Self::Page(rest.trim_matches('/').to_owned()),
+            _ => {}
+        }
         if let Some(endpoint) = Ops::parse(path) {
             return Self::Ops(endpoint);
         }
@@ -219,6 +226,7 @@ mod tests {
             Path::V2(V2::Silence(id)) => format!("v2 silence {id}"),
             Path::V2(endpoint) => format!("v2 {}", endpoint.pattern().unwrap()),
             Path::Andon(rest) => format!("andon {rest}"),
+            Path::Page(rest) => format!("page {rest}"),
             Path::Ops(endpoint) => format!("ops {}", endpoint.pattern()),
             Path::NotFound => "404".into(),
         }
@@ -248,6 +256,12 @@ mod tests {
             ("", "/metrics", "ops /metrics"),
             ("", "/api/andon/v1/work-orders/WO-1", "andon work-orders/WO-1"),
             ("", "/api/", "404"),
+            ("", "/ui", "301 /"),
+            ("", "/ui/", "301 /"),
+            ("", "/uix", "404"),
+            ("", "/ui/work-orders/WO-1/", "page work-orders/WO-1"),
+            ("/am", "/am/ui/silences", "page silences"),
+            ("/am", "/ui/silences", "404"),
             ("/am", "/", "302 /am"),
             ("/am", "/am", "301 /am/"),
             ("/am", "/am/", "ops /"),

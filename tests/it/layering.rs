@@ -18,7 +18,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("driver", &["core", "config", "store"]),
     ("delivery", &["core", "config", "store", "driver", "receivers"]),
     ("mirror", &["core", "config", "driver", "receivers", "template"]),
-    ("http", &["core", "config", "driver", "template", "receivers", "delivery"]),
+    ("ui", &["core", "config"]),
+    ("http", &["core", "config", "driver", "template", "receivers", "delivery", "ui"]),
 ];
 
 /// They put the others together: they may name all, and nothing else names them.

@@ -149,6 +149,7 @@ impl Service {
                 redacted: "all: 1\n".into(),
                 templates: Templates::load(Engine::Go, std::path::Path::new("."), &[]).unwrap(),
                 integrations: Vec::new(),
+                assets: BTreeMap::new(),
             }),
             reloader: Reloader(reloader),
             trial: Trial { receivers: Arc::new(ArcSwap::from_pointee(Receivers::new(&[], context(), None))), clock },
@@ -161,6 +162,7 @@ impl Service {
             cors_writes: false,
             log_silences: false,
             storage_damage: None,
+            page: page::Pages::new(CancellationToken::new()),
         };
         change(&mut state);
         Self { state: Arc::new(state), faults, reloads, deliveries: deliveries }
