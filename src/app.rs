@@ -177,6 +177,11 @@ impl Parts<'_> {
         tasks.spawn(worker::run(shared, rows, stop.clone()));
         let shared = mirror::Shared { clock: self.clock, driver: self.handle.clone(), metrics: Arc::clone(&metrics) };
         tasks.spawn(mirror::run(shared, mirror_settings, stop.clone()));
+        let (counted, sampled) = (Arc::clone(&state), stop.clone());
+        tasks.spawn(async move {
+            let (driver, clock) = (counted.driver.clone(), counted.clock);
+            counted.page.rates.run(driver, clock, sampled).await;
+        });
         let router = http::router(state);
         for listener in &listeners {
             let address = listener.local_addr().map_err(|error| error.to_string())?.to_string();
@@ -235,7 +240,7 @@ impl Parts<'_> {
             clock: self.clock,
             metrics,
             status: status(self.started, cluster),
-            config: ArcSwap::from_pointee(reload::shown(&self.config, &self.templates)),
+            config: ArcSwap::from_pointee(reload::shown(&self.config, &self.templates, self.started)),
             reloader,
             trial,
             mode: mode(self.flags.features),

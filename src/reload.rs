@@ -16,6 +16,7 @@ use crate::http::{AppState, ReloadRequest, ShownConfig, ShownIntegration};
 use crate::mirror;
 use crate::receivers::{Context, Receivers};
 use crate::template::Templates;
+use crate::time::Timestamp;
 
 /// Reads the configuration from its file, and the templates that it names.
 ///
@@ -53,11 +54,17 @@ fn check_texts(config: &mut Config, templates: &Templates, path: &Path) -> Resul
     Ok(())
 }
 
-/// The configuration as it is shown.
-pub fn shown(config: &Config, templates: &Templates) -> ShownConfig {
-    let (original, redacted) = (config.original.clone(), config.redacted.clone());
-    let (templates, assets) = (templates.clone(), config.assets.clone());
-    ShownConfig { original, redacted, templates, integrations: shown_integrations(config), assets }
+/// The configuration, loaded at this moment, as it is shown.
+pub fn shown(config: &Config, templates: &Templates, loaded_at: Timestamp) -> ShownConfig {
+    ShownConfig {
+        original: config.original.clone(),
+        redacted: config.redacted.clone(),
+        templates: templates.clone(),
+        integrations: shown_integrations(config),
+        assets: config.assets.clone(),
+        sha256: config.sha256.clone(),
+        loaded_at,
+    }
 }
 
 fn shown_integrations(config: &Config) -> Vec<ShownIntegration> {
@@ -151,7 +158,7 @@ impl Reloading {
                 true
             }
         });
-        self.state.config.store(Arc::new(shown(&config, &templates)));
+        self.state.config.store(Arc::new(shown(&config, &templates, self.state.clock.now())));
         self.state.metrics.config_loaded(config.source.as_bytes(), self.state.clock.now());
         Ok(())
     }

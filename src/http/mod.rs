@@ -128,6 +128,10 @@ pub struct ShownConfig {
     pub integrations: Vec<ShownIntegration>,
     /// The plant's assets by their codes.
     pub assets: BTreeMap<Arc<str>, Asset>,
+    /// SHA-256 of the file.
+    pub sha256: String,
+    /// When it was loaded.
+    pub loaded_at: Timestamp,
 }
 
 /// An integration, as it is shown.

@@ -66,6 +66,12 @@ said! {
     Silenced = "silenced", "The silence is stored and in force from its start.";
     /// A silence was ended.
     Expired = "expired", "The silence has ended.";
+    /// A dead letter waits to be sent again.
+    Replayed = "replayed", "The dead letter is sent again.";
+    /// Something newer is sent in a dead letter's place.
+    Superseded = "superseded", "Something newer about the same group waits to be sent already; the dead letter is put away.";
+    /// A dead letter was put away.
+    Discarded = "discarded", "The dead letter is put away.";
 }
 
 /// The part that all pages share.

@@ -36,7 +36,9 @@ mod tests {
 
     #[test]
     fn only_http_is_linked_to() {
-        for refused in ["", "javascript:alert(1)", " JAVASCRIPT:alert(1)", "data:text/html,x", "/graph", "//host", "ftp://h/"] {
+        for refused in
+            ["", "javascript:alert(1)", " JAVASCRIPT:alert(1)", "data:text/html,x", "/graph", "//host", "ftp://h/"]
+        {
             assert_eq!(to_other_site(refused), None, "{refused}");
         }
         assert_eq!(to_other_site("http://p:9090/graph?x=\"<y>"), Some("http://p:9090/graph?x=%22%3Cy%3E".into()));

@@ -8,14 +8,19 @@
 //! Not here: requests, forms and cookies (`http::page`), and any decision.
 
 pub mod alert;
+pub mod deliveries;
 pub mod filter;
 mod frame;
 mod held;
 pub mod link;
 pub mod now;
 mod parts;
+mod plot;
 mod render;
+pub mod routes;
 mod row;
+pub mod silences;
+pub mod status;
 pub mod words;
 
 use std::collections::BTreeMap;

@@ -162,7 +162,8 @@ struct Tally {
 pub fn now(sight: &Sight<'_>, wanted: &Wanted) -> Now {
     let held = HeldBack::new(sight);
     let mut tally = Tally::default();
-    let mut found: Vec<_> = sight.view.groups.iter().filter_map(|group| find(sight, wanted, &held, group, &mut tally)).collect();
+    let mut found: Vec<_> =
+        sight.view.groups.iter().filter_map(|group| find(sight, wanted, &held, group, &mut tally)).collect();
     found.sort_by_cached_key(|found| (found.held, found.worst, Reverse(found.newest), Arc::clone(&found.group.key)));
     let (groups, alerts) = (found.len(), found.iter().map(|found| found.alerts.len()).sum());
     let one = !wanted.group.is_empty();
@@ -221,7 +222,9 @@ fn find<'a>(
             alerts.push((kept, states));
         }
     }
-    alerts.sort_by_key(|(kept, states)| (!states.told(), severity(kept), Reverse(kept.alert.starts_at), kept.fingerprint));
+    alerts.sort_by_key(|(kept, states)| {
+        (!states.told(), severity(kept), Reverse(kept.alert.starts_at), kept.fingerprint)
+    });
     let worst = alerts.iter().map(|(kept, _)| severity(kept)).min()?;
     let newest = alerts.iter().map(|(kept, _)| kept.alert.starts_at).max()?;
     let held = alerts.iter().all(|(_, states)| !states.told());

@@ -26,7 +26,8 @@ pub fn pairs<'a>(
         .into_iter()
         .map(|(name, value)| {
             let (shown, cut) = (short(name), short(value));
-            let href = if cut.len() == value.len() && shown.len() == name.len() { href(name, value) } else { "".into() };
+            let href =
+                if cut.len() == value.len() && shown.len() == name.len() { href(name, value) } else { "".into() };
             Pair { name: shown, value: cut, href }
         })
         .collect();

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::frame::Frame;
 
 /// Names and texts of the templates.
-const TEMPLATES: [(&str, &str); 8] = [
+const TEMPLATES: [(&str, &str); 13] = [
     ("layout", include_str!("../../templates/ui/layout.html.hbs")),
     ("label", include_str!("../../templates/ui/label.html.hbs")),
     ("held", include_str!("../../templates/ui/held.html.hbs")),
@@ -17,6 +17,11 @@ const TEMPLATES: [(&str, &str); 8] = [
     ("group", include_str!("../../templates/ui/group.html.hbs")),
     ("now", include_str!("../../templates/ui/now.html.hbs")),
     ("alert", include_str!("../../templates/ui/alert.html.hbs")),
+    ("silences", include_str!("../../templates/ui/silences.html.hbs")),
+    ("silence", include_str!("../../templates/ui/silence.html.hbs")),
+    ("deliveries", include_str!("../../templates/ui/deliveries.html.hbs")),
+    ("routes", include_str!("../../templates/ui/routes.html.hbs")),
+    ("status", include_str!("../../templates/ui/status.html.hbs")),
     ("problem", include_str!("../../templates/ui/problem.html.hbs")),
 ];
 

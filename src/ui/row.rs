@@ -102,7 +102,7 @@ pub(super) fn group_row(rows: &Rows<'_>, found: &Found<'_>, skipped: usize, limi
     GroupRow {
         severity: first.map_or("none", |kept| severity(kept).class()),
         severity_word: first.map(|kept| short(kept.alert.labels.value("severity"))).unwrap_or_default(),
-        name: group.labels.get("alertname").map_or_else(|| "Group".to_owned(), short),
+        name: group_name(found),
         labels: labels.into_iter().filter(|pair| pair.name != "alertname").collect(),
         asset: asset(sight, &group.labels),
         receiver: receiver.to_string(),
@@ -120,9 +120,17 @@ pub(super) fn group_row(rows: &Rows<'_>, found: &Found<'_>, skipped: usize, limi
     }
 }
 
+/// The name that all alerts of the group have, if they have one.
+fn group_name(found: &Found<'_>) -> String {
+    let mut names = found.alerts.iter().map(|(kept, _)| kept.alert.labels.value("alertname"));
+    let first = names.next().unwrap_or_default();
+    if first.is_empty() || names.any(|name| name != first) { "Several alerts".into() } else { short(first) }
+}
+
 fn alert_row(rows: &Rows<'_>, kept: &Kept, group: &LabelSet) -> AlertRow {
     let alert = &kept.alert;
-    let own = alert.labels.iter().filter(|(name, _)| group.get(name).is_none());
+    let own =
+        alert.labels.iter().filter(|(name, _)| group.get(name).is_none() && !matches!(*name, "alertname" | "severity"));
     let mut labels = pairs(own, |name, value| rows.wanted.narrowed(name, value));
     let hidden = labels.len().saturating_sub(LABELS);
     labels.truncate(LABELS);

@@ -4,9 +4,13 @@
 //! token that this process gave to this browser ([`token`]); it goes the way of the API, under the same limits, and ends
 //! in a redirect, so that a reload repeats nothing. Links and redirects are relative: the page works behind any proxy.
 
+mod form;
 mod live;
+pub mod rates;
 mod reading;
 mod scene;
+mod service;
+mod silences;
 pub mod token;
 
 use axum::body::Body;
@@ -18,6 +22,7 @@ use http::header::{
 use http::{Method, Request, StatusCode};
 use tokio_util::sync::CancellationToken;
 
+use self::form::Form;
 use self::scene::{Problem, Scene};
 use self::token::Key;
 use super::{AppState, reply};
@@ -30,12 +35,14 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 pub struct Pages {
     key: Key,
     live: live::Live,
+    /// For the plots.
+    pub rates: rates::Rates,
 }
 
 impl Pages {
     /// `stop` ends the streams of events, so that open pages do not delay the end of the service.
     pub fn new(stop: CancellationToken) -> Self {
-        Self { key: Key::fresh(), live: live::Live::new(stop) }
+        Self { key: Key::fresh(), live: live::Live::new(stop), rates: rates::Rates::default() }
     }
 }
 
@@ -49,14 +56,15 @@ pub async fn answer(state: &AppState, path: &str, request: Request<Body>) -> Res
     if let Some(name) = path.strip_prefix("assets/") {
         return asset(name, request.method());
     }
-    let (parts, _body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     let scene = match Scene::of(state, path, &parts).await {
         Ok(scene) => scene,
         Err(error) => return guarded(reply::unavailable(&error)),
     };
     let answered = match parts.method {
         Method::GET if is_stream(path) => return guarded(state.page.live.stream(state.driver.clone())),
-        Method::GET => reading::answer(&scene, path).await,
+        Method::GET => reading::answer(state, &scene, path).await,
+        Method::POST => writing(state, &scene, path, Request::from_parts(parts, body)).await,
         _ => Err(Problem::method()),
     };
     let answer = match answered {
@@ -67,6 +75,19 @@ pub async fn answer(state: &AppState, path: &str, request: Request<Body>) -> Res
     match &scene.new_cookie {
         Some(cookie) => with(answer, SET_COOKIE, cookie),
         None => answer,
+    }
+}
+
+/// Obeys a form.
+async fn writing(state: &AppState, scene: &Scene, path: &str, request: Request<Body>) -> Result<Response, Problem> {
+    let form = Form::read(state, scene, request).await?;
+    let parts: Vec<&str> = path.split('/').collect();
+    match parts.as_slice() {
+        ["silences"] => silences::put(state, scene, &form).await,
+        ["silences", "preview"] => silences::preview(scene, &form).await,
+        ["silences", id, "expire"] => silences::expire(state, scene, id).await,
+        ["dead-letters", id, command] => service::dead_letter(state, scene, &form, id, command).await,
+        _ => Err(Problem::method()),
     }
 }
 
@@ -114,10 +135,9 @@ fn with(mut answer: Response, name: HeaderName, value: &str) -> Response {
     answer
 }
 
-/// Sends the browser on after something was done.
-fn done(to: &str, said: Said) -> Response {
-    let mark = if to.contains('?') { '&' } else { '?' };
+/// Sends the browser on to a page, named from the root, after something was done.
+fn done(scene: &Scene, to: &str, said: Said) -> Response {
     let mut answer = reply::empty(StatusCode::SEE_OTHER);
-    reply::set(&mut answer, LOCATION, &format!("{to}{mark}said={}", said.word()));
+    reply::set(&mut answer, LOCATION, &format!("{}{to}?said={}", scene.to_root(), said.word()));
     answer
 }

@@ -3,6 +3,7 @@
 use axum::response::Response;
 
 use super::scene::{Problem, Scene};
+use super::{AppState, service, silences};
 use crate::core::label::Fingerprint;
 use crate::http::query::Query;
 use crate::ui::filter::Filter;
@@ -13,11 +14,17 @@ use crate::ui::{self, Here};
 ///
 /// # Errors
 /// What the page says instead.
-pub async fn answer(scene: &Scene, path: &str) -> Result<Response, Problem> {
+pub async fn answer(state: &AppState, scene: &Scene, path: &str) -> Result<Response, Problem> {
     let parts: Vec<&str> = path.split('/').collect();
     match parts.as_slice() {
         [""] => now(scene, &scene.query).await,
         ["alerts", fingerprint] => alert(scene, fingerprint).await,
+        ["deliveries"] => service::deliveries(scene).await,
+        ["routes"] => service::routes(scene).await,
+        ["status"] => service::status(state, scene).await,
+        ["silences"] => silences::list(scene).await,
+        ["silences", "new"] => silences::new(scene).await,
+        ["silences", id] => silences::edit(scene, id).await,
         _ => Err(Problem::not_found("There is no page at this address.")),
     }
 }
@@ -28,14 +35,11 @@ async fn now(scene: &Scene, query: &Query) -> Result<Response, Problem> {
         receiver: query.last("receiver").unwrap_or_default().into(),
         state: State::from_word(query.last("state").unwrap_or_default()),
         group: query.last("group").unwrap_or_default().into(),
-        page: page_number(query),
+        page: scene.page_number(),
     };
-    scene.show(move |scene| Ok(ui::page("now", &scene.frame(Here::Now, "Now"), &ui::now::now(&scene.sight(), &wanted)))).await
-}
-
-/// `page`, from 1.
-fn page_number(query: &Query) -> usize {
-    query.last("page").and_then(|page| page.parse().ok()).unwrap_or(1)
+    scene
+        .show(move |scene| Ok(ui::page("now", &scene.frame(Here::Now, "Now"), &ui::now::now(&scene.sight(), &wanted))))
+        .await
 }
 
 async fn alert(scene: &Scene, fingerprint: &str) -> Result<Response, Problem> {

@@ -1,8 +1,10 @@
 //! What one request for a page knows, owned, so that a page can be made beside the event loop.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::response::Response;
+use http::header::SET_COOKIE;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
@@ -13,9 +15,13 @@ use crate::core::matcher::Mode;
 use crate::core::view::View;
 use crate::driver::Unavailable;
 use crate::http::ShownConfig;
-use crate::http::query::Query;
+use crate::http::query::{Query, decode};
 use crate::time::Timestamp;
 use crate::ui::{self, Frame, Here, Said, Sight};
+
+const NAME_COOKIE: &str = "andon_name";
+/// The longest name of a person that is kept, in characters.
+const LONGEST_NAME: usize = 128;
 
 /// One request for a page.
 #[derive(Clone)]
@@ -26,6 +32,8 @@ pub struct Scene {
     pub mode: Mode,
     pub headers: HeaderMap,
     pub query: Arc<Query>,
+    /// Where the request came from.
+    pub address: String,
     /// How many folders below the root the page lies.
     depth: usize,
     token: String,
@@ -49,6 +57,27 @@ impl Problem {
     /// There is nothing at this path.
     pub fn not_found(text: impl Into<String>) -> Self {
         Self { status: StatusCode::NOT_FOUND, title: "Not found", text: text.into(), back: String::new() }
+    }
+
+    /// A form that is not obeyed.
+    pub fn forbidden(text: impl Into<String>) -> Self {
+        Self { status: StatusCode::FORBIDDEN, title: "Not done", text: text.into(), back: String::new() }
+    }
+
+    /// What was asked for makes no sense, as things stand.
+    pub fn refused(text: impl Into<String>) -> Self {
+        Self { status: StatusCode::CONFLICT, ..Self::forbidden(text) }
+    }
+
+    /// Nothing was stored; trying again is worth it.
+    pub fn not_stored(text: impl Into<String>) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, ..Self::forbidden(text) }
+    }
+
+    /// The same, with the page to go on to.
+    #[must_use]
+    pub fn back(self, to: &str) -> Self {
+        Self { back: to.to_owned(), ..self }
     }
 
     /// The path takes no such request.
@@ -88,6 +117,7 @@ impl Scene {
             mode: state.mode,
             headers: request.headers.clone(),
             query: Arc::new(query),
+            address: address(request),
             // `/` is the root; `/ui/a` lies one folder below it.
             depth: if path.is_empty() { 0 } else { path.matches('/').count() + 1 },
             token: state.page.key.token(&browser, now),
@@ -95,6 +125,31 @@ impl Scene {
             said,
             trouble: trouble(state),
         })
+    }
+
+    /// `page` of the query, from 1.
+    pub fn page_number(&self) -> usize {
+        self.query.last("page").and_then(|page| page.parse().ok()).unwrap_or(1)
+    }
+
+    /// Who asks: the name that a proxy in front of us found out, or the one that the browser's user gave last.
+    pub fn name(&self) -> String {
+        let header = self.headers.get("x-forwarded-user").and_then(|name| name.to_str().ok()).map(str::to_owned);
+        let cookie = || token::cookie_of(&self.headers, NAME_COOKIE).and_then(|name| decode(name, false));
+        header.or_else(cookie).unwrap_or_default().chars().take(LONGEST_NAME).collect()
+    }
+
+    /// Lets the browser keep the name that its user gave.
+    pub fn remember(&self, answer: Response, name: &str) -> Response {
+        let name: String = name.chars().take(LONGEST_NAME).collect();
+        let value = ui::link::encoded(&name);
+        let cookie = format!("{NAME_COOKIE}={value}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax");
+        super::with(answer, SET_COOKIE, &cookie)
+    }
+
+    /// From the page of the request to the root.
+    pub fn to_root(&self) -> String {
+        if self.depth == 0 { "./".into() } else { "../".repeat(self.depth) }
     }
 
     /// What pages are made from.
@@ -135,6 +190,10 @@ impl Scene {
         let text = ui::page("problem", &frame, &page).unwrap_or_else(|_| page.text.clone());
         html(problem.status, text)
     }
+}
+
+fn address(request: &Parts) -> String {
+    request.extensions.get::<SocketAddr>().map_or_else(|| "unknown".into(), |address| address.ip().to_string())
 }
 
 /// What is wrong with the service itself.

@@ -42,7 +42,9 @@ impl Browser {
 /// The value of a cookie.
 pub fn cookie_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let all = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    all.flat_map(|value| value.split(';')).find_map(|pair| pair.trim().split_once('=').filter(|(n, _)| *n == name)).map(|(_, value)| value)
+    all.flat_map(|value| value.split(';'))
+        .find_map(|pair| pair.trim().split_once('=').filter(|(n, _)| *n == name))
+        .map(|(_, value)| value)
 }
 
 /// The header that gives a browser its name.
@@ -151,7 +153,8 @@ mod tests {
             (&[("origin", "null"), ("host", "andon:9093")], false),
         ];
         for (given, expected) in rows {
-            let given = given.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_str(value).unwrap()));
+            let given =
+                given.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_str(value).unwrap()));
             assert_eq!(same_origin(&given.collect(), "https://alerts.example/andon"), expected);
         }
         let cookies = headers(&[("cookie", "x=1; andon_page=abc; y=2")]);

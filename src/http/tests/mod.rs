@@ -4,6 +4,7 @@ mod alerts;
 mod dead_letters;
 mod groups;
 mod limits;
+mod pages;
 mod routing;
 mod server;
 mod silences;
@@ -150,6 +151,8 @@ impl Service {
                 templates: Templates::load(Engine::Go, std::path::Path::new("."), &[]).unwrap(),
                 integrations: Vec::new(),
                 assets: BTreeMap::new(),
+                sha256: "f00".into(),
+                loaded_at: epoch(),
             }),
             reloader: Reloader(reloader),
             trial: Trial { receivers: Arc::new(ArcSwap::from_pointee(Receivers::new(&[], context(), None))), clock },

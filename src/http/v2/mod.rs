@@ -5,7 +5,7 @@ pub(super) mod filter;
 mod groups;
 mod receivers;
 mod shown;
-mod silences;
+pub mod silences;
 mod status;
 
 use axum::body::Body;

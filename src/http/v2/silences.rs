@@ -11,9 +11,10 @@ use super::filter::LabelFilter;
 use super::shown::{write_list, write_time};
 use crate::core::change::Actor;
 use crate::core::silence::{Silence, SilenceDraft, SilenceId, SilenceRefused, SilenceState};
+use crate::driver::Unavailable;
 use crate::http::query::Query;
 use crate::http::reply::FrameworkError;
-use crate::http::silence_body::{parse_silence, validate};
+use crate::http::silence_body::{PostedSilence, parse_silence, validate};
 use crate::http::silence_size::stored_size;
 use crate::http::{AppState, reply};
 use crate::json::{write_labels, write_string};
@@ -72,17 +73,50 @@ pub async fn expire(state: &AppState, id: &str, address: String) -> Response {
         Ok(id) => id,
         Err(error) => return error.reply(),
     };
-    let actor = Actor::User { name: String::new(), address };
-    let by = actor.to_string();
-    match state.driver.expire_silence(actor, id).await {
-        Ok(Ok(id)) => {
-            log(state, "Silence expired", id, &by);
-            reply::empty(StatusCode::OK)
-        }
-        Ok(Err(SilenceRefused::NotFound)) => reply::empty(StatusCode::NOT_FOUND),
-        Ok(Err(refused)) => reply::json_error(StatusCode::INTERNAL_SERVER_ERROR, &refused.to_string()),
-        Err(error) => reply::unavailable(&error),
+    match end(state, Actor::User { name: String::new(), address }, id).await {
+        Ok(_) => reply::empty(StatusCode::OK),
+        Err(NotStored::Refused(StatusCode::NOT_FOUND, _)) => reply::empty(StatusCode::NOT_FOUND),
+        Err(error) => error.reply(),
     }
+}
+
+/// Why a silence was not made, changed or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum NotStored {
+    /// It may not be: with the status, and Alertmanager's sentence.
+    #[error("{1}")]
+    Refused(StatusCode, String),
+    /// It cannot be now.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl NotStored {
+    fn reply(&self) -> Response {
+        match self {
+            Self::Refused(status, message) => reply::json_error(*status, message),
+            Self::Unavailable(error) => reply::unavailable(error),
+        }
+    }
+}
+
+impl From<(StatusCode, SilenceRefused)> for NotStored {
+    fn from((status, refused): (StatusCode, SilenceRefused)) -> Self {
+        let status = if refused == SilenceRefused::NotFound { StatusCode::NOT_FOUND } else { status };
+        Self::Refused(status, refused.to_string())
+    }
+}
+
+/// Ends a silence.
+///
+/// # Errors
+/// Why it was not ended.
+pub async fn end(state: &AppState, actor: Actor, id: SilenceId) -> Result<SilenceId, NotStored> {
+    let by = actor.to_string();
+    let ended = state.driver.expire_silence(actor, id).await?;
+    let id = ended.map_err(|refused| (StatusCode::INTERNAL_SERVER_ERROR, refused))?;
+    log(state, "Silence expired", id, &by);
+    Ok(id)
 }
 
 /// Makes or changes a silence.
@@ -91,14 +125,20 @@ pub async fn post(state: &AppState, address: String, body: &[u8]) -> Response {
         Ok(posted) => posted,
         Err(error) => return error.reply(),
     };
-    let matchers = match validate(&posted, state.mode, state.clock.now()) {
-        Ok(matchers) => matchers,
-        Err(message) => return reply::json_error(StatusCode::BAD_REQUEST, &message),
-    };
-    let id = match known_form(&posted.id) {
-        Ok(id) => id,
-        Err(refused) => return reply::json_error(StatusCode::NOT_FOUND, &refused.to_string()),
-    };
+    match store(state, address, posted).await {
+        Ok(id) => reply::json(format!("{{\"silenceID\":\"{id}\"}}")),
+        Err(error) => error.reply(),
+    }
+}
+
+/// Makes or changes a silence as it was asked for.
+///
+/// # Errors
+/// Why it was not stored.
+pub async fn store(state: &AppState, address: String, posted: PostedSilence) -> Result<SilenceId, NotStored> {
+    let bad = |message| NotStored::Refused(StatusCode::BAD_REQUEST, message);
+    let matchers = validate(&posted, state.mode, state.clock.now()).map_err(bad)?;
+    let id = known_form(&posted.id).map_err(|refused| (StatusCode::NOT_FOUND, refused))?;
     let draft = SilenceDraft {
         id,
         fresh_id: SilenceId(Uuid::new_v4()),
@@ -109,20 +149,13 @@ pub async fn post(state: &AppState, address: String, body: &[u8]) -> Response {
         comment: posted.comment,
         annotations: posted.annotations,
     };
-    if let Err(message) = within_size(state, &draft) {
-        return reply::json_error(StatusCode::BAD_REQUEST, &message);
-    }
+    within_size(state, &draft).map_err(bad)?;
     let actor = Actor::User { name: posted.created_by, address };
     let by = actor.to_string();
-    match state.driver.put_silence(actor, draft).await {
-        Ok(Ok(id)) => {
-            log(state, "Silence set", id, &by);
-            reply::json(format!("{{\"silenceID\":\"{id}\"}}"))
-        }
-        Ok(Err(refused @ SilenceRefused::NotFound)) => reply::json_error(StatusCode::NOT_FOUND, &refused.to_string()),
-        Ok(Err(refused)) => reply::json_error(StatusCode::BAD_REQUEST, &refused.to_string()),
-        Err(error) => reply::unavailable(&error),
-    }
+    let stored = state.driver.put_silence(actor, draft).await?;
+    let id = stored.map_err(|refused| (StatusCode::BAD_REQUEST, refused))?;
+    log(state, "Silence set", id, &by);
+    Ok(id)
 }
 
 fn within_size(state: &AppState, draft: &SilenceDraft) -> Result<(), String> {
