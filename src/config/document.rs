@@ -14,6 +14,7 @@ use super::load::{Config, Scope, TemplateEngine};
 use super::node::Node;
 use super::observability;
 use super::plant_database;
+use super::own_rules::{self, RawRules, RawWatchdog};
 use super::print::{Map, Printed, print};
 use super::rate_limit;
 use super::receiver::{self, RawReceiver};
@@ -23,7 +24,7 @@ use super::settings::RateLimit;
 use super::severity::{self, Shorthand};
 use super::work_order;
 use crate::core::order_rules::OrderPolicy;
-use crate::core::policy::{InhibitRule, Policy, Receiver, ReceiverIdx, WorkOrderRule};
+use crate::core::policy::{InhibitRule, OwnRules, Policy, Receiver, ReceiverIdx, WorkOrderRule};
 use crate::core::quote::Quoted;
 
 /// The kinds of integrations that Andon can send to.
@@ -37,7 +38,7 @@ pub(super) struct Document<'n> {
     route: Option<RawRoute<'n>>,
     rules: Vec<RawRule>,
     severity: Option<Shorthand>,
-    receivers: Vec<(RawReceiver<'n>, Own)>,
+    receivers: Vec<(RawReceiver<'n>, Own<'n>)>,
     templates: Vec<String>,
     mute_intervals: Vec<NamedInterval<'n>>,
     intervals: Vec<NamedInterval<'n>>,
@@ -45,20 +46,22 @@ pub(super) struct Document<'n> {
     event_recorder: Option<Section>,
     engine: Option<TemplateEngine>,
     plant_database: Option<Section>,
+    watchdogs: Vec<RawWatchdog<'n>>,
     assets_path: Option<String>,
     assets: BTreeMap<Arc<str>, Asset>,
 }
 
 /// What a receiver has of Andon's own.
-struct Own {
+struct Own<'n> {
     work_orders: Vec<WorkOrderRule>,
     rate_limit: Option<RateLimit>,
+    rules: RawRules<'n>,
 }
 
 /// Receivers with everything that they inherit.
-struct Completed {
+struct Completed<'n> {
     receivers: Vec<receiver::Receiver>,
-    work_orders: Vec<Vec<WorkOrderRule>>,
+    own: Vec<Own<'n>>,
     by_name: BTreeMap<String, ReceiverIdx>,
 }
 
@@ -94,6 +97,7 @@ impl<'n> Document<'n> {
             plant_database: fields
                 .take("plant_database")
                 .map(|node| plant_database::read(node, top.key("plant_database"), scope)),
+            watchdogs: own_rules::read_watchdogs(&mut fields, scope),
             assets_path: fields.string("assets").filter(|path| !path.is_empty()),
             assets: BTreeMap::new(),
         };
@@ -112,24 +116,31 @@ impl<'n> Document<'n> {
         let completed = self.complete_receivers(scope);
         let index_of = |name: &str| completed.by_name.get(name).copied();
         self.check_route(&completed, scope);
+        self.check_own(&completed, scope);
         let routes = self.route.as_ref().map(|route| route.resolve(&index_of)).unwrap_or_default();
         if let Some(route) = &self.route {
             route.warn(&routes, scope);
         }
-        let used: BTreeSet<ReceiverIdx> = routes.iter().map(|route| route.receiver).collect();
+        let watchdogs: Vec<_> = self.watchdogs.iter().filter_map(|watchdog| watchdog.resolve(&index_of)).collect();
+        let receivers = completed.decided();
+        let policy = Policy {
+            routes,
+            inhibit_rules: Vec::new(),
+            intervals: BTreeMap::new(),
+            receivers,
+            resolve_timeout: global::resolve_timeout(&self.global),
+            orders: OrderPolicy::default(),
+            assets: assets::known(&self.assets),
+            own: OwnRules::new(watchdogs),
+        };
+        let policy = policy.with_own_routes();
+        let used: BTreeSet<ReceiverIdx> = policy.routes.iter().map(|route| route.receiver).collect();
         let mut inhibit_rules: Vec<InhibitRule> = self.rules.iter().map(RawRule::resolve).collect();
         inhibit_rules.extend(self.severity.iter().flat_map(Shorthand::expand));
         let intervals = self.mute_intervals.iter().chain(&self.intervals);
         let (original, redacted) = self.printed(&completed, &used, scope);
-        let policy = Policy {
-            routes,
-            inhibit_rules,
-            intervals: intervals.map(|named| (named.name.clone(), named.intervals.clone())).collect(),
-            receivers: completed.decided(),
-            resolve_timeout: global::resolve_timeout(&self.global),
-            orders: OrderPolicy::default(),
-            assets: assets::known(&self.assets),
-        };
+        let intervals = intervals.map(|named| (named.name.clone(), named.intervals.clone())).collect();
+        let policy = Policy { inhibit_rules, intervals, ..policy };
         Config {
             policy: Arc::new(policy),
             receivers: completed.receivers.into_iter().map(|receiver| receiver.config).collect(),
@@ -146,8 +157,8 @@ impl<'n> Document<'n> {
         }
     }
 
-    fn complete_receivers(&mut self, scope: &Scope<'_>) -> Completed {
-        let mut completed = Completed { receivers: Vec::new(), work_orders: Vec::new(), by_name: BTreeMap::new() };
+    fn complete_receivers(&mut self, scope: &Scope<'_>) -> Completed<'n> {
+        let mut completed = Completed { receivers: Vec::new(), own: Vec::new(), by_name: BTreeMap::new() };
         for (receiver, own) in std::mem::take(&mut self.receivers) {
             // A 4 MiB file has fewer receivers than that.
             let index = ReceiverIdx(u32::try_from(completed.receivers.len()).unwrap_or(u32::MAX));
@@ -160,12 +171,12 @@ impl<'n> Document<'n> {
             let mut receiver = receiver.complete(&self.global, scope.errors);
             receiver.config.rate_limit = own.rate_limit;
             completed.receivers.push(receiver);
-            completed.work_orders.push(own.work_orders);
+            completed.own.push(own);
         }
         completed
     }
 
-    fn check_route(&self, completed: &Completed, scope: &Scope<'_>) {
+    fn check_route(&self, completed: &Completed<'n>, scope: &Scope<'_>) {
         let Some(route) = &self.route else {
             let error = on_the_whole(Some(self.root), &FieldPath::top().key("route"), "no routes provided");
             scope.errors.add(error.found("nothing").allowed("the root of the route tree"));
@@ -181,8 +192,28 @@ impl<'n> Document<'n> {
         route.check_intervals(&|name| names.contains(name), &allowed, scope);
         route.check_continue(scope);
         if !scope.unsendable {
-            check_sendable(route, completed, scope);
+            let named = route.receivers();
+            let named = named.iter().map(|(name, node, path)| (*name, *node, path));
+            check_sendable(named.chain(self.told_by_andon(completed)), completed, scope);
         }
+    }
+
+    /// The receivers that Andon tells of itself, as they are named.
+    fn told_by_andon<'a>(
+        &'a self,
+        completed: &'a Completed<'n>,
+    ) -> impl Iterator<Item = (&'a str, &'a Node, &'a FieldPath)> {
+        let fallbacks = completed.own.iter().filter_map(|own| own.rules.fallback());
+        fallbacks.chain(self.watchdogs.iter().filter_map(RawWatchdog::receiver))
+    }
+
+    fn check_own(&self, completed: &Completed<'n>, scope: &Scope<'_>) {
+        let names: Vec<&str> = completed.by_name.keys().map(String::as_str).filter(|name| !name.is_empty()).collect();
+        let known = |name: &str| completed.by_name.contains_key(name);
+        own_rules::check_known(self.told_by_andon(completed), &known, &one_of("receivers", &names), scope);
+        let rules = completed.receivers.iter().zip(&completed.own);
+        let rules = rules.map(|(receiver, own)| (receiver.config.name.clone(), &own.rules)).collect();
+        own_rules::check_receivers(&rules, scope);
     }
 
     fn check_interval_names(&self, scope: &Scope<'_>) {
@@ -195,13 +226,19 @@ impl<'n> Document<'n> {
     }
 
     /// The configuration as Alertmanager's, and as it is.
-    fn printed(&self, completed: &Completed, used: &BTreeSet<ReceiverIdx>, scope: &Scope<'_>) -> (String, String) {
+    fn printed(&self, completed: &Completed<'n>, used: &BTreeSet<ReceiverIdx>, scope: &Scope<'_>) -> (String, String) {
         let original = self.print_sections(completed, used, scope, false);
         let redacted = self.print_sections(completed, used, scope, true);
         (print(&original.done()), print(&redacted.done()))
     }
 
-    fn print_sections(&self, completed: &Completed, used: &BTreeSet<ReceiverIdx>, scope: &Scope<'_>, own: bool) -> Map {
+    fn print_sections(
+        &self,
+        completed: &Completed<'n>,
+        used: &BTreeSet<ReceiverIdx>,
+        scope: &Scope<'_>,
+        own: bool,
+    ) -> Map {
         let mut map = Map::new();
         map.put("global", self.global.printed());
         if let Some(route) = &self.route {
@@ -230,6 +267,7 @@ impl<'n> Document<'n> {
             if let Some(severity) = &self.severity {
                 map.put("severity_inhibition", severity.printed());
             }
+            map.list_unless_empty("watchdog", self.watchdogs.iter().map(RawWatchdog::printed).collect());
             if let Some(engine) = self.engine {
                 map.text("template_engine", engine.as_str());
             }
@@ -244,22 +282,24 @@ impl<'n> Document<'n> {
     }
 }
 
-impl Completed {
+impl Completed<'_> {
     /// What the engine has to know of the receivers.
     fn decided(&self) -> Vec<Receiver> {
-        let pairs = self.receivers.iter().zip(&self.work_orders);
-        let decided = |(receiver, work_orders): (&receiver::Receiver, &Vec<WorkOrderRule>)| Receiver {
+        let pairs = self.receivers.iter().zip(&self.own);
+        let index_of = |name: &str| self.by_name.get(name).copied();
+        let decided = |(receiver, own): (&receiver::Receiver, &Own<'_>)| Receiver {
             name: Arc::from(receiver.config.name.as_str()),
             labels: receiver.labels.clone(),
             integrations: receiver.integrations.clone(),
-            work_orders: work_orders.clone(),
+            work_orders: own.work_orders.clone(),
+            rules: own.rules.resolve(&index_of),
         };
         pairs.map(decided).collect()
     }
 
     fn printed(&self, used: &BTreeSet<ReceiverIdx>, own: bool) -> Vec<Printed> {
-        let pairs = self.receivers.iter().zip(&self.work_orders).enumerate();
-        let printed = |(i, (receiver, work_orders)): (usize, (&receiver::Receiver, &Vec<WorkOrderRule>))| {
+        let pairs = self.receivers.iter().zip(&self.own).enumerate();
+        let printed = |(i, (receiver, Own { work_orders, rules, .. })): (usize, (&receiver::Receiver, &Own<'_>))| {
             let reached = u32::try_from(i).is_ok_and(|i| used.contains(&ReceiverIdx(i)));
             let mut printed = receiver.printed(reached, own);
             if let (Printed::Map(entries), true) = (&mut printed, own) {
@@ -269,6 +309,7 @@ impl Completed {
                 if let Some(limit) = &receiver.config.rate_limit {
                     entries.push(("rate_limit".into(), rate_limit::printed(limit)));
                 }
+                rules.print(entries);
             }
             printed
         };
@@ -276,25 +317,33 @@ impl Completed {
     }
 }
 
-fn read_receiver<'n>(node: &'n Node, path: FieldPath, scope: &Scope<'_>) -> (RawReceiver<'n>, Own) {
+fn read_receiver<'n>(node: &'n Node, path: FieldPath, scope: &Scope<'_>) -> (RawReceiver<'n>, Own<'n>) {
     let mut fields = Fields::of(node, path, "config.plain", scope.errors);
-    let own = Own { work_orders: work_order::read(&mut fields, scope), rate_limit: rate_limit::read(&mut fields) };
+    let own = Own {
+        work_orders: work_order::read(&mut fields, scope),
+        rate_limit: rate_limit::read(&mut fields),
+        rules: own_rules::read_rules(&mut fields),
+    };
     let receiver = receiver::read(&mut fields, &scope.context);
     fields.finish();
     (receiver, own)
 }
 
-/// A receiver that a route reaches must be one that Andon can tell.
-fn check_sendable(route: &RawRoute<'_>, completed: &Completed, scope: &Scope<'_>) {
+/// A receiver that is told must be one that Andon can tell.
+fn check_sendable<'a>(
+    named: impl Iterator<Item = (&'a str, &'a Node, &'a FieldPath)>,
+    completed: &Completed<'_>,
+    scope: &Scope<'_>,
+) {
     let mut seen = BTreeSet::new();
-    for (name, node, path) in route.receivers() {
+    for (name, node, path) in named {
         let Some(index) = completed.by_name.get(name).filter(|index| seen.insert(**index)) else { continue };
         let Some(receiver) = completed.receivers.get(index.0 as usize) else { continue };
         let kinds: BTreeSet<&str> = receiver.integrations.iter().map(|integration| integration.kind).collect();
         for kind in kinds.into_iter().filter(|kind| !SENDABLE.contains(kind)) {
             let sentence = format!("receiver {name:?} used in route has {kind}_configs, which Andon cannot send to");
             let allowed = format!("receivers with {}_configs, or no route to it", SENDABLE.join("_configs, "));
-            scope.errors.add(on_the_whole(Some(node), &path, sentence).allowed(allowed));
+            scope.errors.add(on_the_whole(Some(node), path, sentence).allowed(allowed));
         }
     }
 }

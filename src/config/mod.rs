@@ -21,6 +21,7 @@ mod missing;
 pub mod node;
 mod observability;
 pub mod plant_database;
+mod own_rules;
 pub mod print;
 mod rate_limit;
 pub mod receiver;

@@ -58,6 +58,9 @@ impl Engine {
             Some(known) => Alert::merged(known, arrived, now),
             None => arrived,
         };
+        if ends_at > now {
+            self.watched(now, &alert.labels);
+        }
         self.store_alert(now, arriving, alert);
         Ok(())
     }

@@ -65,6 +65,7 @@ impl Engine {
         match command {
             DeadLetterCommand::Replay => self.replay(now, &letter),
             DeadLetterCommand::Discard(reason) => {
+                self.clear_undelivered(now, &letter.delivery.thread, &format!("put away: {reason}"));
                 self.state.discard_dead_letter(id, reason, &mut self.log);
                 Ok(DeadLetterDone::Discarded)
             }
@@ -102,8 +103,10 @@ impl Engine {
             decided_at: now,
             due_at: now,
             tried_since: now,
+            undelivered_since: now,
             ..row.clone()
         };
+        self.watch_delivery(&again);
         self.state.put_delivery(again, &mut self.log);
         self.queue(&row.thread);
         Ok(DeadLetterDone::Waits(id))

@@ -89,6 +89,7 @@ impl Engine {
             last_error: String::new(),
             receiver_data,
             acknowledged,
+            undelivered_since: now,
         };
         for older in self.waiting(&row.thread) {
             let same_news = says_both || older.firing() == row.firing() || !older.firing();
@@ -97,6 +98,7 @@ impl Engine {
             }
         }
         let thread = row.thread.clone();
+        self.watch_delivery(&row);
         self.state.put_delivery(row, &mut self.log);
         self.queue(&thread);
     }
@@ -122,6 +124,8 @@ impl Engine {
             newer.alerts = Arc::from(alerts);
         }
         newer.new.extend(older.new.iter().copied());
+        newer.undelivered_since = newer.undelivered_since.min(older.undelivered_since);
+        newer.last_error.clone_from(&older.last_error);
         self.due.remove(&(older.due_at, older.id));
         self.state.remove_delivery(older.id, &mut self.log);
     }
@@ -157,9 +161,13 @@ impl Engine {
     /// Finds anew which rows may be due, after the state was loaded or taken back.
     pub(super) fn queue_all(&mut self) {
         self.due.clear();
+        self.fallback_due.clear();
         let threads: Vec<_> = self.state.queues.keys().cloned().collect();
         for thread in threads {
             self.queue(&thread);
+        }
+        for row in Arc::clone(&self.state.outbox).values() {
+            self.watch_delivery(row);
         }
     }
 
@@ -171,13 +179,14 @@ impl Engine {
             Outcome::Delivered(data) => {
                 self.state.remove_delivery(id, &mut self.log);
                 self.remember(&row, data);
+                self.clear_undelivered(now, &row.thread, "told after all");
             }
             Outcome::Refused { error, exchange } => self.bury(now, &row, error, exchange),
             Outcome::NotConfigured { error } => {
                 let waiting = Delivery { tried_since: now, ..Delivery::clone(&row) };
                 self.retry(now, &waiting, row.attempts, error, NOT_CONFIGURED_WAIT);
             }
-            Outcome::Retry { error, exchange, .. } if now.since(row.tried_since) >= self.options.give_up_after => {
+            Outcome::Retry { error, exchange, .. } if now.since(row.tried_since) >= self.give_up_after(&row.thread) => {
                 let error = format!("given up after {} attempts: {error}", row.attempts + 1);
                 self.bury(now, &row, error, exchange);
             }
@@ -212,11 +221,13 @@ impl Engine {
             self.supersede(row, &mut newer, says_both);
             newer.due_at = now.after(wait);
             (newer.attempts, newer.last_error) = (attempts, error);
+            self.watch_delivery(&newer);
             self.state.put_delivery(newer, &mut self.log);
             return;
         }
         let mut later = Delivery::clone(row);
         (later.attempts, later.last_error, later.due_at) = (attempts, error, now.after(wait));
+        self.watch_delivery(&later);
         self.state.put_delivery(later, &mut self.log);
     }
 
@@ -232,6 +243,7 @@ impl Engine {
         let mut delivery = Delivery::clone(row);
         delivery.attempts += 1;
         delivery.last_error.clone_from(&error);
+        self.tell_fallback(now, &delivery, &error);
         self.state.put_dead_letter(DeadLetter { delivery, at: now, error, exchange }, &mut self.log);
         // That somebody has taken it on is no state that a flush would tell anew.
         if row.reason != Reason::Acknowledged {
@@ -303,6 +315,12 @@ impl Engine {
         });
         self.state.join(group, alert, &mut self.log);
         true
+    }
+
+    /// How long a notification of the thread is tried.
+    fn give_up_after(&self, thread: &Thread) -> Duration {
+        let receiver = self.state.policy.receivers.iter().find(|receiver| receiver.name == thread.receiver);
+        receiver.and_then(|receiver| receiver.rules.give_up_after).unwrap_or(self.options.give_up_after)
     }
 
     /// Whether the thread's integration can say in one message that an alert fired and is over.

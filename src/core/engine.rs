@@ -16,7 +16,7 @@ use super::group::GroupIdx;
 use super::ingest::{Batch, Rejected};
 use super::mirrored::Mirrored;
 use super::order_command::{OrderCommand, OrderRefused};
-use super::outbox::{Delivery, DeliveryId, Outcome, Reason};
+use super::outbox::{Delivery, DeliveryId, Outcome, Reason, Thread};
 use super::policy::Policy;
 use super::silence::{SilenceDraft, SilenceId, SilenceRefused};
 use super::state::{Log, State};
@@ -148,6 +148,8 @@ pub struct Engine {
     pub(super) next_orphan_check: Timestamp,
     /// Rows that may be due: those that are the first of their thread.
     pub(super) due: BTreeSet<(Timestamp, DeliveryId)>,
+    /// When the fallback of a thread's receiver is to hear that it could not be told. Follows from the outbox.
+    pub(super) fallback_due: BTreeSet<(Timestamp, Thread)>,
 }
 
 /// How many flushes one tick makes at most, so that a storm's first notifications leave early.
@@ -157,7 +159,7 @@ impl Engine {
     /// Without any state.
     pub fn new(policy: Arc<Policy>, options: Options, now: Timestamp) -> Self {
         let next_gc = now.after(options.gc_interval);
-        Self {
+        let mut engine = Self {
             options,
             state: State::new(policy),
             log: Log::default(),
@@ -166,7 +168,10 @@ impl Engine {
             next_gc,
             next_orphan_check: Timestamp::MAX,
             due: BTreeSet::new(),
-        }
+            fallback_due: BTreeSet::new(),
+        };
+        engine.watch_anew(now);
+        engine
     }
 
     /// Takes one input at `now`. What it changes belongs to the batch that [`Engine::pending`] shows.
@@ -231,7 +236,9 @@ impl Engine {
     pub fn next_deadline(&self) -> Timestamp {
         let flush = self.state.groups.first_due().map_or(Timestamp::MAX, |(at, _)| at.max(self.options.not_before));
         let delivery = self.due.first().map_or(Timestamp::MAX, |(at, _)| *at);
-        flush.min(delivery).min(self.next_gc).min(self.next_orphan_check)
+        let fallback = self.fallback_due.first().map_or(Timestamp::MAX, |(at, _)| *at);
+        let own = fallback.min(self.next_quiet());
+        flush.min(delivery).min(own).min(self.next_gc).min(self.next_orphan_check)
     }
 
     /// What the batch so far would store.
@@ -317,6 +324,8 @@ impl Engine {
 
     fn tick(&mut self, now: Timestamp) {
         self.by(Actor::Clock);
+        self.check_fallbacks(now);
+        self.check_watchdogs(now);
         if now >= self.options.not_before {
             for _ in 0..FLUSHES_PER_TICK {
                 match self.state.groups.first_due() {

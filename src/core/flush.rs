@@ -60,7 +60,7 @@ impl Engine {
         self.counters.flushes += 1;
         let Some(group) = self.group(at) else { return };
         let policy = Arc::clone(&self.state.policy);
-        let route = policy.route(group.route);
+        let (group_route, route) = (group.route, policy.route(group.route));
         let (key, stored) = (Arc::clone(&group.key), Arc::clone(&group.stored));
         let look = self.look();
         let mut members = look.members(now, group.members.iter().copied());
@@ -76,7 +76,9 @@ impl Engine {
         for integration in &receiver.integrations {
             self.tell(&flush, &receiver.name, integration);
         }
-        self.update_orders(now, receiver, &look::told(&members, |_| true), |alert| flush.unmuted(alert));
+        if !policy.is_own(group_route) {
+            self.update_orders(now, receiver, &look::told(&members, |_| true), |alert| flush.unmuted(alert));
+        }
         let quiet = self.log.changes.len() == before && muted_by == stored.muted_by;
         for member in members.iter().filter(|member| member.resolved) {
             self.state.leave(at, member.kept.fingerprint, &mut self.log);

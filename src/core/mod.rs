@@ -10,6 +10,7 @@ pub mod dead_letters;
 pub mod dedup;
 pub mod deliver;
 pub mod engine;
+mod fallback;
 pub mod flush;
 pub mod group;
 pub mod ingest;
@@ -26,6 +27,7 @@ mod order_life;
 pub mod order_rules;
 mod orders;
 pub mod outbox;
+mod own;
 pub mod policy;
 pub mod quote;
 mod restore;
@@ -33,7 +35,9 @@ pub mod route;
 pub mod silence;
 mod silence_rules;
 mod state;
+pub mod urgency;
 pub mod view;
+mod watchdog;
 pub mod work_order;
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::ack::Ack;
 use super::alert::Alert;
 use super::label::{Fingerprint, LabelSet};
 use super::policy::Integration;
+use super::urgency::Urgency;
 use crate::time::Timestamp;
 
 /// An integration of a receiver times a group.
@@ -39,6 +40,11 @@ impl Thread {
             kind: Arc::from(integration.kind),
             index: integration.index,
         }
+    }
+
+    /// The integration as people read it: `webhook[0]`.
+    pub fn integration(&self) -> String {
+        format!("{}[{}]", self.kind, self.index)
     }
 
     /// SHA-256 of the group key in hexadecimal: Alertmanager's key for what must not be sent as text (`dedup_key`).
@@ -141,12 +147,19 @@ pub struct Delivery {
     pub receiver_data: ReceiverData,
     /// Who had taken the group on when it was decided.
     pub acknowledged: Option<Arc<Ack>>,
+    /// Since when the thread waits for this row, or for those whose place it took.
+    pub undelivered_since: Timestamp,
 }
 
 impl Delivery {
     /// Whether anything it tells still fires.
     pub fn firing(&self) -> bool {
         self.alerts.iter().any(|told| !told.resolved)
+    }
+
+    /// How urgent it is: as its most urgent alert, over or not.
+    pub fn urgency(&self) -> Urgency {
+        self.alerts.iter().map(|told| Urgency::of(&told.alert.labels)).min().unwrap_or(Urgency::Rest)
     }
 
     /// The name of this notification: the same over all attempts to send it and over restarts, and no other's.
@@ -277,6 +290,7 @@ mod tests {
             last_error: String::new(),
             receiver_data: Default::default(),
             acknowledged: None,
+            undelivered_since: Timestamp::EPOCH,
         }
     }
 

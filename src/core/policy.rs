@@ -38,6 +38,57 @@ pub struct Policy {
     pub orders: OrderPolicy,
     /// The assets of the configuration's file, by code.
     pub assets: Assets,
+    /// What Andon itself tells, and whom.
+    pub own: OwnRules,
+}
+
+/// What Andon itself tells: that it could not tell somebody, or that nobody tells it anything any more.
+#[derive(Clone, Debug, Default)]
+pub struct OwnRules {
+    /// Alerts that must keep firing.
+    pub watchdogs: Vec<Watchdog>,
+    /// The routes that Andon's own alerts take. They stand behind the tree in [`Policy::routes`], and no other alert
+    /// takes them. Made by [`Policy::with_own_routes`].
+    pub(super) routes: Vec<RouteIdx>,
+}
+
+/// An alert that must keep firing, as Prometheus' own Watchdog does.
+#[derive(Clone, Debug)]
+pub struct Watchdog {
+    /// Which; any alert that all of them match will do.
+    pub matchers: Vec<Matcher>,
+    /// For how long none may come before it counts as gone quiet.
+    pub after: Duration,
+    /// Who is told.
+    pub receiver: ReceiverIdx,
+}
+
+/// Who is told when a receiver could not be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fallback {
+    /// Who.
+    pub receiver: ReceiverIdx,
+    /// After how long.
+    pub after: Duration,
+}
+
+/// What is Andon's own in a receiver, as far as deciding needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiverRules {
+    /// Names that the receiver had before: what was told under them is owed under the present one.
+    pub was: Vec<Arc<str>>,
+    /// Who is told when this one could not be.
+    pub fallback: Option<Fallback>,
+    /// How long a notification is tried before it is dead; the service's default where nothing is said.
+    pub give_up_after: Option<Duration>,
+    /// Whether what waits is told in one message where there is too much of it.
+    pub digest: bool,
+}
+
+impl Default for ReceiverRules {
+    fn default() -> Self {
+        Self { was: Vec::new(), fallback: None, give_up_after: None, digest: true }
+    }
 }
 
 impl Policy {
@@ -116,6 +167,8 @@ pub struct Receiver {
     pub integrations: Vec<Integration>,
     /// The work orders that it opens.
     pub work_orders: Vec<WorkOrderRule>,
+    /// What is Andon's own in it.
+    pub rules: ReceiverRules,
 }
 
 /// One way of telling a receiver, as far as deciding needs it. How to send stands in `config`.

@@ -39,6 +39,7 @@ impl Engine {
             engine.state.grace = Grace { from: last, until: now.after(engine.options.resend_grace) };
         }
         engine.regroup(now, groups);
+        engine.watch_anew(now);
         engine.queue_all();
         // Nothing of this is news to the store.
         engine.log = Default::default();
@@ -125,6 +126,7 @@ impl Engine {
         let before: Vec<_> = self.state.groups.iter().map(|(_, group)| Arc::clone(&group.stored)).collect();
         let members: BTreeSet<Fingerprint> =
             self.state.groups.iter().flat_map(|(_, group)| group.members.iter().copied()).collect();
+        self.lower_what_is_nobodys(now, &policy);
         self.state.put_policy(policy, &mut self.log);
         self.log.changes.push(Change::Config { hash, text });
         let all: Vec<_> = self.state.alerts.iter().cloned().collect();
@@ -143,6 +145,8 @@ impl Engine {
         self.keep_mutes(&before);
         self.collect_acks(now);
         self.find_orphans(now);
+        self.watch_anew(now);
+        self.queue_all();
     }
 
     /// Groups that are there again keep what muted them; for the others it is noted that they are gone.

@@ -52,6 +52,9 @@ impl Policy {
 
     /// What follows from the labels: routes, and the part in inhibition.
     pub fn verdict(&self, labels: &LabelSet) -> Verdict {
+        if let Some(own) = self.own_verdict(labels) {
+            return own;
+        }
         let rules = || self.inhibit_rules.iter().zip(0..);
         let matching = |side: fn(&super::policy::InhibitRule) -> &[Matcher]| {
             rules().filter(|(rule, _)| all_match(side(rule), labels)).map(|(_, index)| RuleIdx(index)).collect()

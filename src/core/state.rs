@@ -46,7 +46,7 @@ enum Undo {
     Order(Arc<str>, Option<Arc<WorkOrder>>),
     Ack(Arc<str>, Option<Arc<Ack>>),
     Mirrored(MirroredKey, Option<Arc<Mirrored>>),
-    Policy(Box<(Arc<Policy>, AlertSet, Groups, Inhibitor)>),
+    Policy(Box<(Arc<Policy>, AlertSet, Groups, Inhibitor, Vec<Timestamp>)>),
 }
 
 /// Everything the engine knows.
@@ -78,6 +78,8 @@ pub struct State {
     orders_of: BTreeMap<Arc<str>, BTreeSet<(Timestamp, Arc<str>)>>,
     /// What another system says of the plant's assets. Not stored: that system is asked again.
     pub(super) assets: Arc<Assets>,
+    /// When the alert of each watchdog last came. Follows from the alerts.
+    pub(super) last_seen: Vec<Timestamp>,
     verdicts: BTreeSet<Arc<Verdict>>,
 }
 
@@ -102,6 +104,7 @@ impl State {
             queues: BTreeMap::new(),
             orders_of: BTreeMap::new(),
             assets: Arc::default(),
+            last_seen: Vec::new(),
             verdicts: BTreeSet::new(),
         }
     }
@@ -328,7 +331,8 @@ impl State {
         let groups = std::mem::take(&mut self.groups);
         let inhibitor = std::mem::replace(&mut self.inhibitor, Inhibitor::new(&self.policy));
         self.verdicts.clear();
-        log.undo.push(Undo::Policy(Box::new((old, self.alerts.clone(), groups, inhibitor))));
+        let before = (old, self.alerts.clone(), groups, inhibitor, self.last_seen.clone());
+        log.undo.push(Undo::Policy(Box::new(before)));
     }
 
     /// Gives an alert the verdict of new rules.
@@ -365,7 +369,7 @@ impl State {
             Undo::Order(number, old) => drop(self.set_order(&number, old)),
             Undo::Ack(key, old) => set(Arc::make_mut(&mut self.acks), key, old),
             Undo::Policy(old) => {
-                (self.policy, self.alerts, self.groups, self.inhibitor) = *old;
+                (self.policy, self.alerts, self.groups, self.inhibitor, self.last_seen) = *old;
                 self.verdicts.clear();
             }
         }

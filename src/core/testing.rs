@@ -17,7 +17,13 @@ pub fn matcher(name: &str, op: Op, value: &str) -> Matcher {
 pub fn receiver(name: &str, kind: &'static str, send_resolved: bool) -> Receiver {
     let says_both = kind != "pagerduty";
     let integrations = vec![Integration { kind, index: 0, send_resolved, says_both }];
-    Receiver { name: Arc::from(name), labels: BTreeMap::new(), integrations, work_orders: vec![] }
+    Receiver {
+        name: Arc::from(name),
+        labels: BTreeMap::new(),
+        integrations,
+        work_orders: vec![],
+        rules: Default::default(),
+    }
 }
 
 pub fn route(matchers: Vec<Matcher>, receiver: u32, group_by: &[&str]) -> Route {
@@ -69,5 +75,6 @@ pub fn policy() -> Policy {
         resolve_timeout: 300 * SECOND,
         orders: Default::default(),
         assets: BTreeMap::new(),
+        own: Default::default(),
     }
 }

@@ -9,29 +9,8 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::core::outbox::{Delivery, DeliveryId, Thread};
+use crate::core::urgency::Urgency;
 use crate::receivers::limit::Limit;
-
-/// The label that says how urgent an alert is.
-const SEVERITY: &str = "severity";
-
-/// How urgent a row is: as its most severe alert, over or not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Urgency {
-    Critical,
-    Warning,
-    Rest,
-}
-
-impl Urgency {
-    fn of(row: &Delivery) -> Self {
-        let urgency = |severity| match severity {
-            "critical" => Self::Critical,
-            "warning" => Self::Warning,
-            _ => Self::Rest,
-        };
-        row.alerts.iter().map(|told| urgency(told.alert.labels.value(SEVERITY))).min().unwrap_or(Self::Rest)
-    }
-}
 
 /// Whose turn it is: the smallest is next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,7 +42,7 @@ impl Room {
         if let Some(turn) = before {
             self.rows.remove(&turn);
         }
-        let turn = Turn { urgency: Urgency::of(&row), since: before.map_or(row.id, |turn| turn.since) };
+        let turn = Turn { urgency: row.urgency(), since: before.map_or(row.id, |turn| turn.since) };
         self.turns.insert(row.thread.clone(), turn);
         self.rows.insert(turn, row);
         before.is_none()

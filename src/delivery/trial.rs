@@ -113,6 +113,7 @@ fn notification(now: Timestamp, thread: Thread) -> Delivery {
         attempts: 0,
         due_at: now,
         tried_since: now,
+        undelivered_since: now,
         last_error: String::new(),
         receiver_data: Default::default(),
         acknowledged: None,

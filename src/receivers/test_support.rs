@@ -69,6 +69,7 @@ pub(crate) fn delivery(alerts: Vec<ToldAlert>) -> Delivery {
         last_error: String::new(),
         receiver_data: Default::default(),
         acknowledged: None,
+        undelivered_since: starts_at(),
     }
 }
 

@@ -4,6 +4,7 @@ mod acks;
 mod dead_letters;
 mod faults;
 mod orders;
+mod own;
 mod parked;
 mod play;
 mod properties;

@@ -114,14 +114,17 @@ impl World {
     /// Moves the time on, ticking at every deadline.
     pub fn pass(&mut self, by: Duration) {
         let until = self.now.after(by);
+        let mut ticks = 0;
         loop {
             let next = self.engine.next_deadline();
             if next > until {
                 break;
             }
+            // What an attempt leads to may be due at once, but not again and again.
+            ticks = if next > self.now { 0 } else { ticks + 1 };
             self.now = self.now.max(next);
             self.input(Input::Tick);
-            assert!(self.engine.next_deadline() > self.now || self.store_fails, "a tick leaves nothing due");
+            assert!(ticks < 10 || self.store_fails, "a tick leaves nothing due");
             if self.store_fails {
                 break;
             }

@@ -94,7 +94,13 @@ fn receiver(name: &str, labels: &[(&str, &str)]) -> Receiver {
     let of_its_own = [("name", name)];
     let labels = labels.iter().chain(&of_its_own).map(|(name, value)| ((*name).into(), (*value).into()));
     let integrations = vec![Integration { kind: "webhook", index: 0, send_resolved: true, says_both: true }];
-    Receiver { name: name.into(), labels: labels.collect(), integrations, work_orders: Vec::new() }
+    Receiver {
+        name: name.into(),
+        labels: labels.collect(),
+        integrations,
+        work_orders: Vec::new(),
+        rules: Default::default(),
+    }
 }
 
 /// Everything goes to `default`; what is of team x goes to `team-X`, twice.
@@ -114,6 +120,7 @@ fn policy() -> Policy {
         resolve_timeout: Duration::from_secs(300),
         orders: Default::default(),
         assets: BTreeMap::new(),
+        own: Default::default(),
     }
 }
 

@@ -104,6 +104,7 @@ fields!(Delivery {
     last_error,
     receiver_data,
     acknowledged,
+    undelivered_since,
 });
 fields!(DeadLetter { delivery, at, error, exchange });
 fields!(Exchange { request, answer });

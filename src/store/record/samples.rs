@@ -76,6 +76,7 @@ pub(crate) fn one_of_each() -> Vec<Change> {
         last_error: "connection refused".into(),
         receiver_data: [("ts".into(), "1503435956.000247".into())].into(),
         acknowledged: Some(Arc::new(ack())),
+        undelivered_since: second(4),
     };
     let told = Told {
         episode: second(3),
@@ -285,12 +286,12 @@ fn actors() -> impl Strategy<Value = Actor> {
 
 fn deliveries() -> impl Strategy<Value = Delivery> {
     let told = (alerts(), any::<bool>()).prop_map(|(alert, resolved)| ToldAlert { alert, resolved });
-    let when = (times(), times(), times(), any::<u32>(), any::<u32>());
+    let when = (times(), times(), times(), times(), any::<u32>(), any::<u32>());
     let what = (label_sets(), label_sets(), vec(told, 0..3), texts(), proptest::sample::select(Reason::ALL.to_vec()));
     let new = btree_set(any::<u64>().prop_map(Fingerprint), 0..4);
     (any::<u64>(), threads(), when, what, new, receiver_data(), option::of(acks())).prop_map(
         |(id, thread, when, what, new, receiver_data, acknowledged)| {
-            let (episode, decided_at, due_at, sequence, attempts) = when;
+            let (episode, decided_at, due_at, undelivered_since, sequence, attempts) = when;
             let tried_since = decided_at;
             let (group_labels, route_labels, alerts, last_error, reason) = what;
             let (id, alerts) = (DeliveryId(id), alerts.into());
@@ -311,6 +312,7 @@ fn deliveries() -> impl Strategy<Value = Delivery> {
                 last_error,
                 receiver_data,
                 acknowledged,
+                undelivered_since,
             }
         },
     )

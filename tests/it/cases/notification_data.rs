@@ -53,6 +53,7 @@ fn delivery(case: &Value) -> Result<Delivery, String> {
         last_error: String::new(),
         receiver_data: Default::default(),
         acknowledged: None,
+        undelivered_since: now(),
     })
 }
 

@@ -1,0 +1,126 @@
+//! Who is told when a receiver could not be: `fallback`.
+//!
+//! A notification that could not be delivered for as long as its receiver's `fallback` says, or that was refused for
+//! good, raises one of Andon's own alerts, which goes to the fallback receiver; the delivery of the thread after all ends
+//! it. So it is stored with the decision, told once for each outage of a thread, told as over, and one message holds all
+//! threads of an integration that are in trouble. What cannot be told to the fallback receiver goes to *its* fallback;
+//! `config` sees to it that this ends.
+//!
+//! What merely waits for its turn (`rate_limit`) is in no trouble.
+
+use std::fmt::Write as _;
+
+use super::engine::Engine;
+use super::label::{Fingerprint, LabelSet};
+use super::outbox::{Delivery, Thread};
+use super::own::{UNDELIVERED, UNDELIVERED_TO, own_annotations, own_labels};
+use super::policy::Fallback;
+use super::urgency::Urgency;
+use crate::time::Timestamp;
+
+/// How many alerts a description lists.
+const LISTED: usize = 20;
+
+impl Engine {
+    /// Notes when the fallback of a row's receiver is to hear of it, if it is not delivered before.
+    pub(super) fn watch_delivery(&mut self, row: &Delivery) {
+        if let Some(fallback) = self.fallback_of(&row.thread) {
+            self.fallback_due.insert((row.undelivered_since.after(fallback.after), row.thread.clone()));
+        }
+    }
+
+    /// Tells the fallbacks of what could not be delivered for too long.
+    pub(super) fn check_fallbacks(&mut self, now: Timestamp) {
+        while let Some((at, thread)) = self.fallback_due.first().cloned().filter(|(at, _)| *at <= now) {
+            self.fallback_due.remove(&(at, thread.clone()));
+            let first = self.state.queues.get(&thread).and_then(|queue| queue.first());
+            let Some(row) = first.and_then(|id| self.state.outbox.get(id)).cloned() else { continue };
+            let late =
+                self.fallback_of(&thread).is_some_and(|fallback| row.undelivered_since.after(fallback.after) <= now);
+            // One that is late and was not tried yet is looked at again when an attempt fails.
+            if late && !row.last_error.is_empty() {
+                let why = row.last_error.clone();
+                self.tell_fallback(now, &row, &why);
+            }
+        }
+    }
+
+    /// Tells the fallback of the row's receiver, if it has one, that and why it could not be told.
+    pub(super) fn tell_fallback(&mut self, now: Timestamp, row: &Delivery, why: &str) {
+        if self.fallback_of(&row.thread).is_none() || self.undelivered(&row.thread).is_some() {
+            return;
+        }
+        let (labels, annotations) = (labels(row), annotations(now, row, why));
+        self.raise(now, labels, annotations);
+    }
+
+    /// What was in trouble is over: the thread was told after all, or will not be told any more.
+    pub(super) fn clear_undelivered(&mut self, now: Timestamp, thread: &Thread, how: &str) {
+        if let Some(fingerprint) = self.undelivered(thread) {
+            let summary = format!("{} ({}): {how}", thread.receiver, thread.integration());
+            self.lower(now, fingerprint, &summary);
+        }
+    }
+
+    /// The own alert that says that this thread could not be told, if it fires.
+    fn undelivered(&self, thread: &Thread) -> Option<Fingerprint> {
+        let identity = identity(thread);
+        let (route, group) = self.state.policy.own_verdict(&identity).and_then(|verdict| {
+            let route = verdict.routes.first().copied()?;
+            Some((route, self.state.policy.route(route).group_labels(&identity)))
+        })?;
+        let group = self.group(self.state.groups.find(route, &group)?)?;
+        // They differ in nothing but how urgent the notification was when it got into trouble.
+        let same = |fingerprint: &Fingerprint| {
+            let kept = self.state.alerts.get(*fingerprint);
+            kept.is_some_and(|kept| identity.iter().all(|(name, value)| kept.alert.labels.value(name) == value))
+        };
+        group.members.iter().copied().find(|fingerprint| same(fingerprint) && self.raised(*fingerprint))
+    }
+
+    fn fallback_of(&self, thread: &Thread) -> Option<Fallback> {
+        let receiver = self.state.policy.receivers.iter().find(|receiver| receiver.name == thread.receiver)?;
+        receiver.rules.fallback
+    }
+}
+
+/// The labels by which the own alert of a thread is known.
+fn identity(thread: &Thread) -> LabelSet {
+    let integration = thread.integration();
+    own_labels([
+        ("alertname", UNDELIVERED),
+        (UNDELIVERED_TO, &*thread.receiver),
+        ("integration", &*integration),
+        ("group_key", &*thread.group_key),
+    ])
+}
+
+fn labels(row: &Delivery) -> LabelSet {
+    let identity = identity(&row.thread);
+    own_labels(identity.iter().chain([("severity", row.urgency().as_str())]))
+}
+
+fn annotations(now: Timestamp, row: &Delivery, why: &str) -> LabelSet {
+    let firing = row.alerts.iter().filter(|told| !told.resolved).count();
+    let resolved = row.alerts.len() - firing;
+    let (receiver, integration, group) = (&row.thread.receiver, row.thread.integration(), &row.group_labels);
+    let summary =
+        format!("{receiver} ({integration}) could not be told of {group}: {firing} firing, {resolved} resolved");
+    let minutes = now.since(row.undelivered_since).as_secs() / 60;
+    let mut description = format!(
+        "Not delivered for {minutes} minutes, since {}, after {} attempts: {why}\n",
+        row.undelivered_since, row.attempts
+    );
+    let mut alerts: Vec<_> = row.alerts.iter().collect();
+    alerts.sort_by_key(|told| (told.resolved, Urgency::of(&told.alert.labels)));
+    for told in alerts.iter().take(LISTED) {
+        let state = if told.resolved { "resolved" } else { "firing" };
+        let said = told.alert.annotations.get("summary").unwrap_or_default();
+        // Writing to a text does not fail.
+        let _ = writeln!(description, "{state}: {} {said}", told.alert.labels);
+    }
+    if let Some(more) = alerts.len().checked_sub(LISTED).filter(|more| *more > 0) {
+        let _ = writeln!(description, "and {more} more");
+    }
+    own_annotations([("summary", &*summary), ("description", &*description)])
+}
