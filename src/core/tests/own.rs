@@ -87,7 +87,10 @@ fn a_fallback_is_told_once_that_and_why_and_that_it_went_through_after_all() {
 #[test]
 fn what_is_refused_for_good_is_told_at_once_and_once() {
     let mut world = World::new(with_fallbacks());
-    world.receivers.0.insert("hook".into(), vec![Outcome::Refused { error: "no such hook".into(), exchange: Default::default() }; 5]);
+    world.receivers.0.insert(
+        "hook".into(),
+        vec![Outcome::Refused { error: "no such hook".into(), exchange: Default::default() }; 5],
+    );
     let told = minutes(&mut world, 20, &["Disk a"]);
     assert_eq!(
         told,
