@@ -12,6 +12,7 @@ pub mod flags;
 mod kingpin;
 mod receivers;
 mod serve;
+mod store;
 pub mod this_host;
 mod work_order;
 
@@ -42,6 +43,9 @@ enum Command {
     /// Read, open and change the work orders of a running Andon.
     #[command(subcommand)]
     WorkOrder(work_order::Command),
+    /// Look at a store, take its state out, or put one in.
+    #[command(subcommand)]
+    Store(store::Command),
 }
 
 /// For whom the output is.
@@ -73,6 +77,7 @@ fn subcommand(args: &[String]) -> ExitCode {
             Command::DeadLetter(command) => dead_letter::run(&command),
             Command::Receivers(command) => receivers::run(&command),
             Command::WorkOrder(command) => work_order::run(&command),
+            Command::Store(command) => store::run(&command),
         },
         Err(error) => {
             // Help goes to standard output and is no error; if neither can be written, nobody reads.

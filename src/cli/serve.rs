@@ -36,7 +36,8 @@ fn help() -> String {
          usage: andon [<flags>]                                    serve\n\
          \x20      andon check [FILE] [--output json]                say what is wrong with a configuration\n\
          \x20      andon demo [--exit]                               play a shift at the plant, all in one process\n\
-         \x20      andon work-order list|show [--url URL] [NUMBER]   read the work orders of a running Andon\n\n\
+         \x20      andon work-order list|show [--url URL] [NUMBER]   read the work orders of a running Andon\n\
+         \x20      andon store check|export|import                look at a store, take its state out, put one in\n\n\
          Flags:{}",
         flags::help()
     )

@@ -6,6 +6,7 @@ pub mod alert_set;
 mod arrive;
 pub mod asset;
 pub mod change;
+mod condense;
 pub mod dead_letters;
 pub mod dedup;
 pub mod deliver;

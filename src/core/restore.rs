@@ -15,7 +15,7 @@ use super::policy::Policy;
 use super::view::Grace;
 use crate::time::Timestamp;
 
-type StoredGroups = BTreeMap<GroupId, Arc<StoredGroup>>;
+pub(super) type StoredGroups = BTreeMap<GroupId, Arc<StoredGroup>>;
 
 /// How often threads whose group is gone are looked at.
 const ORPHAN_INTERVAL: Duration = Duration::from_secs(5);
@@ -62,7 +62,7 @@ impl Engine {
         alerts.chain(groups).chain(silences).chain(told).chain(rows).chain(dead).chain(orders).chain(acks)
     }
 
-    fn apply(&mut self, change: Change, groups: &mut StoredGroups) {
+    pub(super) fn apply(&mut self, change: Change, groups: &mut StoredGroups) {
         let state = &mut self.state;
         match change {
             Change::By(_) | Change::Config { .. } => {}

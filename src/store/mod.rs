@@ -7,6 +7,7 @@
 mod checkpoint;
 #[cfg(test)]
 mod conformance;
+pub mod export;
 mod folder;
 pub mod memory;
 mod migrate;

@@ -20,4 +20,5 @@ mod plant_shift;
 mod power_loss;
 mod receivers;
 mod start_stop;
+mod store_commands;
 mod support;

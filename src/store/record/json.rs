@@ -216,6 +216,11 @@ impl Json for Timestamp {
     }
 }
 
+/// A time from its JSON form.
+pub fn read_time(value: &Value) -> Option<Timestamp> {
+    Timestamp::read(value).ok()
+}
+
 fn time(text: &str) -> Option<Timestamp> {
     let (civil, offset) = match text.strip_suffix('Z') {
         Some(civil) => (civil, 0),

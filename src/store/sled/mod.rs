@@ -9,6 +9,7 @@
 //! In the folder: `lock`, `ballast`, `acknowledged`, `journal/` (sled's), and up to two `checkpoint-…`. Only this module
 //! knows sled.
 
+mod copied;
 mod frame;
 mod journal;
 mod key;
@@ -21,6 +22,7 @@ mod witness;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+pub use self::copied::Copied;
 use self::journal::{Found, Journal, Trouble};
 use self::reading::Reading;
 use self::witness::Witness;
