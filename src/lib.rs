@@ -8,6 +8,7 @@ pub mod core;
 pub mod delivery;
 pub mod demo;
 pub mod driver;
+pub mod explain;
 pub mod failpoint;
 pub mod http;
 pub mod json;

@@ -91,7 +91,7 @@ impl Server {
     }
 
     /// Whose name the history has; what no header can carry is left out.
-    fn who(&self) -> String {
+    pub fn who(&self) -> String {
         let user = self.user.clone().or_else(|| std::env::var("USER").ok()).unwrap_or_default();
         user.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').collect()
     }

@@ -3,10 +3,12 @@
 //! Exit codes: 0 for success; 1 where something is wrong with what was looked at, or the service could not go on; 2 for
 //! a subcommand that was called wrongly.
 
+mod ack;
 mod api;
 mod check;
 mod dead_letter;
 mod demo;
+mod explain;
 mod flag_table;
 pub mod flags;
 mod kingpin;
@@ -30,10 +32,14 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Take a group of alerts on, so that it is not told again until it worsens; without a group, list them.
+    Ack(ack::Arguments),
     /// Say everything that is wrong with a configuration file.
     Check(check::Arguments),
     /// Play a shift at the plant, with everything in this process.
     Demo(demo::Arguments),
+    /// Say why somebody is, or is not, told of an alert.
+    Explain(explain::Arguments),
     /// Look at what a running Andon could not tell, send it again, or put it away.
     #[command(subcommand)]
     DeadLetter(dead_letter::Command),
@@ -72,10 +78,12 @@ fn subcommand(args: &[String]) -> ExitCode {
     let words = std::iter::once("andon").chain(args.iter().map(String::as_str));
     match Arguments::try_parse_from(words) {
         Ok(arguments) => match arguments.command {
+            Command::Ack(arguments) => ack::run(&arguments),
             Command::Check(arguments) => check::run(&arguments),
             Command::Demo(arguments) => demo::run(&arguments),
             Command::DeadLetter(command) => dead_letter::run(&command),
             Command::Receivers(command) => receivers::run(&command),
+            Command::Explain(arguments) => explain::run(&arguments),
             Command::WorkOrder(command) => work_order::run(&command),
             Command::Store(command) => store::run(&command),
         },

@@ -277,7 +277,7 @@ impl Engine {
         while let Some((at, id)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
             self.due.remove(&(at, id));
             if let Some(row) = self.state.outbox.get(&id) {
-                self.state.in_flight.insert(id);
+                Arc::make_mut(&mut self.state.in_flight).insert(id);
                 taken.push(Arc::clone(row));
             }
         }
@@ -288,8 +288,8 @@ impl Engine {
     /// here on the worker has it, until [`Input::Settled`]. Only between batches.
     pub fn claim(&mut self, id: DeliveryId) -> Option<Arc<Delivery>> {
         let row = self.state.outbox.get(&id).cloned()?;
-        self.state.parked.remove(&id);
-        self.state.in_flight.insert(id);
+        Arc::make_mut(&mut self.state.parked).remove(&id);
+        Arc::make_mut(&mut self.state.in_flight).insert(id);
         Some(row)
     }
 
@@ -309,6 +309,8 @@ impl Engine {
             ledger: Arc::clone(&state.ledger),
             grace: state.grace,
             counters: self.counters,
+            in_flight: Arc::clone(&state.in_flight),
+            parked: Arc::clone(&state.parked),
             resolved_while_muted: self.options.resolved_while_muted,
             not_before: self.options.not_before,
         }

@@ -109,6 +109,7 @@ impl Engine {
             acks: &state.acks,
             ledger: &state.ledger,
             grace: state.grace,
+            fires_as_of: None,
             resolved_while_muted: self.options.resolved_while_muted,
         }
     }

@@ -160,6 +160,7 @@ impl Group {
                 members: members.iter().copied().collect(),
                 muted_by: stored.muted_by.clone(),
                 next_flush: stored.next_flush,
+                last_flush: stored.last_flush,
             })
         };
         Arc::clone(self.shown.get_or_insert_with(view))

@@ -85,6 +85,9 @@ pub struct Look<'a> {
     pub ledger: &'a BTreeMap<Thread, Arc<Told>>,
     /// When alerts may run out.
     pub grace: Grace,
+    /// As of which moment alerts fire; where there is none, as of the moment that is asked for. A forecast takes senders
+    /// to go on sending.
+    pub fires_as_of: Option<Timestamp>,
     /// Whether what was told firing is told resolved although something mutes it by then.
     pub resolved_while_muted: bool,
 }
@@ -94,7 +97,7 @@ impl Look<'_> {
     pub fn members(&self, now: Timestamp, alerts: impl Iterator<Item = Fingerprint>) -> Vec<Member> {
         let kept = alerts.filter_map(|fingerprint| self.alerts.get(fingerprint));
         let member = |kept: &Kept| {
-            let resolved = self.grace.resolved(&kept.alert, now);
+            let resolved = self.grace.resolved(&kept.alert, self.fires_as_of.unwrap_or(now));
             Member { kept: kept.clone(), resolved, held_by: None }
         };
         let mut members: Vec<_> = kept.map(member).collect();
@@ -138,7 +141,8 @@ impl Look<'_> {
 
     /// What inhibits an alert.
     pub fn inhibited(&self, now: Timestamp, kept: &Kept) -> Option<Inhibited> {
-        let firing = |source: &Alert| !self.grace.resolved(source, now);
+        let as_of = self.fires_as_of.unwrap_or(now);
+        let firing = |source: &Alert| !self.grace.resolved(source, as_of);
         self.inhibitor.inhibits(self.policy, kept, firing)
     }
 
@@ -180,7 +184,8 @@ impl Look<'_> {
         let (firing, resolved) = (fingerprints(&alerts, false), fingerprints(&alerts, true));
         let wants = Wants { send_resolved: integration.send_resolved, repeat_interval: route.repeat_interval };
         let reason = dedup::news(last.map(|told| &**told), &firing, &resolved, wants, tick)?;
-        let reason = match self.acks.get(&thread.group_key) {
+        let ack = self.acks.get(&thread.group_key);
+        let reason = match ack.filter(|ack| !members.iter().any(|member| ack.worsens(member))) {
             Some(ack) => ack.allows(reason, &firing, tick)?,
             None => reason,
         };

@@ -69,9 +69,9 @@ pub struct State {
     /// Follows from the rest.
     pub(super) inhibitor: Inhibitor,
     /// Rows that a worker has. Not stored: after a crash they are sent again.
-    pub(super) in_flight: BTreeSet<DeliveryId>,
+    pub(super) in_flight: Arc<BTreeSet<DeliveryId>>,
     /// Rows that a worker keeps until its receiver may be told: they may still be replaced. Not stored either.
-    pub(super) parked: BTreeSet<DeliveryId>,
+    pub(super) parked: Arc<BTreeSet<DeliveryId>>,
     /// The rows of each thread, oldest first. Follows from the outbox.
     pub(super) queues: BTreeMap<Thread, BTreeSet<DeliveryId>>,
     /// The orders of each key, the oldest first; only the last may be open. Follows from the orders.
@@ -99,8 +99,8 @@ impl State {
             work_orders: Arc::default(),
             acks: Arc::default(),
             mirrored: Arc::default(),
-            in_flight: BTreeSet::new(),
-            parked: BTreeSet::new(),
+            in_flight: Arc::default(),
+            parked: Arc::default(),
             queues: BTreeMap::new(),
             orders_of: BTreeMap::new(),
             assets: Arc::default(),
@@ -221,15 +221,15 @@ impl State {
 
     /// Notes that no worker has the row any more.
     pub(super) fn land(&mut self, id: DeliveryId, log: &mut Log) {
-        if self.in_flight.remove(&id) {
+        if Arc::make_mut(&mut self.in_flight).remove(&id) {
             log.undo.push(Undo::InFlight(id));
         }
     }
 
     /// Notes that the worker that has the row does not send it yet.
     pub(super) fn park(&mut self, id: DeliveryId, log: &mut Log) {
-        if self.in_flight.remove(&id) {
-            self.parked.insert(id);
+        if Arc::make_mut(&mut self.in_flight).remove(&id) {
+            Arc::make_mut(&mut self.parked).insert(id);
             log.undo.push(Undo::Parked(id));
         }
     }
@@ -359,10 +359,10 @@ impl State {
             Undo::Silence(id, old) => set(Arc::make_mut(&mut self.silences), id, old),
             Undo::Told(thread, old) => set(Arc::make_mut(&mut self.ledger), thread, old),
             Undo::Delivery(id, old) => drop(self.set_delivery(id, old)),
-            Undo::InFlight(id) => drop(self.in_flight.insert(id)),
+            Undo::InFlight(id) => drop(Arc::make_mut(&mut self.in_flight).insert(id)),
             Undo::Parked(id) => {
-                self.parked.remove(&id);
-                self.in_flight.insert(id);
+                Arc::make_mut(&mut self.parked).remove(&id);
+                Arc::make_mut(&mut self.in_flight).insert(id);
             }
             Undo::Dead(id, old) => set(Arc::make_mut(&mut self.dead_letters), id, old),
             Undo::Mirrored(key, old) => set(Arc::make_mut(&mut self.mirrored), key, old),
@@ -394,7 +394,7 @@ impl State {
             }
             None => {
                 let old = outbox.remove(&id)?;
-                self.parked.remove(&id);
+                Arc::make_mut(&mut self.parked).remove(&id);
                 if let Some(queue) = self.queues.get_mut(&old.thread) {
                     queue.remove(&id);
                     if queue.is_empty() {

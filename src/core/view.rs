@@ -1,6 +1,6 @@
 //! What readers see: the committed state of one moment, shared and never copied whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::ack::Ack;
@@ -51,6 +51,8 @@ pub struct GroupView {
     pub muted_by: Vec<Arc<str>>,
     /// When it is flushed next.
     pub next_flush: Timestamp,
+    /// When it was last flushed; zero if never.
+    pub last_flush: Timestamp,
 }
 
 /// The committed state of one moment.
@@ -80,6 +82,10 @@ pub struct View {
     pub grace: Grace,
     /// What was counted since the start.
     pub counters: Counters,
+    /// The rows that a worker is sending.
+    pub in_flight: Arc<BTreeSet<DeliveryId>>,
+    /// The rows that a worker keeps until their receiver may be told again (`rate_limit`).
+    pub parked: Arc<BTreeSet<DeliveryId>>,
     /// Whether what was told firing is told resolved although it is muted by then.
     pub resolved_while_muted: bool,
     /// No group is flushed before this moment.
@@ -115,6 +121,7 @@ impl View {
             acks: &self.acks,
             ledger: &self.ledger,
             grace: self.grace,
+            fires_as_of: None,
             resolved_while_muted: self.resolved_while_muted,
         }
     }

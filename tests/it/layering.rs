@@ -8,6 +8,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("json", &["core"]),
     ("core", &[]),
+    ("explain", &["core"]),
     ("metrics", &["core", "driver"]),
     ("log", &[]),
     ("failpoint", &[]),
@@ -19,7 +20,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("delivery", &["core", "config", "store", "driver", "receivers"]),
     ("mirror", &["core", "config", "driver", "receivers", "template"]),
     ("ui", &["core", "config"]),
-    ("http", &["core", "config", "driver", "template", "receivers", "delivery", "ui"]),
+    ("http", &["core", "config", "driver", "template", "receivers", "delivery", "explain", "ui"]),
 ];
 
 /// They put the others together: they may name all, and nothing else names them.

@@ -6,7 +6,7 @@ mod faults;
 mod orders;
 mod own;
 mod parked;
-mod play;
+pub(crate) mod play;
 mod properties;
 mod scripts;
 mod unconfigured;

@@ -3,6 +3,7 @@
 //! Times are RFC 3339 in UTC with milliseconds. An error is an object that says what is wrong and what there is.
 
 mod dead_letters;
+mod explain;
 mod groups;
 mod object;
 mod receivers;
@@ -29,6 +30,7 @@ const ENDPOINTS: &[(Method, &str)] = &[
     (Method::POST, "dead-letters/{id}/discard"),
     (Method::POST, "dead-letters/{id}/replay"),
     (Method::POST, "dead-letters/replay"),
+    (Method::GET, "explain"),
     (Method::GET, "groups"),
     (Method::POST, "groups/{hash}/ack"),
     (Method::DELETE, "groups/{hash}/ack"),
@@ -75,6 +77,7 @@ async fn dispatch(method: &Method, pattern: &str, call: Call<'_>) -> Response {
         ("GET", "openapi.json") => {
             reply::with_type(StatusCode::OK, HeaderValue::from_static("application/json"), OPENAPI)
         }
+        ("GET", "explain") => explain::answer(call).await,
         ("GET", "groups") => call.with_view(groups::all).await,
         ("POST", "groups/{hash}/ack") => groups::acknowledge(call).await,
         ("DELETE", "groups/{hash}/ack") => groups::withdraw(call).await,

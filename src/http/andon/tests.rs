@@ -83,3 +83,37 @@ fn groups_are_listed_and_acknowledged_by_their_hash() {
         assert_eq!(groups().await[0]["acknowledged"], Value::Null);
     });
 }
+
+#[test]
+fn an_alert_is_explained_by_fingerprint_labels_or_matchers() {
+    run(async || {
+        let service = Service::start();
+        let alerts = r#"[{"labels":{"alertname":"Down","team":"x"}},{"labels":{"alertname":"Up"}}]"#;
+        assert_eq!(service.post("/api/v2/alerts", alerts).await.status, 200);
+        let fingerprint = crate::core::label::Fingerprint::of([("alertname", "Up")]);
+        let get = async |query: &str| service.get(&format!("/api/andon/v1/explain?{query}")).await;
+        let one: Value = serde_json::from_str(&get(&format!("alert={fingerprint}")).await.body).unwrap();
+        assert_eq!((&one["alert"]["status"], &one["taken"][0]["receiver"]), (&"firing".into(), &"default".into()));
+        assert_eq!(one["routes"][1]["failed"], r#"team="x""#);
+        let absent: Value = serde_json::from_str(&get("labels=alertname%3DOther").await.body).unwrap();
+        assert_eq!((&absent["alert"]["status"], &absent["taken"][0]["members"]), (&"not firing".into(), &0.into()));
+        let some: Value = serde_json::from_str(&get("filter=team%3Dx").await.body).unwrap();
+        assert_eq!((&some["matched"], some["explanations"][0]["taken"].as_array().unwrap().len()), (&1.into(), 2));
+        let text = get("filter=team%3Dx&format=text").await;
+        assert!(text.header("content-type").starts_with("text/plain") && text.body.contains("IN SHORT"), "{text:?}");
+        //          query                     status  part of the answer
+        let rows = [
+            ("", 400, "one of alert=FINGERPRINT, labels=…, filter=…"),
+            ("alert=zz", 400, "is no fingerprint"),
+            ("alert=0000000000000000", 404, "labels=…"),
+            ("labels=a%3D~b", 400, "is no label"),
+            ("labels=a%3Db&filter=a%3Db", 400, "one of"),
+            ("filter=%7B", 400, "filter: "),
+            ("labels=a%3Db&format=xml", 400, "neither json nor text"),
+        ];
+        for (query, status, part) in rows {
+            let answer = get(query).await;
+            assert!(answer.status == status && answer.body.contains(part), "{query}: {answer:?}");
+        }
+    });
+}

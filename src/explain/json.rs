@@ -1,0 +1,125 @@
+//! An explanation as JSON, for programs; the text for people is in it.
+
+use serde_json::{Value, json};
+
+use super::{AlertState, Attempt, Explanation, Hold, Stage, Step, StepVerdict, Taken, ThreadNow, Verdict, Waiting};
+use crate::core::label::LabelSet;
+use crate::time::Timestamp;
+
+fn time(at: Timestamp) -> Value {
+    let mut out = String::new();
+    at.with_offset_minutes(0).write_millis(&mut out);
+    out.into()
+}
+
+fn labels(labels: &LabelSet) -> Value {
+    labels.iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect::<serde_json::Map<_, _>>().into()
+}
+
+impl Explanation {
+    /// The document that the API answers.
+    pub fn to_json(&self) -> Value {
+        let state = match &self.state {
+            AlertState::Firing { since, ends_at } => {
+                json!({"status": "firing", "since": time(*since), "endsAt": time(*ends_at)})
+            }
+            AlertState::Resolved { at } => json!({"status": "resolved", "at": time(*at)}),
+            AlertState::NotKnown => json!({"status": "not firing"}),
+        };
+        json!({
+            "at": time(self.at),
+            "fingerprint": self.fingerprint.to_string(),
+            "labels": labels(&self.labels),
+            "alert": state,
+            "summary": self.summary(),
+            "routes": self.steps.iter().map(step).collect::<Value>(),
+            "taken": self.taken.iter().map(taken).collect::<Value>(),
+            "notes": self.notes,
+            "text": self.to_string(),
+        })
+    }
+}
+
+fn step(step: &Step) -> Value {
+    let mut value = json!({
+        "id": &*step.id,
+        "depth": step.depth,
+        "matchers": step.matchers,
+        "receiver": &*step.receiver,
+    });
+    let verdict = match &step.verdict {
+        StepVerdict::Matched { takes, continues } => {
+            json!({"matched": true, "takes": takes, "continue": continues})
+        }
+        StepVerdict::Failed { matcher, value } => json!({"matched": false, "failed": matcher, "value": value}),
+        StepVerdict::NotReached { because } => json!({"notReached": &**because}),
+    };
+    if let (Some(all), Value::Object(verdict)) = (value.as_object_mut(), verdict) {
+        all.extend(verdict);
+    }
+    value
+}
+
+fn taken(taken: &Taken) -> Value {
+    json!({
+        "route": &*taken.id,
+        "receiver": &*taken.receiver,
+        "groupKey": &*taken.group_key,
+        "groupHash": taken.group_hash,
+        "groupLabels": labels(&taken.group_labels),
+        "members": taken.members,
+        "nextFlush": time(taken.next_flush),
+        "heldBack": taken.holds.iter().map(hold).collect::<Value>(),
+        "integrations": taken.threads.iter().map(thread).collect::<Value>(),
+    })
+}
+
+fn hold(hold: &Hold) -> Value {
+    json!({
+        "by": hold.kind.as_str(),
+        "name": hold.name,
+        "what": hold.what,
+        "until": hold.until.map(time),
+        "atNextFlush": hold.at_flush,
+        "instead": hold.instead,
+    })
+}
+
+fn thread(now: &ThreadNow) -> Value {
+    let verdict = match now.verdict {
+        Verdict::Told(reason, includes) => json!({"tells": true, "reason": reason.as_str(), "thisAlert": includes}),
+        Verdict::Nothing(no) => json!({"tells": false, "reason": no.as_str(), "thisAlert": false}),
+        Verdict::NotWanted => json!({"tells": false, "reason": "send_resolved is false", "thisAlert": false}),
+    };
+    json!({
+        "integration": &*now.thread.kind,
+        "index": now.thread.index,
+        "lastTold": now.last_told.as_ref().map(|last| json!({"at": last.at.map(time), "open": last.open})),
+        "nextFlush": time(now.verdict_at),
+        "verdict": verdict,
+        "instead": now.instead,
+        "waiting": now.waiting.iter().map(waiting).collect::<Value>(),
+        "deadLetters": now.dead.iter().map(|(at, error)| json!({"at": time(*at), "error": error})).collect::<Value>(),
+        "attempts": now.attempts.iter().map(attempt).collect::<Value>(),
+    })
+}
+
+fn waiting(row: &Waiting) -> Value {
+    json!({
+        "id": row.id.0,
+        "reason": row.reason.as_str(),
+        "decidedAt": time(row.decided_at),
+        "attempts": row.attempts,
+        "dueAt": time(row.due_at),
+        "lastError": row.last_error,
+        "stage": match row.stage {
+            Stage::Waits => "waits",
+            Stage::InFlight => "in flight",
+            Stage::RateLimited => "rate limit",
+        },
+    })
+}
+
+fn attempt(attempt: &Attempt) -> Value {
+    json!({"at": time(attempt.at), "delivered": attempt.delivered, "result": attempt.result})
+}

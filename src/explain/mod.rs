@@ -1,0 +1,476 @@
+//! Why somebody is, or is not, told of an alert: an answer that a person can read at three in the morning.
+//!
+//! [`explain`] walks the route tree as the engine does, and asks [`Look`], which the engine itself decides with, what
+//! would be decided at the next flush of each group. So it claims nothing that the engine does not do; what it adds are
+//! names, times, and for each "no" what would have to be different for a "yes".
+//!
+//! A forecast takes senders to go on sending: what fires now fires at the next flush. Silences and time intervals are
+//! those of that moment.
+
+mod json;
+#[cfg(test)]
+mod tests;
+mod text;
+mod threads;
+mod walk;
+
+use std::sync::Arc;
+
+use crate::core::ack::Ack;
+use crate::core::alert::Alert;
+use crate::core::alert_set::Kept;
+use crate::core::dedup::NoNews;
+use crate::core::inhibit::Inhibited;
+use crate::core::label::{Fingerprint, LabelSet};
+use crate::core::look::{Look, Member};
+use crate::core::outbox::{DeliveryId, Reason, Thread, group_key_hash};
+use crate::core::policy::{Route, RouteIdx};
+use crate::core::silence::SilenceState;
+use crate::core::view::{GroupView, View};
+use crate::time::Timestamp;
+
+/// The answer for one label set.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// Of which moment it speaks.
+    pub at: Timestamp,
+    /// Of which alert.
+    pub labels: LabelSet,
+    /// Its identity.
+    pub fingerprint: Fingerprint,
+    /// Whether it fires.
+    pub state: AlertState,
+    /// The walk through the route tree, depth first: every route, whether or not it was reached.
+    pub steps: Vec<Step>,
+    /// What happens on each route that takes it.
+    pub taken: Vec<Taken>,
+    /// What is to be known about the answer itself: what of the past is not kept any more.
+    pub notes: Vec<String>,
+}
+
+/// Whether an alert fires.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AlertState {
+    /// It does.
+    Firing {
+        /// Since when.
+        since: Timestamp,
+        /// When it ends unless it is sent again.
+        ends_at: Timestamp,
+    },
+    /// It is over.
+    Resolved {
+        /// Since when.
+        at: Timestamp,
+    },
+    /// Nobody sent it: the answer says what would happen if it fired now.
+    NotKnown,
+}
+
+/// One route of the walk.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Which.
+    pub route: RouteIdx,
+    /// Its id: the matchers on the way to it, with its places among its siblings.
+    pub id: Arc<str>,
+    /// How deep it stands; 0 is the root.
+    pub depth: usize,
+    /// Its matchers as written in the configuration's short form.
+    pub matchers: String,
+    /// Whom it tells.
+    pub receiver: Arc<str>,
+    /// How the walk went on.
+    pub verdict: StepVerdict,
+}
+
+/// What the walk did at a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StepVerdict {
+    /// It matches. It takes the alert itself if none below it does.
+    Matched {
+        /// Whether it takes the alert.
+        takes: bool,
+        /// Whether its later siblings are tried as well.
+        continues: bool,
+    },
+    /// This matcher, the first that does not accept the alert, failed on this value; an absent label is an empty one.
+    Failed {
+        /// As written.
+        matcher: String,
+        /// The label's value.
+        value: String,
+    },
+    /// The route above does not match, or an earlier sibling that matches does not say `continue`.
+    NotReached {
+        /// The id of that route.
+        because: Arc<str>,
+    },
+}
+
+/// What happens on a route that takes the alert.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// Which route.
+    pub route: RouteIdx,
+    /// Its id.
+    pub id: Arc<str>,
+    /// Whom it tells.
+    pub receiver: Arc<str>,
+    /// The key of the group.
+    pub group_key: Arc<str>,
+    /// The hash of that key: PagerDuty's `dedup_key`, and the group's name in the API.
+    pub group_hash: String,
+    /// What the alerts of the group share.
+    pub group_labels: LabelSet,
+    /// How many alerts are in it, this one among them if it is; none if the group would have to be made.
+    pub members: usize,
+    /// When the group is flushed next; if it would have to be made, when it would be.
+    pub next_flush: Timestamp,
+    /// What keeps the alert from being told, now and at that flush.
+    pub holds: Vec<Hold>,
+    /// What each integration of the receiver was told, is owed, and will be told.
+    pub threads: Vec<ThreadNow>,
+}
+
+/// Something that keeps an alert from being told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// The kind of it, in the words of metrics, history and API.
+    pub kind: HoldKind,
+    /// Its name: of the rule, the silence, the intervals; empty where it has none.
+    pub name: String,
+    /// A sentence for a person: who, by what, why.
+    pub what: String,
+    /// Until when, if that is known.
+    pub until: Option<Timestamp>,
+    /// Whether it holds at the next flush; some only hold now.
+    pub at_flush: bool,
+    /// What would have to be different.
+    pub instead: String,
+}
+
+/// The kinds of what keeps an alert from being told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HoldKind {
+    /// The group waits for its first flush, or for the next.
+    GroupWait,
+    /// Another alert holds it back.
+    Inhibition,
+    /// No active time interval of the route holds.
+    ActiveTimeInterval,
+    /// A mute time interval of the route holds.
+    MuteTimeInterval,
+    /// A silence.
+    Silence,
+    /// Somebody has taken the group on.
+    Acknowledgement,
+    /// Nobody is told anything yet after the start (`--dispatch.start-delay`).
+    StartDelay,
+}
+
+impl HoldKind {
+    /// The word in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::GroupWait => "group_wait",
+            Self::Inhibition => "inhibition",
+            Self::ActiveTimeInterval => "active_time_interval",
+            Self::MuteTimeInterval => "mute_time_interval",
+            Self::Silence => "silence",
+            Self::Acknowledgement => "acknowledgement",
+            Self::StartDelay => "start_delay",
+        }
+    }
+}
+
+/// An integration of the receiver and the group.
+#[derive(Clone, Debug)]
+pub struct ThreadNow {
+    /// Which.
+    pub thread: Thread,
+    /// What it was last told, if something of it is still open there.
+    pub last_told: Option<LastTold>,
+    /// What the next flush decides, as things stand.
+    pub verdict: Verdict,
+    /// At which moment.
+    pub verdict_at: Timestamp,
+    /// What would have to be different, where the answer is no.
+    pub instead: Option<String>,
+    /// What waits to be told and tells this alert.
+    pub waiting: Vec<Waiting>,
+    /// What could not be told and would have told this alert: when, and what the receiver answered.
+    pub dead: Vec<(Timestamp, String)>,
+    /// The attempts to tell it that are kept in the history, the oldest first.
+    pub attempts: Vec<Attempt>,
+}
+
+/// What a thread was last told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastTold {
+    /// When; nothing if it was not heard and is due again.
+    pub at: Option<Timestamp>,
+    /// Whether it was told that this alert fires, and not yet that it is over.
+    pub open: bool,
+}
+
+/// What a flush decides for a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is told for this reason; and whether this alert is part of it.
+    Told(Reason, bool),
+    /// It is told nothing.
+    Nothing(NoNews),
+    /// What there is to tell is over, and it is not told what is over (`send_resolved: false`).
+    NotWanted,
+}
+
+/// A notification that waits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Waiting {
+    /// Which.
+    pub id: DeliveryId,
+    /// Why it is sent.
+    pub reason: Reason,
+    /// When it was decided.
+    pub decided_at: Timestamp,
+    /// How many attempts failed.
+    pub attempts: u32,
+    /// When the next one is due.
+    pub due_at: Timestamp,
+    /// What the last one met, or empty.
+    pub last_error: String,
+    /// Whether it is being sent, or kept back because its receiver may not be told so often.
+    pub stage: Stage,
+}
+
+/// Where a notification that waits stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It waits for its time, or for an earlier one of its thread.
+    Waits,
+    /// A worker is sending it.
+    InFlight,
+    /// The receiver's rate limit keeps it back.
+    RateLimited,
+}
+
+/// An attempt to tell, from the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// When it ended.
+    pub at: Timestamp,
+    /// The receiver's integration.
+    pub thread: Thread,
+    /// Whether it was heard.
+    pub delivered: bool,
+    /// How it ended, and what the receiver answered.
+    pub result: String,
+}
+
+/// Explains what happens, at the moment of the view, to the alert with these labels.
+pub fn explain(view: &View, labels: &LabelSet, now: Timestamp) -> Explanation {
+    let fingerprint = labels.fingerprint();
+    let kept = view.alerts.get(fingerprint).filter(|kept| kept.alert.labels == *labels);
+    let state = match kept {
+        None => AlertState::NotKnown,
+        Some(kept) if view.grace.resolved(&kept.alert, now) => AlertState::Resolved { at: kept.alert.ends_at },
+        Some(kept) => AlertState::Firing { since: kept.alert.starts_at, ends_at: kept.alert.ends_at },
+    };
+    let kept = kept.cloned().unwrap_or_else(|| as_if_it_fired(view, labels, now));
+    let inhibitor = view.inhibitor();
+    let look = Look { fires_as_of: Some(now), ..view.look(&inhibitor) };
+    let subject = Subject { view, look, now, kept: &kept, state: &state };
+    let taken = kept.verdict.routes.iter().map(|route| subject.on(*route)).collect();
+    let steps = walk::steps(&view.policy, labels, &kept.verdict.routes);
+    Explanation { at: now, labels: labels.clone(), fingerprint, state, steps, taken, notes: Vec::new() }
+}
+
+/// The alert as it would be if it were sent now, firing.
+fn as_if_it_fired(view: &View, labels: &LabelSet, now: Timestamp) -> Kept {
+    let alert = Alert {
+        labels: labels.clone(),
+        annotations: LabelSet::empty(),
+        generator_url: Arc::from(""),
+        starts_at: now,
+        ends_at: now.after(view.policy.resolve_timeout),
+        updated_at: now,
+        timeout: true,
+    };
+    let verdict = Arc::new(view.policy.verdict(labels));
+    Kept { fingerprint: labels.fingerprint(), alert: Arc::new(alert), verdict }
+}
+
+/// The alert that is asked about.
+struct Subject<'a> {
+    view: &'a View,
+    look: Look<'a>,
+    now: Timestamp,
+    kept: &'a Kept,
+    state: &'a AlertState,
+}
+
+impl Subject<'_> {
+    fn on(&self, index: RouteIdx) -> Taken {
+        let route = self.view.policy.route(index);
+        let group_labels = route.group_labels(&self.kept.alert.labels);
+        let group = self.view.groups.iter().find(|group| group.route == index && group.labels == group_labels);
+        let group_key: Arc<str> = match group {
+            Some(group) => Arc::clone(&group.key),
+            None => Arc::from(route.group_key(&group_labels)),
+        };
+        let due = group.map_or_else(|| self.now.after(route.group_wait), |group| group.next_flush);
+        let next_flush = due.max(self.view.not_before).max(self.now);
+        let mut members = self.members(group, next_flush);
+        let muted_by = group.map(|group| group.muted_by.clone()).unwrap_or_default();
+        self.look.hold_back(next_flush, route, &muted_by, &mut members);
+        let ack = self.view.acks.get(&group_key).filter(|ack| ack.holds(self.now));
+        let receiver = &self.view.policy.receiver_of(route);
+        let threads = receiver.integrations.iter();
+        let threads = threads.map(|integration| {
+            self.thread(Thread::of(&group_key, &receiver.name, integration), integration, route, &members, next_flush)
+        });
+        Taken {
+            route: index,
+            id: Arc::clone(&route.id),
+            receiver: Arc::clone(&receiver.name),
+            group_hash: group_key_hash(&group_key),
+            group_labels,
+            members: group.map_or(0, |group| group.members.len()),
+            next_flush,
+            holds: self.holds(route, group, &members, ack, next_flush),
+            threads: threads.collect(),
+            group_key,
+        }
+    }
+
+    /// The alerts of the group at its next flush: those that are in it, and this one if it is not known and fired now.
+    fn members(&self, group: Option<&Arc<GroupView>>, at: Timestamp) -> Vec<Member> {
+        let in_it = group.into_iter().flat_map(|group| group.members.iter().copied());
+        let mut members = self.look.members(at, in_it);
+        if *self.state == AlertState::NotKnown {
+            let resolved = false;
+            members.push(Member { kept: self.kept.clone(), resolved, held_by: None });
+        }
+        members
+    }
+
+    /// All that keeps the alert from being told.
+    fn holds(
+        &self,
+        route: &Route,
+        group: Option<&Arc<GroupView>>,
+        members: &[Member],
+        ack: Option<&Arc<Ack>>,
+        next_flush: Timestamp,
+    ) -> Vec<Hold> {
+        let mut holds = Vec::new();
+        if next_flush > self.now {
+            holds.push(self.waits(route, group, next_flush));
+        }
+        holds.extend(self.look.inhibited(next_flush, self.kept).map(|by| self.inhibited(by)));
+        holds.extend(self.outside(route, next_flush));
+        holds.extend(self.within(route, next_flush));
+        holds.extend(self.silenced(next_flush));
+        if let Some(ack) = ack {
+            let at_flush = ack.holds(next_flush) && !members.iter().any(|member| ack.worsens(member));
+            holds.push(acknowledged(ack, at_flush));
+        }
+        holds
+    }
+
+    fn waits(&self, route: &Route, group: Option<&Arc<GroupView>>, next_flush: Timestamp) -> Hold {
+        let first = group.is_none_or(|group| group.last_flush.is_zero());
+        let delayed = next_flush == self.view.not_before && group.is_some_and(|group| group.next_flush < next_flush);
+        let (kind, what) = match (delayed, first) {
+            (true, _) => (HoldKind::StartDelay, "nobody is told anything yet after the start".to_owned()),
+            (false, true) => {
+                let wait = route.group_wait.as_secs_f64();
+                (
+                    HoldKind::GroupWait,
+                    format!("a new group waits for more alerts before it is told (group_wait, {wait} s)"),
+                )
+            }
+            (false, false) => {
+                let wait = route.group_interval.as_secs_f64();
+                (
+                    HoldKind::GroupWait,
+                    format!("the group is looked at again at its next flush (group_interval, {wait} s)"),
+                )
+            }
+        };
+        let instead = "nothing: what is told then is decided then".to_owned();
+        Hold { kind, name: String::new(), what, until: Some(next_flush), at_flush: false, instead }
+    }
+
+    fn inhibited(&self, by: Inhibited) -> Hold {
+        let name = self.view.policy.rule_name(by.rule);
+        let source = self.view.alerts.get(by.source).map(|kept| kept.alert.labels.to_string()).unwrap_or_default();
+        let what = format!("inhibited by the rule {name}: {source} ({}) fires", by.source);
+        let instead =
+            format!("the alert {} would have to be over, or not match the sources of the rule {name}", by.source);
+        Hold { kind: HoldKind::Inhibition, name, what, until: None, at_flush: true, instead }
+    }
+
+    fn outside(&self, route: &Route, next_flush: Timestamp) -> Option<Hold> {
+        let at_flush = self.look.intervals(next_flush, route).0;
+        let (names, at_flush) = match at_flush {
+            Some(names) => (names, true),
+            None => (self.look.intervals(self.now, route).0?, false),
+        };
+        let until = self.changes(|at| self.look.intervals(at, route).0.is_some());
+        let name = names.join(", ");
+        let what = format!("outside the active time intervals of the route ({name})");
+        let instead = format!("one of the time intervals {name} would have to hold");
+        Some(Hold { kind: HoldKind::ActiveTimeInterval, name, what, until, at_flush, instead })
+    }
+
+    fn within(&self, route: &Route, next_flush: Timestamp) -> Option<Hold> {
+        let mut names = self.look.intervals(next_flush, route).1;
+        let at_flush = !names.is_empty();
+        if !at_flush {
+            names = self.look.intervals(self.now, route).1;
+        }
+        names.dedup();
+        if names.is_empty() {
+            return None;
+        }
+        let until = self.changes(|at| !self.look.intervals(at, route).1.is_empty());
+        let name = names.join(", ");
+        let what = format!("within a mute time interval of the route ({name})");
+        let instead = format!("none of the time intervals {name} may hold");
+        Some(Hold { kind: HoldKind::MuteTimeInterval, name, what, until, at_flush, instead })
+    }
+
+    /// When something that holds now first does not, to the minute and within eight days.
+    fn changes(&self, holds: impl Fn(Timestamp) -> bool) -> Option<Timestamp> {
+        const MINUTES: i64 = 8 * 24 * 60;
+        let minute = self.now.secs().div_euclid(60);
+        let moments = (1..=MINUTES).map(|later| Timestamp::new((minute + later) * 60, 0));
+        moments.into_iter().find(|at| !holds(*at))
+    }
+
+    fn silenced(&self, next_flush: Timestamp) -> Vec<Hold> {
+        let matching = self.view.silences.values().filter(|silence| silence.matches(&self.kept.alert.labels));
+        let holding = matching.filter_map(|silence| {
+            let active = |at| silence.state(at) == SilenceState::Active;
+            let at_flush = active(next_flush);
+            if !at_flush && !active(self.now) {
+                return None;
+            }
+            let (name, by, why) = (silence.id.to_string(), &silence.created_by, &silence.comment);
+            let what = format!("silenced by {by}: {why:?}");
+            let instead = format!("the silence {name} would have to end, or one of its matchers not match");
+            Some(Hold { kind: HoldKind::Silence, name, what, until: Some(silence.ends_at), at_flush, instead })
+        });
+        holding.collect()
+    }
+}
+
+fn acknowledged(ack: &Ack, at_flush: bool) -> Hold {
+    let why = if ack.comment.is_empty() { String::new() } else { format!(": {:?}", ack.comment) };
+    let what = format!("{} has taken the group on{why}, so it is not repeated", ack.who);
+    let instead = "a new alert would have to join the group, or the acknowledgement end".to_owned();
+    let (kind, name) = (HoldKind::Acknowledgement, ack.who.clone());
+    Hold { kind, name, what, until: Some(ack.until), at_flush, instead }
+}

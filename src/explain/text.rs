@@ -1,0 +1,165 @@
+//! An explanation as text, for a person who was woken up.
+
+use std::fmt::{self, Write as _};
+
+use super::{AlertState, Explanation, Stage, Step, StepVerdict, Taken, ThreadNow, Verdict};
+use crate::time::Timestamp;
+
+/// A moment to the second, in UTC.
+pub(super) fn time(at: Timestamp) -> String {
+    let [year, month, day, hour, minute, second] = at.with_offset_minutes(0).civil();
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = String::new();
+        self.write(&mut out)?;
+        // What labels and comments hold must not move the reader's cursor.
+        f.write_str(&out.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}"))
+    }
+}
+
+impl Explanation {
+    /// The answer in a sentence for each receiver.
+    pub fn summary(&self) -> Vec<String> {
+        let threads = self.taken.iter().flat_map(|taken| taken.threads.iter().map(move |thread| (taken, thread)));
+        let mut sentences: Vec<_> = threads.map(|(taken, thread)| self.sentence(taken, thread)).collect();
+        for taken in self.taken.iter().filter(|taken| taken.threads.is_empty()) {
+            sentences.push(format!("{}: tells nobody: the receiver has no integration", taken.receiver));
+        }
+        sentences
+    }
+
+    fn sentence(&self, taken: &Taken, now: &ThreadNow) -> String {
+        let who = format!("{} by {}[{}]", taken.receiver, now.thread.kind, now.thread.index);
+        let would = if self.state == AlertState::NotKnown { "would be" } else { "will be" };
+        if let Some(waiting) = now.waiting.first() {
+            let stage = match waiting.stage {
+                Stage::InFlight => "is being sent".to_owned(),
+                Stage::RateLimited => "waits for the receiver's rate limit".to_owned(),
+                Stage::Waits if waiting.attempts > 0 => {
+                    let (failed, due) = (waiting.attempts, time(waiting.due_at));
+                    format!("failed {failed} times, next attempt {due}: {}", waiting.last_error)
+                }
+                Stage::Waits => format!("waits since {}", time(waiting.decided_at)),
+            };
+            return format!("{who}: not told yet: a notification ({}) {stage}", waiting.reason);
+        }
+        let told = match &now.last_told {
+            Some(last) if last.open => match last.at {
+                Some(at) => format!("told that it fires (last notification {}); ", time(at)),
+                None => "was to be told that it fires, and did not hear it; ".to_owned(),
+            },
+            _ => String::new(),
+        };
+        let at = time(now.verdict_at);
+        match now.verdict {
+            Verdict::Told(reason, true) => format!("{who}: {told}{would} told at {at} ({reason})"),
+            Verdict::Told(reason, false) => {
+                format!("{who}: {told}{would} told at {at} ({reason}), but not of this alert")
+            }
+            Verdict::Nothing(no) => format!("{who}: {told}nothing more at the next flush: {}", no.as_str()),
+            Verdict::NotWanted => format!("{who}: {told}is not told what is over (send_resolved: false)"),
+        }
+    }
+
+    fn write(&self, out: &mut String) -> fmt::Result {
+        writeln!(out, "{}", self.labels)?;
+        match &self.state {
+            AlertState::Firing { since, ends_at } => {
+                let (since, ends) = (time(*since), time(*ends_at));
+                writeln!(out, "  fires since {since}; over at {ends} unless it is sent again")?;
+            }
+            AlertState::Resolved { at } => writeln!(out, "  over since {}", time(*at))?,
+            AlertState::NotKnown => writeln!(out, "  does not fire: this is what would happen if it did")?,
+        }
+        writeln!(out, "  fingerprint {}, as of {}", self.fingerprint, time(self.at))?;
+        for note in &self.notes {
+            writeln!(out, "  note: {note}")?;
+        }
+        writeln!(out, "\nIN SHORT")?;
+        for sentence in self.summary() {
+            writeln!(out, "  {sentence}")?;
+        }
+        writeln!(out, "\nROUTES")?;
+        for step in &self.steps {
+            write_step(out, step)?;
+        }
+        self.taken.iter().try_for_each(|taken| write_taken(out, taken))
+    }
+}
+
+fn write_step(out: &mut String, step: &Step) -> fmt::Result {
+    let indent = "  ".repeat(step.depth + 1);
+    let name = if step.depth == 0 { "the root" } else { &step.matchers };
+    let (mark, why) = match &step.verdict {
+        StepVerdict::Matched { takes: true, .. } => ("yes", "takes it".to_owned()),
+        StepVerdict::Matched { takes: false, .. } => ("yes", "matches, and routes below it take it".to_owned()),
+        StepVerdict::Failed { matcher, value } if value.is_empty() => {
+            ("no ", format!("{matcher} fails: the label is absent or empty"))
+        }
+        StepVerdict::Failed { matcher, value } => ("no ", format!("{matcher} fails on {value:?}")),
+        StepVerdict::NotReached { because } => ("-  ", format!("not reached, because of {because}")),
+    };
+    writeln!(out, "{indent}{mark} {name} -> {}: {why}", step.receiver)
+}
+
+fn write_taken(out: &mut String, taken: &Taken) -> fmt::Result {
+    writeln!(out, "\n{}  (route {})", taken.receiver, taken.id)?;
+    let labels = if taken.group_labels.is_empty() { "all alerts".to_owned() } else { taken.group_labels.to_string() };
+    match taken.members {
+        0 => writeln!(out, "  group {labels}: would be made, and flushed at {}", time(taken.next_flush))?,
+        members => writeln!(out, "  group {labels}: {members} alerts, next flush {}", time(taken.next_flush))?,
+    }
+    writeln!(out, "  group key hash {}", taken.group_hash)?;
+    for hold in &taken.holds {
+        let until = hold.until.map(|at| format!(", until {}", time(at))).unwrap_or_default();
+        let now_only =
+            if hold.at_flush || hold.until == Some(taken.next_flush) { "" } else { " (not at the next flush)" };
+        writeln!(out, "  held back: {}{until}{now_only}", hold.what)?;
+        if hold.at_flush {
+            writeln!(out, "    to be told: {}", hold.instead)?;
+        }
+    }
+    taken.threads.iter().try_for_each(|thread| write_thread(out, thread))
+}
+
+fn write_thread(out: &mut String, now: &ThreadNow) -> fmt::Result {
+    writeln!(out, "  {}[{}]", now.thread.kind, now.thread.index)?;
+    match &now.last_told {
+        None => writeln!(out, "    told so far: nothing that is open")?,
+        Some(last) => {
+            let at = last.at.map_or_else(|| "not heard, due again".to_owned(), time);
+            let open = if last.open { "that this alert fires" } else { "nothing of this alert that is open" };
+            writeln!(out, "    told so far: {open} (last notification {at})")?;
+        }
+    }
+    for row in &now.waiting {
+        write!(out, "    waiting: notification {} ({}), decided {}", row.id.0, row.reason, time(row.decided_at))?;
+        match row.stage {
+            Stage::InFlight => writeln!(out, ", being sent")?,
+            Stage::RateLimited => writeln!(out, ", kept back by the receiver's rate limit")?,
+            Stage::Waits => writeln!(out, ", due {}", time(row.due_at))?,
+        }
+        if row.attempts > 0 {
+            writeln!(out, "      {} attempts failed, the last: {}", row.attempts, row.last_error)?;
+        }
+    }
+    for (at, error) in &now.dead {
+        writeln!(out, "    dead letter of {}: {error}", time(*at))?;
+    }
+    for attempt in &now.attempts {
+        writeln!(out, "    attempt {}: {}", time(attempt.at), attempt.result)?;
+    }
+    let at = time(now.verdict_at);
+    match now.verdict {
+        Verdict::Told(reason, _) => writeln!(out, "    next flush {at}: tells, {reason}")?,
+        Verdict::Nothing(no) => writeln!(out, "    next flush {at}: tells nothing, {}", no.as_str())?,
+        Verdict::NotWanted => writeln!(out, "    next flush {at}: tells nothing, what is over is not wanted here")?,
+    }
+    match &now.instead {
+        Some(instead) => writeln!(out, "      to be told: {instead}"),
+        None => Ok(()),
+    }
+}

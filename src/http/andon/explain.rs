@@ -1,0 +1,123 @@
+//! `GET explain`: why somebody is, or is not, told of an alert.
+
+use axum::response::Response;
+use http::StatusCode;
+
+use super::Call;
+use crate::core::alert_set::Kept;
+use crate::core::label::{Fingerprint, LabelSet};
+use crate::core::matcher::{Mode, Op, parse_matchers};
+use crate::core::view::View;
+use crate::explain::{Explanation, explain};
+use crate::http::query::Query;
+use crate::http::reply;
+use crate::http::v2::filter::LabelFilter;
+use crate::time::Timestamp;
+
+/// How many alerts one answer explains.
+const MOST: usize = 20;
+
+/// Which alerts are asked about.
+enum Asked {
+    /// One that is kept.
+    Alert(Fingerprint),
+    /// One that need not be.
+    Labels(LabelSet),
+    /// All that match.
+    Filter(LabelFilter),
+}
+
+/// Answers with the state of this moment.
+pub async fn answer(call: Call<'_>) -> Response {
+    let text = match call.query.last("format") {
+        None | Some("json") => false,
+        Some("text") => true,
+        Some(other) => return bad(&format!("format: {other:?} is neither json nor text")),
+    };
+    let asked = match read(&call.query, call.state.mode) {
+        Ok(asked) => asked,
+        Err(message) => return bad(&message),
+    };
+    let view = match call.state.driver.view().await {
+        Ok(view) => view,
+        Err(error) => return reply::unavailable(&error),
+    };
+    let now = call.state.clock.now();
+    // A view of a hundred thousand alerts takes a while.
+    let explained = tokio::task::spawn_blocking(move || explained(&view, &asked, now)).await;
+    match explained {
+        Ok(Ok((explanations, matched))) => shown(&explanations, matched, text),
+        Ok(Err(message)) => reply::andon_error(StatusCode::NOT_FOUND, &message),
+        Err(_) => reply::andon_error(StatusCode::INTERNAL_SERVER_ERROR, "failed"),
+    }
+}
+
+/// The explanations, and how many alerts matched where a filter was given.
+fn explained(view: &View, asked: &Asked, now: Timestamp) -> Result<(Vec<Explanation>, Option<usize>), String> {
+    match asked {
+        Asked::Alert(fingerprint) => {
+            let unknown = || format!("no alert {fingerprint} is kept; with labels=… it is explained as if it fired");
+            let kept = view.alerts.get(*fingerprint).ok_or_else(unknown)?;
+            Ok((vec![explain(view, &kept.alert.labels, now)], None))
+        }
+        Asked::Labels(labels) => Ok((vec![explain(view, labels, now)], None)),
+        Asked::Filter(filter) => {
+            let matching: Vec<&Kept> = view.alerts.iter().filter(|kept| filter.wants(&kept.alert.labels)).collect();
+            let first = matching.iter().take(MOST);
+            Ok((first.map(|kept| explain(view, &kept.alert.labels, now)).collect(), Some(matching.len())))
+        }
+    }
+}
+
+fn shown(explanations: &[Explanation], matched: Option<usize>, text: bool) -> Response {
+    if text {
+        let mut texts: Vec<_> = explanations.iter().map(Explanation::to_string).collect();
+        let all = matched.unwrap_or(explanations.len());
+        if all > explanations.len() || all == 0 {
+            texts.push(format!("{all} alerts match; {} are explained\n", explanations.len()));
+        }
+        return reply::text(StatusCode::OK, texts.join("\n"));
+    }
+    match (matched, explanations) {
+        (None, [one]) => reply::json(one.to_json().to_string()),
+        (matched, all) => {
+            let all: serde_json::Value = all.iter().map(Explanation::to_json).collect();
+            reply::json(serde_json::json!({"matched": matched, "explanations": all}).to_string())
+        }
+    }
+}
+
+fn read(query: &Query, mode: Mode) -> Result<Asked, String> {
+    let filtered = query.last("filter").is_some();
+    match (query.last("alert"), query.last("labels"), filtered) {
+        (Some(text), None, false) => {
+            let fingerprint = Fingerprint::parse(text);
+            fingerprint
+                .map(Asked::Alert)
+                .ok_or_else(|| format!("alert: {text:?} is no fingerprint (16 hexadecimal digits)"))
+        }
+        (None, Some(text), false) => labels(text, mode).map(Asked::Labels),
+        (None, None, true) => {
+            LabelFilter::of(query, mode).map(Asked::Filter).map_err(|error| format!("filter: {error}"))
+        }
+        _ => Err("say which alert: one of alert=FINGERPRINT, labels=…, filter=…".to_owned()),
+    }
+}
+
+/// A label set that is written as matchers, all of them equalities.
+pub fn labels(text: &str, mode: Mode) -> Result<LabelSet, String> {
+    let (matchers, _) = parse_matchers(mode, text).map_err(|error| format!("labels: {error}"))?;
+    if let Some(other) = matchers.iter().find(|matcher| matcher.op != Op::Equal) {
+        return Err(format!("labels: {other} is no label; a label is name=\"value\""));
+    }
+    let pairs = matchers.iter().map(|matcher| (&*matcher.name, &*matcher.value));
+    match LabelSet::new(pairs) {
+        Ok(labels) if !labels.is_empty() => Ok(labels),
+        Ok(_) => Err("labels: there is none".to_owned()),
+        Err(_) => Err("labels: a name or value is too long".to_owned()),
+    }
+}
+
+fn bad(message: &str) -> Response {
+    reply::andon_error(StatusCode::BAD_REQUEST, message)
+}
