@@ -23,6 +23,8 @@ pub mod webhook;
 #[cfg(test)]
 mod against_stand_in;
 #[cfg(test)]
+mod fault_matrix;
+#[cfg(test)]
 mod over_tls;
 #[cfg(test)]
 pub(crate) mod stand_in;

@@ -8,7 +8,7 @@
 mod message;
 mod reply;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use futures_util::future::BoxFuture;
 

@@ -12,7 +12,7 @@ use crate::receivers::stand_in::{Reply, StandIn};
 use crate::receivers::test_support::{context, delivery, http_config, inline, labels, told};
 
 /// A configuration with Alertmanager's defaults.
-fn config(url: &str) -> SlackConfig {
+pub(crate) fn config(url: &str) -> SlackConfig {
     let default = |name: &str| format!("{{{{ template \"slack.default.{name}\" . }}}}");
     let mut texts: std::collections::BTreeMap<&'static str, String> =
         ["channel", "message_text", "image_url", "thumb_url"].map(|name| (name, String::new())).into();
