@@ -8,6 +8,7 @@
 mod handle;
 #[cfg(test)]
 mod tests;
+mod unsettled;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::core::change::Change;
 use crate::core::engine::{Engine, Input, Options, Output};
 use crate::core::ingest::Rejected;
-use crate::core::outbox::{Delivery, DeliveryId, Outcome};
+use crate::core::outbox::{Delivery, DeliveryId};
 use crate::core::policy::Policy;
 use crate::core::view::View;
 use crate::failpoint::{self, Point};
@@ -29,6 +30,7 @@ use crate::time::{Clock, Timestamp};
 use handle::Answer;
 pub(crate) use handle::Request;
 pub use handle::{AckResult, Handle, Health, Unavailable};
+use unsettled::{Report, Unsettled};
 
 /// How many requests may wait before senders wait.
 const INBOX: usize = 4096;
@@ -57,7 +59,7 @@ pub struct Driver {
     lazy: Vec<Change>,
     lazy_since: Timestamp,
     /// What workers reported in a batch that could not be stored.
-    unsettled: Vec<(DeliveryId, Outcome, f64)>,
+    unsettled: Unsettled,
     /// When all was well last, and whether the store has failed since.
     last_good: Timestamp,
     failing: bool,
@@ -103,7 +105,7 @@ impl Driver {
             health,
             lazy: Vec::new(),
             lazy_since: Timestamp::MAX,
-            unsettled: Vec::new(),
+            unsettled: Unsettled::default(),
             last_good: loaded.last.unwrap_or(now),
             failing: false,
             retry_at: Timestamp::ZERO,
@@ -147,7 +149,7 @@ impl Driver {
     fn round(&mut self, first: Option<Request>) -> Result<(), StoreError> {
         let now = self.look_at_clocks();
         let mut waiting = Vec::new();
-        let mut settled = std::mem::take(&mut self.unsettled);
+        let mut settled = self.unsettled.take();
         for (delivery, outcome, jitter) in &settled {
             self.engine.handle(now, Input::Settled(*delivery, outcome.clone(), *jitter));
         }
@@ -174,20 +176,16 @@ impl Driver {
             }
             Err(StoreError::Conflict) => Err(StoreError::Conflict),
             Err(error) => {
-                self.unsettled = settled;
+                let again = self.unsettled.keep(settled, now);
+                let again = again.into_iter().filter_map(|delivery| self.engine.claim(delivery));
+                again.for_each(|row| drop(self.workers.send(row)));
                 refuse(waiting, &error.to_string(), &mut self.engine);
                 Ok(())
             }
         }
     }
 
-    fn take(
-        &mut self,
-        now: Timestamp,
-        request: Request,
-        waiting: &mut Vec<Waiting>,
-        settled: &mut Vec<(DeliveryId, Outcome, f64)>,
-    ) {
+    fn take(&mut self, now: Timestamp, request: Request, waiting: &mut Vec<Waiting>, settled: &mut Vec<Report>) {
         match request {
             Request::Alerts { actor, batch, done } => match self.engine.handle(now, Input::Alerts(actor, batch)) {
                 Output::Full(limit) => drop(done.send(Err(Unavailable(limit)))),
@@ -213,7 +211,12 @@ impl Driver {
         if !self.failing {
             self.last_good = now;
         }
-        let urgent = self.engine.pending().iter().any(|change| !change.is_lazy());
+        // A store that fails is asked each time: what may wait would pile up, and a refresh that is refused comes again.
+        let may_wait = |change: &Change| match self.failing {
+            false => change.is_lazy(),
+            true => matches!(change, Change::By(_)),
+        };
+        let urgent = !self.engine.pending().iter().all(may_wait);
         let overdue = self.lazy_since.after(LAZY) <= now;
         if !urgent {
             let later = self.engine.committed().into_iter().filter(|change| !matches!(change, Change::By(_)));

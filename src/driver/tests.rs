@@ -125,3 +125,30 @@ async fn a_refresh_is_stored_within_a_second_and_a_restart_goes_on_where_it_stop
     assert_eq!(service.handle.view().await.unwrap().alerts.len(), 1, "from the checkpoint of the stop");
     assert!(service.rows.try_recv().is_err());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_stored_is_told_while_the_store_fails_and_nothing_piles_up() {
+    let clock = clock();
+    let faults = Faults::default();
+    let mut service = start(Box::new(Faulty::new(Memory::new(Retention::default()), faults.clone())), clock);
+    service.handle.put_alerts(sender(), alert("Disk", 3600 * SECOND, clock)).await.unwrap();
+    let row = service.rows.recv().await.unwrap();
+    faults.fail_all(true);
+    let failed = Outcome::Retry { error: "500".into(), after: None, exchange: Default::default() };
+    for attempt in 1..=3 {
+        let reported = clock.now();
+        service.handle.settled(row.id, failed.clone(), 0.5).await.unwrap();
+        let again = service.rows.recv().await.unwrap();
+        assert_eq!((again.id, again.attempts), (row.id, 0), "attempt {attempt}");
+        assert!((10..=12).contains(&clock.now().since(reported).as_secs()), "{}", clock.now());
+    }
+    for _ in 0..3 {
+        let refreshed = service.handle.put_alerts(sender(), alert("Disk", 3700 * SECOND, clock)).await;
+        assert!(refreshed.is_err(), "a refresh is refused as well");
+        tokio::time::sleep(SECOND / 3).await;
+    }
+    service.handle.settled(row.id, Outcome::Delivered(Default::default()), 0.5).await.unwrap();
+    faults.fail_all(false);
+    tokio::time::sleep(2 * SECOND).await;
+    assert!(service.handle.view().await.unwrap().outbox.is_empty());
+}

@@ -2,6 +2,7 @@
 
 mod cases;
 mod crash;
+mod damaged_store;
 mod demo;
 mod dependency_policy;
 mod differential;

@@ -4,14 +4,10 @@
 //! times. Then the disk is built as a power cut at a random instant may have left it, the store is opened, and all that
 //! was acknowledged before that instant must be in it, whole. One such disk is then the start of another life.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use andon::core::change::Change;
-use andon::store::Store as _;
-use andon::store::sled::{Options, SledStore};
 use andon::time::Clock;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -19,6 +15,7 @@ use tempfile::TempDir;
 use crate::disk::log::{self, Step};
 use crate::disk::model::Disk;
 use crate::disk::record;
+use crate::disk::state::State;
 use crate::support::copy_folder;
 use crate::support::http::Client;
 use crate::support::process::{Andon, Place};
@@ -192,27 +189,16 @@ fn try_cuts(recording: &Recording, mut disk: Disk, place: &Path, random: &mut Ra
 
 /// Opens the store and compares it with what must be in it.
 fn holds(folder: &Path, expected: &[What]) -> Result<(), String> {
-    let mut options = Options::default();
-    options.ballast = 0;
-    let mut store = SledStore::open(folder, options).map_err(|error| error.to_string())?;
-    let loaded = store.load().map_err(|error| error.to_string())?;
-    if let Some(damage) = loaded.damage {
+    let (state, damage, _) = State::open(folder, false).map_err(|error| error.to_string())?;
+    if let Some(damage) = damage {
         return Err(format!("it is taken for damaged: {damage}"));
-    }
-    let (mut alerts, mut silences) = (BTreeMap::new(), BTreeMap::new());
-    for change in loaded.changes {
-        match change {
-            Change::Alert(alert) => drop(alerts.insert(alert.labels.value("id").to_owned(), alert)),
-            Change::Silence(silence) => drop(silences.insert(silence.id.0.to_string(), silence)),
-            _ => {}
-        }
     }
     let now = Clock::System.now();
     let missing = expected.iter().find(|what| match what {
-        What::Fires(id) => !alerts.contains_key(id),
-        What::Over(id) => !alerts.get(id).is_some_and(|alert| alert.ended_explicitly()),
-        What::Silence(id) => !silences.contains_key(id),
-        What::SilenceEnded(id) => !silences.get(id).is_some_and(|silence| silence.ends_at <= now),
+        What::Fires(id) => !state.alerts.contains_key(id),
+        What::Over(id) => state.alerts.get(id) != Some(&true),
+        What::Silence(id) => !state.silences.contains_key(id),
+        What::SilenceEnded(id) => !state.silences.get(id).is_some_and(|ends_at| *ends_at <= now),
     });
     missing.map_or(Ok(()), |what| Err(format!("{what:?} was acknowledged and is not there")))
 }

@@ -19,7 +19,11 @@ const LENGTH: usize = 12;
 const PLACES: [u64; 2] = [0, LENGTH as u64];
 
 /// The file, open; nothing where it could not be made.
-pub(super) struct Witness(Option<File>);
+pub(super) struct Witness {
+    file: Option<File>,
+    /// What was noted last since it was opened.
+    noted: Option<Seq>,
+}
 
 impl Witness {
     /// Takes up the file in this folder, or makes it. What cannot be written now costs only this.
@@ -28,15 +32,20 @@ impl Witness {
         if let Err(error) = &opened {
             tracing::warn!(%error, "the number of the last entry cannot be noted");
         }
-        Self(opened.ok())
+        Self { file: opened.ok(), noted: None }
     }
 
     /// The entry was acknowledged.
     pub(super) fn note(&mut self, seq: Seq) {
-        let written = self.0.as_ref().map(|file| file.write_all_at(&sealed(seq), PLACES[usize::from(seq.0 % 2 == 1)]));
-        if let Some(Err(error)) = written {
+        let Some(file) = &self.file else { return };
+        // The other place may name an entry that was lost: it counts no more once something is written after it.
+        let goes_on = self.noted.is_some_and(|noted| noted.0 + 1 == seq.0);
+        let turn = usize::from(seq.0 % 2 == 1);
+        let places = if goes_on { &PLACES[turn..=turn] } else { &PLACES[..] };
+        self.noted = Some(seq);
+        if let Err(error) = places.iter().try_for_each(|place| file.write_all_at(&sealed(seq), *place)) {
             tracing::warn!(%error, "the number of the last entry cannot be noted any more");
-            self.0 = None;
+            self.file = None;
         }
     }
 }

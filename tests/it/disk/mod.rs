@@ -3,6 +3,7 @@
 
 pub mod log;
 pub mod model;
+pub mod state;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

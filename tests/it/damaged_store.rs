@@ -1,0 +1,196 @@
+//! Damaged files: cut, zeroed or flipped somewhere. The store starts all the same; what is missing is said; and nobody
+//! takes a part for the whole.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use andon::core::change::Change;
+use andon::core::outbox::DeliveryId;
+use andon::store::{Fence, Store as _};
+use andon::time::Clock;
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::disk::state::State;
+use crate::support::copy_folder;
+use crate::support::process::Place;
+use crate::support::random::{Random, budget};
+use crate::support::until;
+
+const CONFIG: &str = "route: {receiver: plant}\nreceivers: [{name: plant}]\n";
+
+#[test]
+fn whatever_is_damaged_the_store_starts_and_says_what_is_missing() {
+    let mut random = Random::for_test("damaged_store");
+    let place = used();
+    let data = place.path().join("data");
+    let whole = {
+        let copy = TempDir::new().expect("a folder for the test");
+        copy_folder(&data, &copy.path().join("data"));
+        State::open(&copy.path().join("data"), true).expect("it is whole").0
+    };
+    assert!(whole.alerts.len() > 40 && whole.silences.len() > 4, "there is something to lose: {whole:?}");
+    let files = files(&data);
+    assert!(files.len() >= 5, "{files:?}");
+    let wrong = Mutex::new(Vec::new());
+    let cases: Vec<_> = (0..budget(100, 6_000)).map(|_| random.next()).collect();
+    for at_once in cases.chunks(4) {
+        std::thread::scope(|scope| {
+            for seed in at_once {
+                scope.spawn(|| {
+                    let mut random = Random::of(*seed);
+                    let copy = TempDir::new().expect("a folder for the test");
+                    let (loose, strict) = (copy.path().join("loose"), copy.path().join("strict"));
+                    copy_folder(&data, &loose);
+                    let what = damage(&loose, &files, &mut random);
+                    copy_folder(&loose, &strict);
+                    if let Err(why) = look(&loose, &strict, &whole) {
+                        wrong.lock().expect("no thread panicked").push(format!("{what}: {why}"));
+                    }
+                });
+            }
+        });
+    }
+    let wrong = wrong.into_inner().expect("no thread panicked");
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+fn look(loose: &Path, strict: &Path, whole: &State) -> Result<(), String> {
+    let (state, damage, mut store) =
+        State::open(loose, false).map_err(|error| format!("it does not start: {error}"))?;
+    if state != *whole && damage.is_none() {
+        return Err("something is missing and nothing is said".into());
+    }
+    if let Some(resurrected) = state.alerts.keys().find(|id| !whole.alerts.contains_key(*id)) {
+        return Err(format!("{resurrected} was never there"));
+    }
+    match State::open(strict, true) {
+        Ok((state, ..)) if state != *whole => return Err("strict, it starts with a part".into()),
+        Ok(_) if damage.is_some() => return Err(format!("strict, it starts although {damage:?}")),
+        _ => {}
+    }
+    // It works again, and the next start has all that this one had, and what came since.
+    let now = Clock::System.now();
+    let seq = store.commit(now, &[Change::DeadGone(DeliveryId(7))], Fence(0)).map_err(|error| error.to_string())?;
+    drop(store);
+    let (again, _, mut store) = State::open(loose, false).map_err(|error| format!("it starts only once: {error}"))?;
+    let last = store.load().map_err(|error| error.to_string())?.seq;
+    if again != state || last != seq {
+        return Err(format!("the next start has something else: entry {last:?} after {seq:?}"));
+    }
+    Ok(())
+}
+
+/// Damages one file, and says how.
+fn damage(folder: &Path, files: &[PathBuf], random: &mut Random) -> String {
+    let file = &files[random.below(files.len() as u64) as usize];
+    let path = folder.join(file);
+    let mut bytes = fs::read(&path).expect("it is there");
+    // What sled has not written to yet is nobody's loss.
+    let used = bytes.iter().rposition(|byte| *byte != 0).map_or(1, |last| last + 1);
+    let at = random.below(used as u64) as usize;
+    let how = match random.below(4) {
+        0 => {
+            bytes.truncate(at);
+            "cut"
+        }
+        1 => {
+            let end = (at + 1 + random.below(8_192) as usize).min(bytes.len());
+            bytes[at..end].fill(0);
+            "zeroed"
+        }
+        2 => {
+            bytes[at..].fill(0);
+            "zeroed to its end"
+        }
+        _ => {
+            for _ in 0..=random.below(20) {
+                let at = random.below(used as u64) as usize;
+                bytes[at] ^= 1 << random.below(8);
+            }
+            "flipped"
+        }
+    };
+    fs::write(path, bytes).expect("there is room");
+    format!("{} {how} at {at} of {used}", file.display())
+}
+
+/// The store's files that hold something, relative to its folder.
+fn files(data: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for folder in [data.to_owned(), data.join("journal")] {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().expect("it has a name").to_string_lossy().into_owned();
+            if path.is_file() && name != "lock" && name != "ballast" {
+                found.push(path.strip_prefix(data).expect("it is in the folder").to_owned());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// A store with two checkpoints, and a journal that goes on after them.
+fn used() -> Place {
+    let place = Place::with_config(CONFIG);
+    for life in 0..4 {
+        let andon = place.start(&[]);
+        for number in 0..12 {
+            let over = if number % 3 == 0 { json!(Clock::System.now().to_string()) } else { json!(null) };
+            let id = format!("{life}-{number}");
+            let mut alert =
+                json!({"labels": {"alertname": "PumpHot", "id": id}, "annotations": {"t": "x".repeat(3_000)}});
+            assert_eq!(andon.request("POST", "/api/v2/alerts", &json!([alert]).to_string()).status(), 200);
+            if !over.is_null() {
+                alert["endsAt"] = over;
+                assert_eq!(andon.request("POST", "/api/v2/alerts", &json!([alert]).to_string()).status(), 200);
+            }
+        }
+        for _ in 0..2 {
+            let now = Clock::System.now();
+            let (starts_at, ends_at) = (now.to_string(), now.after(Duration::from_secs(3_600)).to_string());
+            let matchers = json!([{"name": "id", "value": "none", "isRegex": false}]);
+            let silence = json!({"matchers": matchers, "createdBy": "a", "comment": "b", "startsAt": starts_at,
+                "endsAt": ends_at});
+            assert_eq!(andon.request("POST", "/api/v2/silences", &silence.to_string()).status(), 200);
+        }
+        match life {
+            3 => andon.kill(),
+            _ => assert_eq!(andon.stop().code(), Some(0)),
+        }
+    }
+    place
+}
+
+#[test]
+fn a_damaged_store_is_named_by_log_metric_and_readiness_and_refused_if_strict() {
+    let place = used();
+    let journal = place.path().join("data/journal/db");
+    let mut bytes = fs::read(&journal).expect("it was written");
+    let used = bytes.iter().rposition(|byte| *byte != 0).expect("it is not empty");
+    bytes[used - 2_000..].fill(0);
+    fs::write(&journal, bytes).expect("there is room");
+    let strict = Place::with_config(CONFIG);
+    copy_folder(&place.path().join("data"), &strict.path().join("data"));
+
+    let andon = place.start(&[]);
+    let ready = andon.get("/-/ready");
+    assert!(ready.status() == 200 && ready.body.starts_with("OK, but the store was damaged: "), "{}", ready.body);
+    assert!(ready.body.contains("missing"), "{}", ready.body);
+    until(Duration::from_secs(5), "the log names it", || andon.log().contains("The store was damaged").then_some(()));
+    let metrics = andon.get("/metrics").body;
+    assert!(metrics.lines().any(|line| line == "andon_store_damaged 1"), "{metrics}");
+    assert!(andon.get("/api/v2/alerts").body.contains("\"3-1\""), "what can be read is there");
+    assert_eq!(andon.request("POST", "/api/v2/alerts", r#"[{"labels":{"alertname":"New"}}]"#).status(), 200);
+    assert_eq!(andon.stop().code(), Some(0));
+    assert_eq!(place.start(&[]).get("/-/ready").body, "OK", "it was written down, and is behind us");
+
+    let mut refused = strict.spawn(&["--storage.strict"]);
+    assert_eq!(refused.wait().code(), Some(1));
+    until(Duration::from_secs(5), "the reason is written", || {
+        refused.log().contains("the store is damaged: ").then_some(())
+    });
+}
