@@ -35,16 +35,10 @@ pub(super) fn read(fields: &mut Fields<'_, '_>, scope: &Scope<'_>) -> Vec<WorkOr
 
 fn read_one(node: &Node, path: FieldPath, scope: &Scope<'_>) -> WorkOrderRule {
     let mut fields = Fields::of(node, path, "andon.WorkOrderConfig", scope.errors);
-    let labels =
-        fields.strings("key_labels").map(|labels| labels.into_iter().map(|(text, _)| text).collect::<Vec<_>>());
-    if labels.as_ref().is_some_and(Vec::is_empty) {
+    let key_labels = labels_of(&mut fields, "key_labels", scope).unwrap_or_else(|| KEY_LABELS.map(Arc::from).to_vec());
+    if key_labels.is_empty() {
         let allowed = "the labels that tell one failure from another, such as [alertname, asset_code]";
         fields.refuse_field("key_labels", "work_order_configs needs at least one key label", allowed);
-    }
-    let labels = labels.unwrap_or_else(|| KEY_LABELS.map(str::to_owned).to_vec());
-    if let Some(name) = labels.iter().find(|name| !label_name::is_valid(scope.mode, name)) {
-        let sentence = format!("invalid label name {} in key_labels", Quoted(name));
-        fields.refuse_field("key_labels", sentence, matching::allowed_names(scope.mode));
     }
     let kind = word(&mut fields, "type", Kind::parse, &Kind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>());
     let priorities: Vec<&str> = Priority::ALL.iter().map(|priority| priority.as_str()).collect();
@@ -54,15 +48,26 @@ fn read_one(node: &Node, path: FieldPath, scope: &Scope<'_>) -> WorkOrderRule {
         fields.refuse_field("due", "due cannot be zero", "the time from opening to the due time, such as 4h or 2d");
     }
     let rule = WorkOrderRule {
-        key_labels: labels.iter().map(|name| Arc::from(name.as_str())).collect(),
+        key_labels,
         kind: kind.unwrap_or(Kind::Corrective),
         priority,
+        priority_from: labels_of(&mut fields, "priority_from", scope).unwrap_or_default(),
         due_after: due,
         title: fields.string("title"),
         description: fields.string("description"),
     };
     fields.finish();
     rule
+}
+
+/// A list of names of labels.
+fn labels_of(fields: &mut Fields<'_, '_>, key: &'static str, scope: &Scope<'_>) -> Option<Vec<Arc<str>>> {
+    let labels: Vec<String> = fields.strings(key)?.into_iter().map(|(text, _)| text).collect();
+    if let Some(name) = labels.iter().find(|name| !label_name::is_valid(scope.mode, name)) {
+        let sentence = format!("invalid label name {} in {key}", Quoted(name));
+        fields.refuse_field(key, sentence, matching::allowed_names(scope.mode));
+    }
+    Some(labels.iter().map(|name| Arc::from(name.as_str())).collect())
 }
 
 fn word<T>(
@@ -86,6 +91,7 @@ pub(super) fn printed(rules: &[WorkOrderRule]) -> Printed {
         map.put("key_labels", Printed::texts(rule.key_labels.iter().map(|name| name.to_string())));
         map.text("type", rule.kind.as_str());
         map.text("priority", rule.priority.as_str());
+        map.list_unless_empty("priority_from", rule.priority_from.iter().map(|name| Printed::text(&**name)).collect());
         map.text_unless_empty("due", &rule.due_after.map(duration::format).unwrap_or_default());
         map.text_unless_empty("title", rule.title.as_deref().unwrap_or_default());
         map.text_unless_empty("description", rule.description.as_deref().unwrap_or_default());

@@ -12,6 +12,7 @@ use super::alert_set::Kept;
 use super::asset::Assets;
 use super::change::{Actor, Change};
 use super::dead_letters::{DeadLetterCommand, DeadLetterDone, DeadLetterRefused};
+use super::flush::HeldBack;
 use super::group::GroupIdx;
 use super::ingest::{Batch, Rejected};
 use super::mirrored::Mirrored;
@@ -126,14 +127,35 @@ pub struct Counters {
     pub invalid: u64,
     /// Alerts that a limit per alertname held off.
     pub limited: u64,
-    /// Alerts left out of flushes: inhibited, outside an active interval, within a mute interval, silenced.
-    pub suppressed: [u64; 4],
+    /// Alerts left out of flushes, in the order of [`HeldBack::ALL`].
+    pub suppressed: [u64; HeldBack::ALL.len()],
     /// Flushes.
     pub flushes: u64,
     /// Decisions to notify, in the order of [`Reason::ALL`].
     pub notified: [u64; Reason::ALL.len()],
     /// Rows whose place a newer state of their thread took.
     pub superseded: u64,
+    /// What became of work orders.
+    pub orders: OrderCounters,
+}
+
+/// What became of work orders since the start; every number only grows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OrderCounters {
+    /// Opened.
+    pub opened: u64,
+    /// Open again after they were completed or cancelled.
+    pub reopened: u64,
+    /// Completed.
+    pub completed: u64,
+    /// Cancelled.
+    pub cancelled: u64,
+    /// Brought before somebody, since they were overdue.
+    pub reminded: u64,
+    /// First seen, taken or begun, and after how many seconds in all.
+    pub acknowledged: (u64, u64),
+    /// Repaired: completed, and how many seconds after the failure began, in all.
+    pub repaired: (u64, u64),
 }
 
 /// Decides.
@@ -237,7 +259,8 @@ impl Engine {
         let flush = self.state.groups.first_due().map_or(Timestamp::MAX, |(at, _)| at.max(self.options.not_before));
         let delivery = self.due.first().map_or(Timestamp::MAX, |(at, _)| *at);
         let fallback = self.fallback_due.first().map_or(Timestamp::MAX, |(at, _)| *at);
-        let own = fallback.min(self.next_quiet());
+        let order = self.state.order_timers.first().map_or(Timestamp::MAX, |(at, _)| *at);
+        let own = fallback.min(self.next_quiet()).min(order);
         flush.min(delivery).min(own).min(self.next_gc).min(self.next_orphan_check)
     }
 
@@ -302,6 +325,7 @@ impl Engine {
             groups: state.groups.show(),
             silences: Arc::clone(&state.silences),
             work_orders: Arc::clone(&state.work_orders),
+            at_work: Arc::clone(&state.at_work),
             mirrored: Arc::clone(&state.mirrored),
             outbox: Arc::clone(&state.outbox),
             dead_letters: Arc::clone(&state.dead_letters),
@@ -339,6 +363,7 @@ impl Engine {
         if now >= self.next_orphan_check {
             self.check_orphans(now);
         }
+        self.climb_ladders(now);
         if now >= self.next_gc {
             self.next_gc = now.after(self.options.gc_interval);
             self.collect_garbage(now);
@@ -368,6 +393,7 @@ impl Engine {
         for id in old {
             self.state.forget_silence(id, &mut self.log);
         }
+        self.settle_lost_alerts(now);
         self.forget_old_orders(now);
         self.collect_acks(now);
     }

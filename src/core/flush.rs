@@ -9,7 +9,7 @@ use super::change::StoredGroup;
 use super::engine::Engine;
 use super::group::GroupIdx;
 use super::label::{Fingerprint, LabelSet};
-use super::look::{self, Look, Member, News};
+use super::look::{self, HeldBy, Look, Member, News};
 use super::outbox::{Reason, Thread, Told};
 use super::policy::{Integration, Route};
 use crate::time::Timestamp;
@@ -28,11 +28,14 @@ pub enum HeldBack {
     MuteTimeInterval,
     /// A silence does.
     Silence,
+    /// Somebody is at work on its asset: a work order is in progress.
+    WorkOrder,
 }
 
 impl HeldBack {
     /// All of them, in the order they are looked at.
-    pub const ALL: [Self; 4] = [Self::Inhibition, Self::ActiveTimeInterval, Self::MuteTimeInterval, Self::Silence];
+    pub const ALL: [Self; 5] =
+        [Self::Inhibition, Self::ActiveTimeInterval, Self::MuteTimeInterval, Self::Silence, Self::WorkOrder];
 
     /// The word in metrics, logs and the API.
     pub fn as_str(self) -> &'static str {
@@ -41,6 +44,7 @@ impl HeldBack {
             Self::ActiveTimeInterval => "active_time_interval",
             Self::MuteTimeInterval => "mute_time_interval",
             Self::Silence => "silence",
+            Self::WorkOrder => "work_order",
         }
     }
 }
@@ -70,6 +74,10 @@ impl Engine {
         }
         let before = self.log.changes.len();
         self.check_ack(now, &key, &members);
+        let kept_back = |member: &&Member| matches!(member.held_by, Some(HeldBy::WorkOrder(_))) && !member.resolved;
+        for member in members.iter().filter(kept_back) {
+            self.note_kept_back(now, &member.kept.alert);
+        }
         let tick = if now.since(stored.next_flush) < LATE { stored.next_flush } else { now };
         let flush = Flush { tick, key, labels: stored.id.labels.clone(), route, members: &members };
         let receiver = policy.receiver_of(route);
@@ -107,6 +115,7 @@ impl Engine {
             inhibitor: &state.inhibitor,
             silences: &state.silences,
             acks: &state.acks,
+            at_work: &state.at_work,
             ledger: &state.ledger,
             grace: state.grace,
             fires_as_of: None,

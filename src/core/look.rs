@@ -12,7 +12,7 @@ use super::alert_set::{AlertSet, Kept};
 use super::dedup::{self, NoNews, Wants};
 use super::flush::{HeldBack, told_order};
 use super::inhibit::{Inhibited, Inhibitor};
-use super::label::Fingerprint;
+use super::label::{Fingerprint, LabelSet};
 use super::outbox::{Reason, Thread, Told, ToldAlert};
 use super::policy::{Integration, Policy, Route};
 use super::silence::{Silence, SilenceId, SilenceState};
@@ -30,6 +30,8 @@ pub enum HeldBy {
     Within(Arc<[Arc<str>]>),
     /// A silence: the first that matches, in order of id.
     Silence(SilenceId),
+    /// A work order in progress on the alert's asset: the first, in order of number.
+    WorkOrder(Arc<str>),
 }
 
 impl HeldBy {
@@ -40,6 +42,7 @@ impl HeldBy {
             Self::OutsideOf(_) => HeldBack::ActiveTimeInterval,
             Self::Within(_) => HeldBack::MuteTimeInterval,
             Self::Silence(_) => HeldBack::Silence,
+            Self::WorkOrder(_) => HeldBack::WorkOrder,
         }
     }
 }
@@ -68,6 +71,9 @@ pub struct News {
     pub resolved: BTreeSet<Fingerprint>,
 }
 
+/// The numbers of the work orders that are in progress, by the code of their asset.
+pub type AtWork = BTreeMap<String, BTreeSet<Arc<str>>>;
+
 /// The state that is looked at.
 #[derive(Clone, Copy)]
 pub struct Look<'a> {
@@ -81,6 +87,8 @@ pub struct Look<'a> {
     pub silences: &'a BTreeMap<SilenceId, Arc<Silence>>,
     /// The acknowledgements by group key.
     pub acks: &'a BTreeMap<Arc<str>, Arc<Ack>>,
+    /// The work orders in progress, by the code of their asset.
+    pub at_work: &'a AtWork,
     /// What every thread was last told.
     pub ledger: &'a BTreeMap<Thread, Arc<Told>>,
     /// When alerts may run out.
@@ -136,7 +144,17 @@ impl Look<'_> {
             let silence = silences.iter().find(|silence| silence.matches(&member.kept.alert.labels));
             member.held_by = silence.map(|silence| HeldBy::Silence(silence.id));
         }
+        for member in members.iter_mut().filter(|member| member.held_by.is_none()) {
+            let order = self.at_work_on(&member.kept.alert.labels).next();
+            member.held_by = order.map(|number| HeldBy::WorkOrder(Arc::clone(number)));
+        }
         within
+    }
+
+    /// The orders in progress on the asset of these labels, if they keep notifications about it back.
+    pub fn at_work_on(&self, labels: &LabelSet) -> impl Iterator<Item = &Arc<str>> {
+        let numbers = self.at_work.get(labels.value("asset_code")).filter(|_| self.policy.orders.suppress_pages);
+        numbers.into_iter().flatten()
     }
 
     /// What inhibits an alert.

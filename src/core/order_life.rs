@@ -93,6 +93,7 @@ impl Engine {
             order.give_to(by, &draft.assignee);
             order.status = Status::Assigned;
         }
+        order.note_missing_parts(By::clock(now));
         if !draft.note.is_empty() {
             order.note(by, &draft.note);
         }

@@ -1,27 +1,31 @@
-//! Which work orders a flush opens, and what it notes on those that are open.
+//! Which work orders a flush opens, and which it lets alerts change; how orders are numbered, stored and forgotten.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use super::alert::Alert;
-use super::asset::Asset;
-use super::engine::Engine;
+use super::asset::{Asset, SparePart};
+use super::engine::{Engine, OrderCounters};
 use super::label::LabelSet;
+use super::order_alerts::{escalated, joined, recovered, reopened};
 use super::outbox::ToldAlert;
 use super::policy::{Receiver, WorkOrderRule};
 use super::state::State;
 use super::work_order::edit::By;
-use super::work_order::{AlertOnOrder, Condition, Kind, OrderEvent, Priority, Status, WorkOrder};
+use super::work_order::{Condition, Kind, OrderEvent, Priority, Status, WorkOrder};
 use crate::time::Timestamp;
 
 /// The longest title in characters, as the plant's table has it.
 const LONGEST_TITLE: usize = 255;
+/// The label with which an alert names the order that it is about.
+const NAMED_ORDER: &str = "work_order_number";
 
 impl Engine {
     /// Opens an order for each key that has none and that an alert which nothing holds back fires for; notes further
-    /// alerts and recoveries on the orders that are open. A recovery is noted whatever mutes the alert.
+    /// alerts and recoveries on the orders that are there. A recovery is noted whatever mutes the alert.
     pub(super) fn update_orders(
         &mut self,
         now: Timestamp,
@@ -33,13 +37,10 @@ impl Engine {
             // What fires comes first: a failure that goes on under other labels has not recovered in between.
             let firing = alerts.iter().filter(|told| !told.resolved);
             for told in firing.chain(alerts.iter().filter(|told| told.resolved)) {
-                let key = order_key(rule, &told.alert.labels);
-                let open = self.state.latest_order(&key).filter(|order| order.status.is_open()).cloned();
-                let changed = match open {
-                    Some(order) if told.resolved => recovered(now, &order, &told.alert),
-                    Some(order) => joined(now, &order, &told.alert),
-                    None if told.resolved || !unmuted(&told.alert) => None,
-                    None => Some(self.open_order(now, receiver, rule, key, &told.alert)),
+                let told_now = told.resolved || unmuted(&told.alert);
+                let changed = match self.overdue_order(rule, &told.alert.labels) {
+                    Some(order) => self.say_overdue(now, &order, told, told_now),
+                    None => self.say_failing(now, receiver, rule, told, told_now),
                 };
                 if let Some(order) = changed {
                     self.put_order(now, order);
@@ -48,11 +49,67 @@ impl Engine {
         }
     }
 
+    /// The order that an alert is about that says that maintenance is overdue: the one it names, or the open preventive
+    /// one of its asset. Never one that the alert itself has opened.
+    fn overdue_order(&self, rule: &WorkOrderRule, labels: &LabelSet) -> Option<Arc<WorkOrder>> {
+        if let Some(named) = self.state.work_orders.get(labels.value(NAMED_ORDER)) {
+            return Some(Arc::clone(named));
+        }
+        if rule.kind != Kind::Preventive {
+            return None;
+        }
+        let key = order_key(rule, labels);
+        if self.state.latest_order(&key).is_some_and(|own| own.status.is_open() || own.is_failing()) {
+            return None;
+        }
+        let of_asset = self.state.open_orders_on(labels.value("asset_code"));
+        of_asset.filter(|order| order.kind == Kind::Preventive).max_by_key(|order| order.opened_at).cloned()
+    }
+
+    /// An overdue order is escalated, and never makes another one; of one that is closed nobody is told.
+    fn say_overdue(&self, now: Timestamp, order: &WorkOrder, told: &ToldAlert, told_now: bool) -> Option<WorkOrder> {
+        match told.resolved {
+            true => recovered(now, order, &told.alert, self.state.policy.orders.fleeting),
+            false if told_now && order.status.is_open() => escalated(now, order, &told.alert),
+            false => None,
+        }
+    }
+
+    fn say_failing(
+        &self,
+        now: Timestamp,
+        receiver: &Receiver,
+        rule: &WorkOrderRule,
+        told: &ToldAlert,
+        told_now: bool,
+    ) -> Option<WorkOrder> {
+        let (key, alert) = (order_key(rule, &told.alert.labels), &told.alert);
+        let orders = &self.state.policy.orders;
+        match self.state.latest_order(&key) {
+            Some(order) if told.resolved => recovered(now, order, alert, orders.fleeting),
+            // A failure that goes on after its order was closed is known: it opens no other one.
+            Some(order) if order.status.is_open() || order.is_failing() => joined(now, order, alert),
+            Some(order) if told_now && now.since(quiet_since(order)) <= orders.reopen_within => {
+                let urgency = orders.urgency(rule, alert, Some(&order.asset));
+                Some(reopened(now, order, alert, urgency.due_after))
+            }
+            _ if told.resolved || !told_now => None,
+            latest => {
+                // Later than the one before it, whose number it must not get either.
+                let after = latest.map_or(Timestamp::ZERO, |latest| latest.opened_at.after(Duration::from_nanos(1)));
+                Some(self.open_order(now, now.max(after), receiver, rule, key, alert))
+            }
+        }
+    }
+
     /// Stores an order that was changed, under its next revision: the one way in which orders change.
     pub(super) fn put_order(&mut self, now: Timestamp, mut order: WorkOrder) -> Arc<WorkOrder> {
+        let before = self.state.work_orders.get(&order.number).cloned();
         order.revision = order.revision.saturating_add(1);
         order.updated_at = now;
-        self.state.put_order(order, &mut self.log)
+        let order = self.state.put_order(order, &mut self.log);
+        self.counters.orders.count(before.as_deref(), &order);
+        order
     }
 
     /// Forgets orders that were closed long ago and whose alerts are over.
@@ -71,6 +128,7 @@ impl Engine {
     fn open_order(
         &self,
         now: Timestamp,
+        opened_at: Timestamp,
         receiver: &Receiver,
         rule: &WorkOrderRule,
         key: Arc<str>,
@@ -78,21 +136,57 @@ impl Engine {
     ) -> WorkOrder {
         let labels = &alert.labels;
         let known = self.state.known_asset(labels.value("asset_code"));
-        let mut order = WorkOrder::opened(order_number(&self.state, &key, now), key, now);
+        let asset = asset_of(labels, known.map(|known| &known.asset));
+        let urgency = self.state.policy.orders.urgency(rule, alert, Some(&asset));
+        let mut order = WorkOrder::opened(order_number(&self.state, &key, opened_at), key, opened_at);
         let title = rule.title.clone().unwrap_or_else(|| default_title(labels));
         order.receiver = Arc::clone(&receiver.name);
         order.kind = rule.kind;
-        order.priority = rule.priority;
+        order.priority = urgency.priority;
         order.condition = Some(Condition::Active);
         order.title = title.chars().take(LONGEST_TITLE).collect();
         order.description = rule.description.clone().unwrap_or_else(|| default_description(alert));
-        order.asset = asset_of(labels, known.map(|known| &known.asset));
+        order.asset = asset;
         order.parts = known.map(|known| known.parts.clone()).unwrap_or_default();
-        order.due_at = now.after(rule.due_after.unwrap_or_else(|| self.state.policy.orders.due_after(rule.priority)));
-        order.record(By::clock(now), OrderEvent::Opened, format!("opened for {labels}"));
+        order.due_at = now.after(urgency.due_after);
+        let by = By { why: &urgency.because.join("; "), ..By::clock(now) };
+        order.record(by, OrderEvent::Opened, format!("opened for {labels}"));
+        order.note_missing_parts(By::clock(now));
         order.add(alert);
         order
     }
+}
+
+impl OrderCounters {
+    /// Counts what a change made of an order.
+    fn count(&mut self, before: Option<&WorkOrder>, order: &WorkOrder) {
+        for entry in order.since(before.map_or(0, |before| before.revision)) {
+            match entry.event {
+                OrderEvent::Opened => self.opened += 1,
+                OrderEvent::Reopened => self.reopened += 1,
+                OrderEvent::Cancelled => self.cancelled += 1,
+                OrderEvent::Completed => {
+                    self.completed += 1;
+                    let began = order.malfunction_start.unwrap_or(order.opened_at);
+                    add(&mut self.repaired, order.actual_end.unwrap_or(entry.at).since(began));
+                }
+                _ => {}
+            }
+        }
+        if let (Some(at), None) = (order.acknowledged_at, before.and_then(|before| before.acknowledged_at)) {
+            add(&mut self.acknowledged, at.since(order.opened_at));
+        }
+    }
+}
+
+fn add((count, seconds): &mut (u64, u64), took: Duration) {
+    *count += 1;
+    *seconds = seconds.saturating_add(took.as_secs());
+}
+
+/// Since when nothing has been wrong and nothing was to be done.
+fn quiet_since(order: &WorkOrder) -> Timestamp {
+    order.closed_at.max(order.malfunction_end).unwrap_or(order.opened_at)
 }
 
 /// What the labels say of the asset, completed by what is known of it.
@@ -135,41 +229,6 @@ pub(super) fn order_number(state: &State, key: &str, opened_at: Timestamp) -> Ar
     }
 }
 
-/// A firing alert of an open order: new to it, or firing again.
-fn joined(now: Timestamp, order: &WorkOrder, alert: &Alert) -> Option<WorkOrder> {
-    let known = order.alerts.get(&alert.fingerprint());
-    if known.is_some_and(|known| known.ended_at.is_none()) {
-        return None;
-    }
-    let mut changed = order.clone();
-    let verb = if known.is_some() { "fires again" } else { "fires as well" };
-    let event = if changed.condition == Some(Condition::Cleared) {
-        changed.condition = Some(Condition::Recurred);
-        changed.malfunction_end = None;
-        OrderEvent::Recurred
-    } else {
-        OrderEvent::AlertJoined
-    };
-    changed.record(By::clock(now), event, format!("{} {verb}", alert.labels));
-    changed.add(alert);
-    Some(changed)
-}
-
-/// An alert of an open order is over.
-fn recovered(now: Timestamp, order: &WorkOrder, alert: &Alert) -> Option<WorkOrder> {
-    let known = order.alerts.get(&alert.fingerprint()).filter(|known| known.ended_at.is_none())?.clone();
-    let mut changed = order.clone();
-    changed.alerts.insert(alert.fingerprint(), AlertOnOrder { ended_at: Some(alert.ends_at), ..known });
-    let by = By::clock(now);
-    changed.record(by, OrderEvent::AlertRecovered, format!("{} recovered", alert.labels));
-    if changed.alerts.values().all(|alert| alert.ended_at.is_some()) {
-        changed.condition = Some(Condition::Cleared);
-        changed.malfunction_end = changed.alerts.values().filter_map(|alert| alert.ended_at).max();
-        changed.record(by, OrderEvent::Recovered, "all alerts recovered: verify and close");
-    }
-    Some(changed)
-}
-
 impl WorkOrder {
     /// An order that says nothing yet. It is at revision 0 until it is stored.
     pub(super) fn opened(number: Arc<str>, key: Arc<str>, now: Timestamp) -> Self {
@@ -205,20 +264,26 @@ impl WorkOrder {
             history: Vec::new(),
             ladder: Default::default(),
             external: BTreeMap::new(),
+            kept_back: BTreeMap::new(),
         }
     }
+}
 
-    fn add(&mut self, alert: &Alert) {
-        let entry = AlertOnOrder {
-            labels: alert.labels.clone(),
-            annotations: alert.annotations.clone(),
-            generator_url: Arc::clone(&alert.generator_url),
-            starts_at: alert.starts_at,
-            ended_at: None,
-        };
-        self.malfunction_start = self.malfunction_start.into_iter().chain([alert.starts_at]).min();
-        self.alerts.insert(alert.fingerprint(), entry);
+impl WorkOrder {
+    /// Names the parts that are not in stock, and when they would come.
+    pub(super) fn note_missing_parts(&mut self, by: By<'_>) {
+        let missing: Vec<_> = self.parts.iter().filter(|part| !part.is_in_stock()).map(missing_part).collect();
+        if !missing.is_empty() {
+            self.note(by, missing.join("\n"));
+        }
     }
+}
+
+/// `out of stock: Bearing (SP-7), 1 of 2, lead time 14 days`
+fn missing_part(part: &SparePart) -> String {
+    let (name, number, have, need) = (&part.name, &part.number, part.in_stock, part.needed);
+    let lead_time = part.lead_time_days.map_or("unknown".to_owned(), |days| format!("{days} days"));
+    format!("out of stock: {name} ({number}), {have} of {need}, lead time {lead_time}")
 }
 
 /// `CriticalAssetOffline: Pump 1 (PUMP-001)`, as far as the labels are there.

@@ -192,8 +192,10 @@ pub struct WorkOrderRule {
     pub key_labels: Vec<Arc<str>>,
     /// corrective, preventive, predictive or inspection.
     pub kind: super::work_order::Kind,
-    /// How urgent.
+    /// How urgent, where nothing of the alert says otherwise.
     pub priority: super::work_order::Priority,
+    /// Labels that may say how urgent: the first that names a priority counts.
+    pub priority_from: Vec<Arc<str>>,
     /// From opening to the due time; nothing for what [`OrderPolicy::due`] says of the priority.
     pub due_after: Option<Duration>,
     /// The title, or nothing for the built-in one. Kept as written: templates are rendered where orders are shown.

@@ -147,6 +147,7 @@ impl Engine {
         self.find_orphans(now);
         self.watch_anew(now);
         self.queue_all();
+        self.settle_lost_alerts(now);
     }
 
     /// Groups that are there again keep what muted them; for the others it is noted that they are gone.

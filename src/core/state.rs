@@ -3,6 +3,7 @@
 //! Deciding changes the state at once, so that the next input of the same batch sees it; what is to be stored and how
 //! to undo it go to the [`Log`]. When the commit fails, [`State::undo`] leaves the state as it was.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -13,12 +14,13 @@ use super::change::{Change, StoredGroup};
 use super::group::{Group, GroupIdx, Groups};
 use super::inhibit::Inhibitor;
 use super::label::Fingerprint;
+use super::look::AtWork;
 use super::mirrored::{Mirrored, MirroredKey};
 use super::outbox::{DeadLetter, Delivery, DeliveryId, Thread, Told};
 use super::policy::{Policy, RouteIdx};
 use super::silence::{Silence, SilenceId};
 use super::view::Grace;
-use super::work_order::WorkOrder;
+use super::work_order::{Status, WorkOrder};
 use crate::time::Timestamp;
 
 /// What was decided and not committed yet.
@@ -76,6 +78,12 @@ pub struct State {
     pub(super) queues: BTreeMap<Thread, BTreeSet<DeliveryId>>,
     /// The orders of each key, the oldest first; only the last may be open. Follows from the orders.
     orders_of: BTreeMap<Arc<str>, BTreeSet<(Timestamp, Arc<str>)>>,
+    /// The open orders of each asset. Follows from the orders.
+    orders_on: BTreeMap<String, BTreeSet<Arc<str>>>,
+    /// The orders in progress. Follows from the orders.
+    pub(super) at_work: Arc<AtWork>,
+    /// When the next step of each overdue order's ladder is due. Follows from the orders and the rules.
+    pub(super) order_timers: BTreeSet<(Timestamp, Arc<str>)>,
     /// What another system says of the plant's assets. Not stored: that system is asked again.
     pub(super) assets: Arc<Assets>,
     /// When the alert of each watchdog last came. Follows from the alerts.
@@ -103,6 +111,9 @@ impl State {
             parked: Arc::default(),
             queues: BTreeMap::new(),
             orders_of: BTreeMap::new(),
+            orders_on: BTreeMap::new(),
+            at_work: Arc::default(),
+            order_timers: BTreeSet::new(),
             assets: Arc::default(),
             last_seen: Vec::new(),
             verdicts: BTreeSet::new(),
@@ -302,6 +313,12 @@ impl State {
         self.work_orders.get(number)
     }
 
+    /// The open orders about an asset, by number.
+    pub(super) fn open_orders_on(&self, asset_code: &str) -> impl Iterator<Item = &Arc<WorkOrder>> {
+        let numbers = self.orders_on.get(asset_code).into_iter().flatten();
+        numbers.filter_map(|number| self.work_orders.get(number))
+    }
+
     /// What is known of an asset: what the plant's own system says comes before the configuration's file.
     pub(super) fn known_asset(&self, code: &str) -> Option<&KnownAsset> {
         self.assets.get(code).or_else(|| self.policy.assets.get(code))
@@ -331,6 +348,7 @@ impl State {
         let groups = std::mem::take(&mut self.groups);
         let inhibitor = std::mem::replace(&mut self.inhibitor, Inhibitor::new(&self.policy));
         self.verdicts.clear();
+        self.time_orders();
         let before = (old, self.alerts.clone(), groups, inhibitor, self.last_seen.clone());
         log.undo.push(Undo::Policy(Box::new(before)));
     }
@@ -371,6 +389,7 @@ impl State {
             Undo::Policy(old) => {
                 (self.policy, self.alerts, self.groups, self.inhibitor, self.last_seen) = *old;
                 self.verdicts.clear();
+                self.time_orders();
             }
         }
     }
@@ -412,19 +431,55 @@ impl State {
             Some(order) => orders.insert(Arc::clone(number), Arc::clone(order)),
             None => orders.remove(number),
         };
-        if let Some(old) = &old
-            && let Some(same_key) = self.orders_of.get_mut(&old.key)
-        {
-            same_key.remove(&(old.opened_at, Arc::clone(number)));
-            if same_key.is_empty() {
-                self.orders_of.remove(&old.key);
-            }
+        if let Some(old) = &old {
+            self.unlist_order(old);
         }
         if let Some(order) = order {
-            let same_key = self.orders_of.entry(Arc::clone(&order.key)).or_default();
-            same_key.insert((order.opened_at, Arc::clone(number)));
+            self.list_order(&order);
         }
         old
+    }
+
+    /// Enters an order where it is found by key, by asset and by time.
+    fn list_order(&mut self, order: &WorkOrder) {
+        let number = || Arc::clone(&order.number);
+        self.orders_of.entry(Arc::clone(&order.key)).or_default().insert((order.opened_at, number()));
+        if order.status.is_open() && !order.asset.code.is_empty() {
+            self.orders_on.entry(order.asset.code.clone()).or_default().insert(number());
+            if order.status == Status::InProgress {
+                Arc::make_mut(&mut self.at_work).entry(order.asset.code.clone()).or_default().insert(number());
+            }
+        }
+        if let Some((at, _)) = self.policy.orders.next_step(order) {
+            self.order_timers.insert((at, number()));
+        }
+    }
+
+    fn unlist_order(&mut self, order: &WorkOrder) {
+        unlist(&mut self.orders_of, &*order.key, &(order.opened_at, Arc::clone(&order.number)));
+        unlist(&mut self.orders_on, order.asset.code.as_str(), &order.number);
+        if order.status == Status::InProgress {
+            unlist(Arc::make_mut(&mut self.at_work), order.asset.code.as_str(), &order.number);
+        }
+        if let Some((at, _)) = self.policy.orders.next_step(order) {
+            self.order_timers.remove(&(at, Arc::clone(&order.number)));
+        }
+    }
+
+    /// Finds anew when each order's next step is due, after the rules changed.
+    fn time_orders(&mut self) {
+        let step = |order: &Arc<WorkOrder>| Some((self.policy.orders.next_step(order)?.0, Arc::clone(&order.number)));
+        self.order_timers = self.work_orders.values().filter_map(step).collect();
+    }
+}
+
+/// Takes a value out of the set under a key, and the set with its last value.
+fn unlist<K: Ord + Borrow<Q>, Q: Ord + ?Sized, V: Ord>(map: &mut BTreeMap<K, BTreeSet<V>>, key: &Q, value: &V) {
+    if let Some(set) = map.get_mut(key) {
+        set.remove(value);
+        if set.is_empty() {
+            map.remove(key);
+        }
     }
 }
 

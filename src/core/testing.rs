@@ -63,6 +63,7 @@ pub fn policy() -> Policy {
         key_labels: vec![Arc::from("alertname"), Arc::from("asset_code")],
         kind: Kind::Corrective,
         priority: Priority::Emergency,
+        priority_from: vec![],
         due_after: None,
         title: None,
         description: None,

@@ -9,7 +9,7 @@ use super::alert_set::{AlertSet, Kept};
 use super::engine::Counters;
 use super::inhibit::Inhibitor;
 use super::label::{Fingerprint, LabelSet};
-use super::look::Look;
+use super::look::{AtWork, Look};
 use super::mirrored::{Mirrored, MirroredKey};
 use super::outbox::{DeadLetter, Delivery, DeliveryId, Thread, Told};
 use super::policy::{Policy, RouteIdx};
@@ -68,6 +68,8 @@ pub struct View {
     pub silences: Arc<BTreeMap<SilenceId, Arc<Silence>>>,
     /// All work orders by number.
     pub work_orders: Arc<BTreeMap<Arc<str>, Arc<WorkOrder>>>,
+    /// The work orders in progress, by the code of their asset.
+    pub at_work: Arc<AtWork>,
     /// What other systems have taken of work orders, by number and system.
     pub mirrored: Arc<BTreeMap<MirroredKey, Arc<Mirrored>>>,
     /// What waits to be told.
@@ -94,6 +96,7 @@ pub struct View {
 
 /// Who holds back which alert at one moment.
 pub struct Muting {
+    at_work: Arc<AtWork>,
     silences: Vec<Arc<Silence>>,
     inhibitor: Inhibitor,
     policy: Arc<Policy>,
@@ -119,6 +122,7 @@ impl View {
             inhibitor,
             silences: &self.silences,
             acks: &self.acks,
+            at_work: &self.at_work,
             ledger: &self.ledger,
             grace: self.grace,
             fires_as_of: None,
@@ -131,7 +135,9 @@ impl View {
         let inhibitor = self.inhibitor();
         let active = |silence: &&Arc<Silence>| silence.state(now) == SilenceState::Active;
         let silences = self.silences.values().filter(active).cloned().collect();
-        Muting { silences, inhibitor, policy: Arc::clone(&self.policy), grace: self.grace, now }
+        let keeps_back = self.policy.orders.suppress_pages;
+        let at_work = if keeps_back { Arc::clone(&self.at_work) } else { Arc::default() };
+        Muting { at_work, silences, inhibitor, policy: Arc::clone(&self.policy), grace: self.grace, now }
     }
 }
 
@@ -139,6 +145,11 @@ impl Muting {
     /// The active silences that match, in order of id.
     pub fn silenced_by(&self, labels: &LabelSet) -> Vec<SilenceId> {
         self.silences.iter().filter(|silence| silence.matches(labels)).map(|silence| silence.id).collect()
+    }
+
+    /// The work orders in progress on the alert's asset that keep pages back.
+    pub fn kept_back_by(&self, labels: &LabelSet) -> Vec<Arc<str>> {
+        self.at_work.get(labels.value("asset_code")).into_iter().flatten().cloned().collect()
     }
 
     /// The source that inhibits the alert, if one does.

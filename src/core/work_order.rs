@@ -166,12 +166,19 @@ pub struct WorkOrder {
     pub ladder: BTreeSet<LadderStep>,
     /// What other systems call it, by their names: `postgres`, `atlas`, …
     pub external: BTreeMap<Arc<str>, Arc<str>>,
+    /// Alerts about the asset that nobody was told of, since this order was in progress, and since when each fires.
+    pub kept_back: BTreeMap<Fingerprint, Timestamp>,
 }
 
 impl WorkOrder {
     /// Whether it is to be done, and was to be done before `now`.
     pub fn is_overdue(&self, now: Timestamp) -> bool {
         self.status.is_open() && self.due_at < now
+    }
+
+    /// Whether an alert of the failure fires.
+    pub fn is_failing(&self) -> bool {
+        matches!(self.condition, Some(Condition::Active | Condition::Recurred))
     }
 
     /// The entries that this version has and one of that revision had not.
@@ -211,6 +218,8 @@ pub struct AlertOnOrder {
     pub starts_at: Timestamp,
     /// Since when it is over, if it is.
     pub ended_at: Option<Timestamp>,
+    /// Whether it only says that the order is overdue: where the failure stands does not follow from it.
+    pub escalates: bool,
 }
 
 /// A note on an order.

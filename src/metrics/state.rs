@@ -81,7 +81,10 @@ impl StateGauges {
         let muting = view.muting(now);
         let (mut active, mut suppressed) = (0, 0);
         for kept in view.alerts.iter().filter(|kept| !view.grace.resolved(&kept.alert, now)) {
-            let held = muting.inhibited_by(kept).is_some() || !muting.silenced_by(&kept.alert.labels).is_empty();
+            let labels = &kept.alert.labels;
+            let held = muting.inhibited_by(kept).is_some()
+                || !muting.silenced_by(labels).is_empty()
+                || !muting.kept_back_by(labels).is_empty();
             *(if held { &mut suppressed } else { &mut active }) += 1;
         }
         for (state, number) in [("active", active), ("suppressed", suppressed), ("unprocessed", 0)] {

@@ -13,7 +13,7 @@ use crate::core::view::{GroupView, Muting};
 /// One thing that holds an alert or a group back.
 #[derive(Clone, Debug, Serialize)]
 pub struct Held {
-    /// `silenced`, `inhibited`, `muted`: also the class.
+    /// `silenced`, `inhibited`, `muted`, `at-work`: also the class.
     pub by: &'static str,
     /// In words.
     pub text: String,
@@ -41,6 +41,7 @@ impl<'a> HeldBack<'a> {
             silenced: !self.muting.silenced_by(&kept.alert.labels).is_empty(),
             inhibited: self.muting.inhibited_by(kept).is_some(),
             muted: group.is_some_and(|group| !group.muted_by.is_empty()),
+            at_work: !self.muting.kept_back_by(&kept.alert.labels).is_empty(),
         }
     }
 
@@ -65,7 +66,13 @@ impl<'a> HeldBack<'a> {
                 until: Some(When::new(silence.ends_at, self.sight.now)),
             })
         });
-        inhibited.into_iter().chain(silenced).collect()
+        let at_work = self.muting.kept_back_by(&kept.alert.labels).into_iter().map(|number| Held {
+            by: "at-work",
+            text: format!("work is in progress: {number}"),
+            href: format!("ui/work-orders/{number}"),
+            until: None,
+        });
+        inhibited.into_iter().chain(silenced).chain(at_work).collect()
     }
 }
 
@@ -91,6 +98,8 @@ pub struct States {
     pub inhibited: bool,
     /// Its group is muted by time.
     pub muted: bool,
+    /// A work order is in progress on its asset, and keeps notifications back.
+    pub at_work: bool,
 }
 
 impl States {

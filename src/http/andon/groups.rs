@@ -90,6 +90,7 @@ fn held_by_name(look: &Look<'_>, by: &HeldBy) -> String {
         HeldBy::Inhibition(by) => look.policy.rule_name(by.rule),
         HeldBy::OutsideOf(names) | HeldBy::Within(names) => names.join(", "),
         HeldBy::Silence(id) => id.to_string(),
+        HeldBy::WorkOrder(number) => number.to_string(),
     }
 }
 

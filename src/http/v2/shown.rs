@@ -14,6 +14,8 @@ use crate::time::Timestamp;
 pub struct Status {
     inhibited_by: Option<Fingerprint>,
     silenced_by: Vec<SilenceId>,
+    /// Work orders in progress on the alert's asset: they stand beside the time intervals in `mutedBy`.
+    kept_back_by: Vec<std::sync::Arc<str>>,
 }
 
 /// Which alerts a client wants to see, and what is true of them now.
@@ -52,6 +54,7 @@ impl<'a> Wanted<'a> {
         let status = Status {
             inhibited_by: self.muting.inhibited_by(kept),
             silenced_by: self.muting.silenced_by(&kept.alert.labels),
+            kept_back_by: self.muting.kept_back_by(&kept.alert.labels),
         };
         let (silenced, inhibited) = (!status.silenced_by.is_empty(), status.inhibited_by.is_some());
         let wanted =
@@ -90,10 +93,11 @@ pub fn write_alert<'a>(
         out.push('"');
     });
     out.push_str(",\"mutedBy\":");
-    write_list(out, muted_by.iter(), |out, name| write_string(out, name, true));
+    let muted_by = || muted_by.iter().chain(&status.kept_back_by);
+    write_list(out, muted_by(), |out, name| write_string(out, name, true));
     out.push_str(",\"silencedBy\":");
     write_list(out, status.silenced_by.iter(), |out, id| write_string(out, &id.to_string(), true));
-    let active = status.inhibited_by.is_none() && status.silenced_by.is_empty() && muted_by.is_empty();
+    let active = status.inhibited_by.is_none() && status.silenced_by.is_empty() && muted_by().next().is_none();
     out.push_str(",\"state\":\"");
     out.push_str(if active { "active" } else { "suppressed" });
     out.push_str("\"},\"updatedAt\":");

@@ -108,7 +108,7 @@ fields!(Delivery {
 });
 fields!(DeadLetter { delivery, at, error, exchange });
 fields!(Exchange { request, answer });
-fields!(AlertOnOrder { labels, annotations, generator_url, starts_at, ended_at });
+fields!(AlertOnOrder { labels, annotations, generator_url, starts_at, ended_at, escalates });
 fields!(Asset { code, name, kind, location_line, location_station, criticality });
 fields!(SparePart { number, name, needed, in_stock, stock_location, lead_time_days });
 fields!(Ack { group_key, group_labels, who, comment, at, until, known });
@@ -147,6 +147,7 @@ fields!(WorkOrder {
     history,
     ladder,
     external,
+    kept_back,
 });
 
 codes!(Op { Equal = 0, NotEqual = 1, Regex = 2, NotRegex = 3 });

@@ -219,6 +219,7 @@ pub(crate) fn work_order() -> WorkOrder {
                 generator_url: "http://prometheus.example".into(),
                 starts_at: second(0),
                 ended_at: None,
+                escalates: false,
             },
         )]
         .into(),
@@ -233,6 +234,7 @@ pub(crate) fn work_order() -> WorkOrder {
         }],
         ladder: [LadderStep::Assignee].into(),
         external: [("postgres".into(), "7".into())].into(),
+        kept_back: [(Fingerprint(9), second(1))].into(),
     }
 }
 
