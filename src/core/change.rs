@@ -138,6 +138,8 @@ pub enum Change {
     },
     /// The work order is now so.
     WorkOrder(Arc<WorkOrder>),
+    /// A digest of the work orders was decided at this moment, or there was nothing for one to say.
+    Digested(Timestamp),
     /// The work order is no longer kept.
     WorkOrderGone(Arc<str>),
     /// The group's acknowledgement is now so.

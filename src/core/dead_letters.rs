@@ -79,6 +79,11 @@ impl Engine {
             let (receiver, kind) = (Arc::clone(receiver), Arc::clone(kind));
             return Err(DeadLetterRefused::ReceiverGone { receiver, kind, index: *index });
         }
+        if row.news.is_some() {
+            // Each piece of news of an order stands for itself, however late.
+            self.state.forget_dead_letter(row.id, &mut self.log);
+            return Ok(DeadLetterDone::Waits(self.enqueue_again(now, row, Arc::clone(&row.alerts))));
+        }
         let told = self.state.ledger.get(&row.thread).cloned();
         let newer =
             |told: &&Arc<Told>| (told.episode, told.next_sequence) > (row.episode, row.sequence.saturating_add(1));
@@ -92,6 +97,10 @@ impl Engine {
         self.state.forget_dead_letter(row.id, &mut self.log);
         let alerts = self.as_they_are(now, row);
         self.tell_again(now, row, told.as_deref(), &alerts);
+        Ok(DeadLetterDone::Waits(self.enqueue_again(now, row, alerts)))
+    }
+
+    fn enqueue_again(&mut self, now: Timestamp, row: &Delivery, alerts: Arc<[ToldAlert]>) -> DeliveryId {
         let id = DeliveryId(self.next_delivery);
         self.next_delivery += 1;
         let (attempts, last_error) = (0, String::new());
@@ -109,7 +118,7 @@ impl Engine {
         self.watch_delivery(&again);
         self.state.put_delivery(again, &mut self.log);
         self.queue(&row.thread);
-        Ok(DeadLetterDone::Waits(id))
+        id
     }
 
     /// The letter's alerts as they are by now; one that is forgotten is over.

@@ -21,6 +21,7 @@ use super::change::{GroupId, StoredGroup};
 use super::engine::Engine;
 use super::flush::told_order;
 use super::label::{Fingerprint, LabelSet};
+use super::order_mail::OrdersBehind;
 use super::outbox::{
     DeadLetter, Delivery, DeliveryId, Exchange, Outcome, Reason, ReceiverData, Thread, Told, ToldAlert,
 };
@@ -90,6 +91,8 @@ impl Engine {
             receiver_data,
             acknowledged,
             undelivered_since: now,
+            news: None,
+            orders: OrdersBehind::default(),
         };
         for older in self.waiting(&row.thread) {
             let same_news = says_both || older.firing() == row.firing() || !older.firing();
@@ -144,6 +147,10 @@ impl Engine {
 
     /// The row of the same thread that may take this one's place, if one waits.
     fn successor(&self, row: &Delivery) -> Option<Delivery> {
+        // Of an order every piece of news is told.
+        if row.news.is_some() {
+            return None;
+        }
         let newer = self.waiting(&row.thread).into_iter().find(|waiting| waiting.id > row.id)?;
         let same_news = self.says_both(&row.thread) || newer.firing() == row.firing();
         (same_news && takes_place_of(&newer, row)).then(|| Delivery::clone(&newer))
@@ -235,7 +242,8 @@ impl Engine {
     /// counts as not told, so that the next flush of the group tries anew.
     fn bury(&mut self, now: Timestamp, row: &Arc<Delivery>, error: String, exchange: Exchange) {
         self.state.remove_delivery(row.id, &mut self.log);
-        let same_thread = self.state.dead_letters.values().filter(|letter| letter.delivery.thread == row.thread);
+        let replaced = |letter: &&Arc<DeadLetter>| row.news.is_none() && letter.delivery.thread == row.thread;
+        let same_thread = self.state.dead_letters.values().filter(replaced);
         let earlier: Vec<_> = same_thread.map(|letter| letter.delivery.id).collect();
         for id in earlier {
             self.state.forget_dead_letter(id, &mut self.log);
@@ -243,10 +251,12 @@ impl Engine {
         let mut delivery = Delivery::clone(row);
         delivery.attempts += 1;
         delivery.last_error.clone_from(&error);
-        self.tell_fallback(now, &delivery, &error);
+        if row.news.is_none() {
+            self.tell_fallback(now, &delivery, &error);
+        }
         self.state.put_dead_letter(DeadLetter { delivery, at: now, error, exchange }, &mut self.log);
         // That somebody has taken it on is no state that a flush would tell anew.
-        if row.reason != Reason::Acknowledged {
+        if row.reason != Reason::Acknowledged && row.news.is_none() {
             self.untell(now, row);
         }
     }

@@ -198,6 +198,13 @@ impl Engine {
 
     /// Takes one input at `now`. What it changes belongs to the batch that [`Engine::pending`] shows.
     pub fn handle(&mut self, now: Timestamp, input: Input) -> Output {
+        let before = self.log.changes.len();
+        let output = self.decide(now, input);
+        self.tell_of_orders(now, before);
+        output
+    }
+
+    fn decide(&mut self, now: Timestamp, input: Input) -> Output {
         match input {
             Input::Alerts(actor, batch) => self.put_alerts(now, actor, &batch),
             Input::Silence(actor, draft) => {
@@ -260,7 +267,7 @@ impl Engine {
         let delivery = self.due.first().map_or(Timestamp::MAX, |(at, _)| *at);
         let fallback = self.fallback_due.first().map_or(Timestamp::MAX, |(at, _)| *at);
         let order = self.state.order_timers.first().map_or(Timestamp::MAX, |(at, _)| *at);
-        let own = fallback.min(self.next_quiet()).min(order);
+        let own = fallback.min(self.next_quiet()).min(order).min(self.digest_due());
         flush.min(delivery).min(own).min(self.next_gc).min(self.next_orphan_check)
     }
 
@@ -301,7 +308,7 @@ impl Engine {
             self.due.remove(&(at, id));
             if let Some(row) = self.state.outbox.get(&id) {
                 Arc::make_mut(&mut self.state.in_flight).insert(id);
-                taken.push(Arc::clone(row));
+                taken.push(self.handed_out(row));
             }
         }
         taken
@@ -313,7 +320,7 @@ impl Engine {
         let row = self.state.outbox.get(&id).cloned()?;
         Arc::make_mut(&mut self.state.parked).remove(&id);
         Arc::make_mut(&mut self.state.in_flight).insert(id);
-        Some(row)
+        Some(self.handed_out(&row))
     }
 
     /// The committed state, for readers. Only between batches.
@@ -364,6 +371,9 @@ impl Engine {
             self.check_orphans(now);
         }
         self.climb_ladders(now);
+        if now >= self.digest_due() {
+            self.tell_digest(now);
+        }
         if now >= self.next_gc {
             self.next_gc = now.after(self.options.gc_interval);
             self.collect_garbage(now);

@@ -26,6 +26,8 @@ pub mod notification;
 mod order_alerts;
 pub mod order_command;
 mod order_life;
+pub mod order_mail;
+mod order_news;
 pub mod order_rules;
 mod order_watch;
 mod orders;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::alert::Alert;
 use super::asset::Asset;
+use super::order_mail::OrderMails;
 use super::policy::WorkOrderRule;
 use super::work_order::{LadderStep, Priority, WorkOrder};
 use crate::time::Timestamp;
@@ -29,6 +30,8 @@ pub struct OrderPolicy {
     pub failure_probability: BTreeMap<Priority, f64>,
     /// How long orders are kept after they were completed or cancelled.
     pub retention: Duration,
+    /// Who gets mails about orders; nothing for nobody.
+    pub mails: Option<OrderMails>,
 }
 
 impl Default for OrderPolicy {
@@ -57,6 +60,7 @@ impl Default for OrderPolicy {
             .into(),
             failure_probability: [(Priority::High, 0.8), (Priority::Medium, 0.5)].into(),
             retention: 400 * DAY,
+            mails: None,
         }
     }
 }

@@ -207,7 +207,12 @@ fn asset_of(labels: &LabelSet, known: Option<&Asset>) -> Asset {
 
 /// What the order is the only open one of: the rule's key labels with their values, as text.
 fn order_key(rule: &WorkOrderRule, labels: &LabelSet) -> Arc<str> {
-    let key = labels.filtered(|name| rule.key_labels.iter().any(|label| **label == *name));
+    key_of(&rule.key_labels, labels)
+}
+
+/// These labels with their values, as text.
+pub(super) fn key_of(names: &[Arc<str>], labels: &LabelSet) -> Arc<str> {
+    let key = labels.filtered(|name| names.iter().any(|label| **label == *name));
     Arc::from(key.to_string())
 }
 

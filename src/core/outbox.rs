@@ -16,6 +16,7 @@ use super::alert::Alert;
 use super::label::{Fingerprint, LabelSet};
 use super::policy::Integration;
 use super::urgency::Urgency;
+use super::order_mail::{News, OrdersBehind};
 use crate::time::Timestamp;
 
 /// An integration of a receiver times a group.
@@ -131,7 +132,7 @@ pub struct Delivery {
     pub group_labels: LabelSet,
     /// The labels of the route.
     pub route_labels: LabelSet,
-    /// What is told, in Alertmanager's order; never empty.
+    /// What is told, in Alertmanager's order; empty only where it is news of orders.
     pub alerts: Arc<[ToldAlert]>,
     /// The alerts that the thread is told firing for the first time: not told, if this cannot be delivered.
     pub new: BTreeSet<Fingerprint>,
@@ -149,6 +150,10 @@ pub struct Delivery {
     pub acknowledged: Option<Arc<Ack>>,
     /// Since when the thread waits for this row, or for those whose place it took.
     pub undelivered_since: Timestamp,
+    /// What it tells of work orders; nothing where it tells alerts.
+    pub news: Option<News>,
+    /// The orders behind its alerts, once a worker has it.
+    pub orders: OrdersBehind,
 }
 
 impl Delivery {
@@ -291,6 +296,8 @@ mod tests {
             receiver_data: Default::default(),
             acknowledged: None,
             undelivered_since: Timestamp::EPOCH,
+            news: None,
+            orders: Default::default(),
         }
     }
 

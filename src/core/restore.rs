@@ -59,6 +59,8 @@ impl Engine {
         let mirrored = state.mirrored.values().cloned().map(Change::Mirrored);
         let orders = orders.chain(mirrored);
         let acks = state.acks.values().cloned().map(Change::Ack);
+        let digested = state.digested.map(Change::Digested);
+        let orders = orders.chain(digested);
         alerts.chain(groups).chain(silences).chain(told).chain(rows).chain(dead).chain(orders).chain(acks)
     }
 
@@ -110,6 +112,7 @@ impl Engine {
             }
             Change::Mirrored(mirrored) => drop(state.set_mirrored(mirrored)),
             Change::WorkOrder(order) => drop(state.set_order(&Arc::clone(&order.number), Some(order))),
+            Change::Digested(at) => state.digested = Some(at),
             Change::Ack(ack) => drop(Arc::make_mut(&mut state.acks).insert(Arc::clone(&ack.group_key), ack)),
             Change::AckGone(group_key, _) => drop(Arc::make_mut(&mut state.acks).remove(&group_key)),
             Change::WorkOrderGone(number) => {

@@ -49,6 +49,7 @@ enum Undo {
     Ack(Arc<str>, Option<Arc<Ack>>),
     Mirrored(MirroredKey, Option<Arc<Mirrored>>),
     Policy(Box<(Arc<Policy>, AlertSet, Groups, Inhibitor, Vec<Timestamp>)>),
+    Digested(Option<Timestamp>),
 }
 
 /// Everything the engine knows.
@@ -68,6 +69,8 @@ pub struct State {
     /// By group key.
     pub(super) acks: Arc<BTreeMap<Arc<str>, Arc<Ack>>>,
     pub(super) mirrored: Arc<BTreeMap<MirroredKey, Arc<Mirrored>>>,
+    /// When a digest of the work orders was last decided.
+    pub(super) digested: Option<Timestamp>,
     /// Follows from the rest.
     pub(super) inhibitor: Inhibitor,
     /// Rows that a worker has. Not stored: after a crash they are sent again.
@@ -107,6 +110,7 @@ impl State {
             work_orders: Arc::default(),
             acks: Arc::default(),
             mirrored: Arc::default(),
+            digested: None,
             in_flight: Arc::default(),
             parked: Arc::default(),
             queues: BTreeMap::new(),
@@ -274,6 +278,11 @@ impl State {
         order
     }
 
+    pub(super) fn put_digested(&mut self, at: Timestamp, log: &mut Log) {
+        log.changes.push(Change::Digested(at));
+        log.undo.push(Undo::Digested(self.digested.replace(at)));
+    }
+
     pub(super) fn forget_order(&mut self, number: &Arc<str>, log: &mut Log) {
         if let Some(old) = self.set_order(number, None) {
             log.changes.push(Change::WorkOrderGone(Arc::clone(number)));
@@ -384,6 +393,7 @@ impl State {
             }
             Undo::Dead(id, old) => set(Arc::make_mut(&mut self.dead_letters), id, old),
             Undo::Mirrored(key, old) => set(Arc::make_mut(&mut self.mirrored), key, old),
+            Undo::Digested(old) => self.digested = old,
             Undo::Order(number, old) => drop(self.set_order(&number, old)),
             Undo::Ack(key, old) => set(Arc::make_mut(&mut self.acks), key, old),
             Undo::Policy(old) => {

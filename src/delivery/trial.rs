@@ -117,6 +117,8 @@ fn notification(now: Timestamp, thread: Thread) -> Delivery {
         last_error: String::new(),
         receiver_data: Default::default(),
         acknowledged: None,
+        news: None,
+        orders: Default::default(),
     }
 }
 

@@ -70,6 +70,8 @@ pub(crate) fn delivery(alerts: Vec<ToldAlert>) -> Delivery {
         receiver_data: Default::default(),
         acknowledged: None,
         undelivered_since: starts_at(),
+        news: None,
+        orders: Default::default(),
     }
 }
 

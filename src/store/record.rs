@@ -92,6 +92,7 @@ mod kind {
     pub const CONFIG: u8 = 16;
     pub const WORK_ORDER_GONE: u8 = 20;
     pub const MIRRORED: u8 = 24;
+    pub const DIGESTED: u8 = 35;
     pub const DEAD_DISCARDED: u8 = 40;
     pub const ACK: u8 = 27;
     pub const ACK_GONE: u8 = 28;
@@ -130,6 +131,7 @@ impl Stored for Change {
                 reason.put(out);
             }
             Self::WorkOrder(order) => put_as(kind::WORK_ORDER, order, out),
+            Self::Digested(at) => put_as(kind::DIGESTED, at, out),
             Self::WorkOrderGone(number) => put_as(kind::WORK_ORDER_GONE, number, out),
             Self::Ack(ack) => put_as(kind::ACK, ack, out),
             Self::AckGone(group_key, why) => {
@@ -170,6 +172,7 @@ impl Stored for Change {
             kind::DEAD_GONE => Self::DeadGone(Stored::take(from)?),
             kind::DEAD_DISCARDED => Self::DeadDiscarded { id: Stored::take(from)?, reason: Stored::take(from)? },
             kind::WORK_ORDER => Self::WorkOrder(Stored::take(from)?),
+            kind::DIGESTED => Self::Digested(Stored::take(from)?),
             kind::WORK_ORDER_GONE => Self::WorkOrderGone(Stored::take(from)?),
             kind::MIRRORED => Self::Mirrored(Stored::take(from)?),
             kind::CONFIG => Self::Config { hash: Stored::take(from)?, text: Stored::take(from)? },

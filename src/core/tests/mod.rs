@@ -3,6 +3,7 @@
 mod acks;
 mod dead_letters;
 mod faults;
+mod order_mails;
 mod orders;
 mod own;
 mod parked;

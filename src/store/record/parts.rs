@@ -16,6 +16,7 @@ use crate::core::asset::{Asset, SparePart};
 use crate::core::change::{Actor, GroupId, StoredGroup};
 use crate::core::matcher::{Matcher, Op};
 use crate::core::mirrored::Mirrored;
+use crate::core::order_mail::{Digest, DigestLine, News, OrderNews, OrdersBehind};
 use crate::core::outbox::{DeadLetter, Delivery, DeliveryId, Exchange, Reason, Thread, Told, ToldAlert};
 use crate::core::silence::{Silence, SilenceId};
 use crate::core::work_order::{
@@ -105,6 +106,23 @@ fields!(Delivery {
     receiver_data,
     acknowledged,
     undelivered_since,
+    news,
+    orders,
+});
+fields!(OrderNews { order, event, told });
+fields!(Digest { at, since, orders, more });
+fields!(DigestLine {
+    number,
+    title,
+    priority,
+    status,
+    condition,
+    asset_code,
+    asset_name,
+    line,
+    assignee,
+    opened_at,
+    due_at,
 });
 fields!(DeadLetter { delivery, at, error, exchange });
 fields!(Exchange { request, answer });
@@ -192,6 +210,38 @@ impl Stored for Matcher {
         let (name, op, value) = (<Arc<str>>::take(from)?, Op::take(from)?, <Arc<str>>::take(from)?);
         // Only what compiled was ever stored.
         Self::new(name, op, value).map_err(|_| from.malformed("a pattern that does not compile"))
+    }
+}
+
+impl Stored for News {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Order(news) => {
+                out.push(0);
+                news.put(out);
+            }
+            Self::Digest(digest) => {
+                out.push(1);
+                digest.put(out);
+            }
+        }
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(match from.byte()? {
+            0 => Self::Order(Stored::take(from)?),
+            1 => Self::Digest(Stored::take(from)?),
+            _ => return Err(from.malformed("not News")),
+        })
+    }
+}
+
+/// Never stored: looked up when a worker takes the row.
+impl Stored for OrdersBehind {
+    fn put(&self, _: &mut Vec<u8>) {}
+
+    fn take(_: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(Self::default())
     }
 }
 

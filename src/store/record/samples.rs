@@ -14,6 +14,7 @@ use crate::core::change::{Actor, Change, GroupId, StoredGroup};
 use crate::core::label::{Fingerprint, LabelSet};
 use crate::core::matcher::{Matcher, Op};
 use crate::core::mirrored::Mirrored;
+use crate::core::order_mail::{Digest, DigestLine, News, OrderNews};
 use crate::core::outbox::{DeadLetter, Delivery, DeliveryId, Exchange, Reason, ReceiverData, Thread, Told, ToldAlert};
 use crate::core::silence::{Silence, SilenceId};
 use crate::core::work_order::{
@@ -77,6 +78,12 @@ pub(crate) fn one_of_each() -> Vec<Change> {
         receiver_data: [("ts".into(), "1503435956.000247".into())].into(),
         acknowledged: Some(Arc::new(ack())),
         undelivered_since: second(4),
+        news: Some(News::Order(Arc::new(OrderNews {
+            order: Arc::new(work_order()),
+            event: OrderEvent::Recovered,
+            told: vec!["on-call (pagerduty)".into()],
+        }))),
+        orders: Default::default(),
     };
     let told = Told {
         episode: second(3),
@@ -130,6 +137,7 @@ pub(crate) fn one_of_each() -> Vec<Change> {
             error: "403 Forbidden".into(),
             at: second(10),
         })),
+        Change::Digested(second(12)),
         Change::Config { hash: "ab".repeat(32), text: "route:\n  receiver: ops\n".into() },
     ]
 }
@@ -315,9 +323,15 @@ fn deliveries() -> impl Strategy<Value = Delivery> {
                 receiver_data,
                 acknowledged,
                 undelivered_since,
+                news: (attempts % 2 == 1).then(|| News::Digest(Arc::new(digest(due_at)))),
+                orders: Default::default(),
             }
         },
     )
+}
+
+fn digest(at: Timestamp) -> Digest {
+    Digest { at, since: second(1), orders: vec![DigestLine::of(&work_order())], more: 3 }
 }
 
 fn receiver_data() -> impl Strategy<Value = ReceiverData> {
@@ -410,6 +424,7 @@ pub(crate) fn changes() -> impl Strategy<Value = Change> {
         (texts(), proptest::sample::select(AckEnd::ALL.to_vec()))
             .prop_map(|(key, why)| Change::AckGone(key.into(), why)),
         mirrored(),
+        times().prop_map(Change::Digested),
         (texts(), texts()).prop_map(|(hash, text)| Change::Config { hash, text }),
     ]
 }

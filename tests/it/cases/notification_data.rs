@@ -54,6 +54,8 @@ fn delivery(case: &Value) -> Result<Delivery, String> {
         receiver_data: Default::default(),
         acknowledged: None,
         undelivered_since: now(),
+        news: None,
+        orders: Default::default(),
     })
 }
 

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{Json, NotThat, one, only};
 use crate::core::change::{Actor, Change};
+use crate::core::order_mail::{News, OrdersBehind};
 
 impl Json for Change {
     fn show(&self) -> Value {
@@ -28,6 +29,7 @@ impl Json for Change {
             Self::DeadGone(id) => one("dead_gone", id.show()),
             Self::DeadDiscarded { id, reason } => one("dead_discarded", vec![id.show(), reason.show()].into()),
             Self::WorkOrder(order) => one("work_order", order.show()),
+            Self::Digested(at) => one("digested", at.show()),
             Self::WorkOrderGone(number) => one("work_order_gone", number.show()),
             Self::Ack(ack) => one("ack", ack.show()),
             Self::AckGone(group_key, why) => one("ack_gone", vec![group_key.show(), why.show()].into()),
@@ -72,6 +74,7 @@ fn change_of(kind: &str, value: &Value) -> Result<Change, NotThat> {
             Change::DeadDiscarded { id, reason }
         }
         "work_order" => Change::WorkOrder(Json::read(value)?),
+        "digested" => Change::Digested(Json::read(value)?),
         "work_order_gone" => Change::WorkOrderGone(Json::read(value)?),
         "ack" => Change::Ack(Json::read(value)?),
         "ack_gone" => {
@@ -91,6 +94,36 @@ fn three<A: Json, B: Json, C: Json>(value: &Value) -> Result<(A, B, C), NotThat>
     match value.as_array().map(Vec::as_slice) {
         Some([a, b, c]) => Ok((A::read(a)?, B::read(b)?, C::read(c)?)),
         _ => Err(NotThat::new("a list of three")),
+    }
+}
+
+/// An object with one key: what the news are about.
+impl Json for News {
+    fn show(&self) -> Value {
+        match self {
+            Self::Order(news) => one("order", news.show()),
+            Self::Digest(digest) => one("digest", digest.show()),
+        }
+    }
+
+    fn read(value: &Value) -> Result<Self, NotThat> {
+        let (kind, value) = only(value)?;
+        Ok(match kind {
+            "order" => Self::Order(Json::read(value)?),
+            "digest" => Self::Digest(Json::read(value)?),
+            _ => return Err(NotThat::new("news of an order, or a digest")),
+        })
+    }
+}
+
+/// Never written: looked up when a worker takes the row.
+impl Json for OrdersBehind {
+    fn show(&self) -> Value {
+        Value::Null
+    }
+
+    fn read(_: &Value) -> Result<Self, NotThat> {
+        Ok(Self::default())
     }
 }
 
