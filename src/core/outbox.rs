@@ -14,9 +14,9 @@ use sha2::{Digest, Sha256};
 use super::ack::Ack;
 use super::alert::Alert;
 use super::label::{Fingerprint, LabelSet};
+use super::order_mail::{News, OrdersBehind};
 use super::policy::Integration;
 use super::urgency::Urgency;
-use super::order_mail::{News, OrdersBehind};
 use crate::time::Timestamp;
 
 /// An integration of a receiver times a group.
