@@ -137,6 +137,7 @@ impl Engine {
     pub(super) fn park(&mut self, id: DeliveryId) {
         let Some(row) = self.state.outbox.get(&id).cloned() else { return };
         self.state.park(id, &mut self.log);
+        self.circuits.landed(&row);
         if let Some(mut newer) = self.successor(&row) {
             let says_both = self.says_both(&row.thread);
             self.supersede(&row, &mut newer, says_both);
@@ -160,7 +161,8 @@ impl Engine {
     pub(super) fn queue(&mut self, thread: &Thread) {
         let first = self.state.queues.get(thread).and_then(|queue| queue.first().copied());
         let Some(row) = first.and_then(|id| self.state.outbox.get(&id)) else { return };
-        if !self.state.in_flight.contains(&row.id) && !self.state.parked.contains(&row.id) {
+        let with_a_worker = self.state.in_flight.contains(&row.id) || self.state.parked.contains(&row.id);
+        if !with_a_worker && !self.circuits.hold(row) {
             self.due.insert((row.due_at, row.id));
         }
     }
@@ -168,6 +170,7 @@ impl Engine {
     /// Finds anew which rows may be due, after the state was loaded or taken back.
     pub(super) fn queue_all(&mut self) {
         self.due.clear();
+        self.circuits.forget_rows();
         self.fallback_due.clear();
         let threads: Vec<_> = self.state.queues.keys().cloned().collect();
         for thread in threads {
@@ -182,6 +185,8 @@ impl Engine {
     pub(super) fn settle(&mut self, now: Timestamp, id: DeliveryId, outcome: Outcome, jitter: f64) {
         let Some(row) = self.state.outbox.get(&id).cloned() else { return };
         self.state.land(id, &mut self.log);
+        self.circuits.settled(now, &row, &outcome, jitter);
+        let failed = matches!(outcome, Outcome::Retry { .. });
         match outcome {
             Outcome::Delivered(data) => {
                 self.state.remove_delivery(id, &mut self.log);
@@ -203,6 +208,30 @@ impl Engine {
             }
         }
         self.queue(&row.thread);
+        if failed {
+            self.give_up_held(now, &row);
+        }
+    }
+
+    /// What waits for an integration that fails, and is not tried, is given up as well when its time is over.
+    fn give_up_held(&mut self, now: Timestamp, failed: &Delivery) {
+        let key = failed.thread.integration_key();
+        let Some(error) = self.circuits.trouble(&key) else { return };
+        let patience = self.give_up_after(&failed.thread);
+        let first =
+            |row: &Delivery| self.state.queues.get(&row.thread).and_then(|queue| queue.first()) == Some(&row.id);
+        let late = |row: &&Arc<Delivery>| {
+            row.thread.integration_key() == key
+                && now.since(row.tried_since) >= patience
+                && first(row)
+                && !self.state.in_flight.contains(&row.id)
+        };
+        let late: Vec<_> = self.state.outbox.values().filter(late).cloned().collect();
+        for row in late {
+            let said = format!("given up after {} attempts: {error}", row.attempts);
+            self.bury(now, &row, said, Exchange::default());
+            self.queue(&row.thread);
+        }
     }
 
     /// Keeps what a receiver wants to know again for all that is still to be told of the episode: in the ledger, and in

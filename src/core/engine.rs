@@ -11,6 +11,7 @@ use super::ack::{Ack, AckDraft, AckRefused};
 use super::alert_set::Kept;
 use super::asset::Assets;
 use super::change::{Actor, Change};
+use super::circuit::Circuits;
 use super::dead_letters::{DeadLetterCommand, DeadLetterDone, DeadLetterRefused};
 use super::flush::HeldBack;
 use super::group::GroupIdx;
@@ -170,6 +171,8 @@ pub struct Engine {
     pub(super) next_orphan_check: Timestamp,
     /// Rows that may be due: those that are the first of their thread.
     pub(super) due: BTreeSet<(Timestamp, DeliveryId)>,
+    /// How the integrations fare, and the rows that wait until they may be sent.
+    pub(super) circuits: Circuits,
     /// When the fallback of a thread's receiver is to hear that it could not be told. Follows from the outbox.
     pub(super) fallback_due: BTreeSet<(Timestamp, Thread)>,
 }
@@ -190,6 +193,7 @@ impl Engine {
             next_gc,
             next_orphan_check: Timestamp::MAX,
             due: BTreeSet::new(),
+            circuits: Circuits::default(),
             fallback_due: BTreeSet::new(),
         };
         engine.watch_anew(now);
@@ -267,7 +271,7 @@ impl Engine {
         let delivery = self.due.first().map_or(Timestamp::MAX, |(at, _)| *at);
         let fallback = self.fallback_due.first().map_or(Timestamp::MAX, |(at, _)| *at);
         let order = self.state.order_timers.first().map_or(Timestamp::MAX, |(at, _)| *at);
-        let own = fallback.min(self.next_quiet()).min(order).min(self.digest_due());
+        let own = fallback.min(self.next_quiet()).min(order).min(self.digest_due()).min(self.circuits.next());
         flush.min(delivery).min(own).min(self.next_gc).min(self.next_orphan_check)
     }
 
@@ -300,17 +304,20 @@ impl Engine {
         self.state.grace.until = now.after(self.options.resend_grace);
     }
 
-    /// The rows to send now, oldest first. From here on a worker has them, until [`Input::Settled`]. Only between
+    /// The rows to send now: the most urgent first, and of these the oldest, or what waited for an integration that
+    /// failed the newest. From here on a worker has them, until [`Input::Settled`]. Only between
     /// batches: what is not stored is not told.
     pub fn take_due(&mut self, now: Timestamp) -> Vec<Arc<Delivery>> {
         let mut taken = Vec::new();
         while let Some((at, id)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
             self.due.remove(&(at, id));
-            if let Some(row) = self.state.outbox.get(&id) {
-                Arc::make_mut(&mut self.state.in_flight).insert(id);
-                taken.push(self.handed_out(row));
+            let Some(row) = self.state.outbox.get(&id).cloned() else { continue };
+            if !self.circuits.hold(&row) && Arc::make_mut(&mut self.state.in_flight).insert(id) {
+                taken.push(self.handed_out(&row));
             }
         }
+        self.take_held(now, &mut taken);
+        taken.sort_by_key(|row| row.urgency());
         taken
     }
 
@@ -338,6 +345,7 @@ impl Engine {
             dead_letters: Arc::clone(&state.dead_letters),
             acks: Arc::clone(&state.acks),
             ledger: Arc::clone(&state.ledger),
+            faring: self.circuits.faring(),
             grace: state.grace,
             counters: self.counters,
             in_flight: Arc::clone(&state.in_flight),

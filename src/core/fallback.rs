@@ -9,6 +9,7 @@
 //! What merely waits for its turn (`rate_limit`) is in no trouble.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use super::engine::Engine;
 use super::label::{Fingerprint, LabelSet};
@@ -37,9 +38,10 @@ impl Engine {
             let Some(row) = first.and_then(|id| self.state.outbox.get(id)).cloned() else { continue };
             let late =
                 self.fallback_of(&thread).is_some_and(|fallback| row.undelivered_since.after(fallback.after) <= now);
+            let trouble = self.circuits.trouble(&thread.integration_key());
+            let why = if row.last_error.is_empty() { trouble } else { Some(Arc::from(row.last_error.as_str())) };
             // One that is late and was not tried yet is looked at again when an attempt fails.
-            if late && !row.last_error.is_empty() {
-                let why = row.last_error.clone();
+            if let (true, Some(why)) = (late, why) {
                 self.tell_fallback(now, &row, &why);
             }
         }

@@ -6,6 +6,7 @@ pub mod alert_set;
 mod arrive;
 pub mod asset;
 pub mod change;
+pub mod circuit;
 mod condense;
 pub mod dead_letters;
 pub mod dedup;

@@ -43,6 +43,11 @@ impl Thread {
         }
     }
 
+    /// The integration that the thread speaks to.
+    pub fn integration_key(&self) -> IntegrationKey {
+        IntegrationKey { receiver: Arc::clone(&self.receiver), kind: Arc::clone(&self.kind), index: self.index }
+    }
+
     /// The integration as people read it: `webhook[0]`.
     pub fn integration(&self) -> String {
         format!("{}[{}]", self.kind, self.index)
@@ -57,6 +62,17 @@ impl Thread {
 /// SHA-256 of a group key in hexadecimal.
 pub fn group_key_hash(group_key: &str) -> String {
     hex(&Sha256::digest(group_key.as_bytes()))
+}
+
+/// An integration of a receiver.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IntegrationKey {
+    /// The receiver's name.
+    pub receiver: Arc<str>,
+    /// The integration's kind.
+    pub kind: Arc<str>,
+    /// Its place among those of its kind.
+    pub index: u32,
 }
 
 /// An outbox row's id: ascending in the order of decisions.

@@ -151,6 +151,8 @@ impl Engine {
         self.watch_anew(now);
         self.queue_all();
         self.settle_lost_alerts(now);
+        let policy = Arc::clone(&self.state.policy);
+        self.circuits.retain(|key| policy.receivers.iter().any(|receiver| receiver.name == key.receiver));
     }
 
     /// Groups that are there again keep what muted them; for the others it is noted that they are gone.

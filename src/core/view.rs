@@ -6,12 +6,13 @@ use std::sync::Arc;
 use super::ack::Ack;
 use super::alert::Alert;
 use super::alert_set::{AlertSet, Kept};
+use super::circuit::Faring;
 use super::engine::Counters;
 use super::inhibit::Inhibitor;
 use super::label::{Fingerprint, LabelSet};
 use super::look::{AtWork, Look};
 use super::mirrored::{Mirrored, MirroredKey};
-use super::outbox::{DeadLetter, Delivery, DeliveryId, Thread, Told};
+use super::outbox::{DeadLetter, Delivery, DeliveryId, IntegrationKey, Thread, Told};
 use super::policy::{Policy, RouteIdx};
 use super::silence::{Silence, SilenceId, SilenceState};
 use super::work_order::WorkOrder;
@@ -80,6 +81,8 @@ pub struct View {
     pub acks: Arc<BTreeMap<Arc<str>, Arc<Ack>>>,
     /// What every thread was last told.
     pub ledger: Arc<BTreeMap<Thread, Arc<Told>>>,
+    /// How the integrations fare that were sent anything since the start.
+    pub faring: BTreeMap<IntegrationKey, Faring>,
     /// When alerts may run out.
     pub grace: Grace,
     /// What was counted since the start.

@@ -21,6 +21,7 @@ pub struct StateGauges {
     outbox_oldest: IntGauge,
     dead_letters: IntGauge,
     threads: IntGauge,
+    failing: IntGaugeVec,
     work_orders: IntGaugeVec,
 }
 
@@ -47,6 +48,16 @@ impl StateGauges {
             outbox_oldest: gauge(r, "andon_outbox_oldest_seconds", "Age of the oldest notification that waits."),
             dead_letters: gauge(r, "andon_dead_letters", "Notifications that could not be delivered."),
             threads: gauge(r, "andon_ledger_threads", "Threads whose receiver was told of something that still fires."),
+            failing: register(
+                r,
+                IntGaugeVec::new(
+                    Opts::new(
+                        "andon_receiver_failing_seconds",
+                        "For how long every attempt to tell an integration fails.",
+                    ),
+                    &["receiver", "integration", "index"],
+                ),
+            ),
             work_orders: gauges(r, "andon_work_orders_open", "Work orders not completed or cancelled.", "priority"),
         }
     }
@@ -101,5 +112,11 @@ impl StateGauges {
         let oldest = view.outbox.values().map(|row| now.since(row.decided_at).as_secs()).max().unwrap_or(0);
         self.outbox_oldest.set(i64::try_from(oldest).unwrap_or(i64::MAX));
         self.dead_letters.set(count(view.dead_letters.len()));
+        self.failing.reset();
+        for (key, faring) in &view.faring {
+            let seconds = faring.failing_since.map_or(0, |since| now.since(since).as_secs());
+            let gauge = self.failing.with_label_values(&[&*key.receiver, &*key.kind, &key.index.to_string()]);
+            gauge.set(i64::try_from(seconds).unwrap_or(i64::MAX));
+        }
     }
 }

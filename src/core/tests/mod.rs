@@ -1,6 +1,7 @@
 //! The engine played in virtual time: a script in, a transcript out.
 
 mod acks;
+mod circuit;
 mod dead_letters;
 mod faults;
 mod order_mails;

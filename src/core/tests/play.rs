@@ -1,6 +1,6 @@
 //! Plays a script against the engine, from deadline to deadline, and writes down who is told what.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +39,9 @@ pub struct World {
     /// Whether commits fail now.
     pub store_fails: bool,
     silences: u128,
+    /// Rows on their way, and whether one is being sent.
+    sending: VecDeque<Arc<Delivery>>,
+    busy: bool,
 }
 
 impl World {
@@ -59,6 +62,8 @@ impl World {
             told: vec![],
             store_fails: false,
             silences: 0,
+            sending: VecDeque::new(),
+            busy: false,
         }
     }
 
@@ -77,10 +82,20 @@ impl World {
         let changes = self.engine.committed();
         self.stored.extend(changes);
         self.last_commit = Some(self.now);
-        for row in self.engine.take_due(self.now) {
-            self.send(row);
-        }
+        self.send_due();
         output
+    }
+
+    /// Sends what is due, one after the other, with what that leads to.
+    fn send_due(&mut self) {
+        let due = self.engine.take_due(self.now);
+        self.sending.extend(due);
+        if !std::mem::replace(&mut self.busy, true) {
+            while let Some(row) = self.sending.pop_front() {
+                self.send(row);
+            }
+            self.busy = false;
+        }
     }
 
     fn send(&mut self, row: Arc<Delivery>) {
@@ -190,9 +205,7 @@ impl World {
         let policy = Arc::clone(&self.engine.view().policy);
         let (changes, last) = (self.stored.clone(), self.last_commit);
         self.engine = Engine::restore(policy, self.options.clone(), changes, last, self.now);
-        for row in self.engine.take_due(self.now) {
-            self.send(row);
-        }
+        self.send_due();
     }
 
     /// The lines since the last call.

@@ -1,32 +1,93 @@
-//! The receivers' integrations: what they lack, and a try.
+//! The receivers' integrations: how they fare, what waits for them, what they lack, and a try.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::response::Response;
 use http::StatusCode;
 
 use super::Call;
 use super::object::{Object, list};
+use crate::core::circuit::Faring;
+use crate::core::outbox::IntegrationKey;
+use crate::core::view::View;
 use crate::delivery::trial::Tried;
 use crate::http::{AppState, ShownIntegration, reply};
 use crate::json::write_string;
 use crate::receivers::answer::SendError;
+use crate::time::Timestamp;
 
 /// `GET receivers`
 pub async fn all(state: &AppState) -> Response {
-    let config = state.config.load_full();
-    // Files are looked at.
-    let listed = tokio::task::spawn_blocking(move || list(config.integrations.iter().map(integration))).await;
+    let view = match state.driver.view().await {
+        Ok(view) => view,
+        Err(error) => return reply::unavailable(&error),
+    };
+    let (config, now) = (state.config.load_full(), state.clock.now());
+    // Files are looked at, and a million rows are counted.
+    let listed = tokio::task::spawn_blocking(move || {
+        let waiting = waiting(&view);
+        list(config.integrations.iter().map(|shown| integration(shown, &view, &waiting, now)))
+    });
+    let listed = listed.await;
     listed.map_or_else(|_| reply::andon_error(StatusCode::INTERNAL_SERVER_ERROR, "failed"), reply::json)
 }
 
-fn integration(shown: &ShownIntegration) -> String {
+/// What waits for an integration: how many notifications, since when the oldest, and how many only for their turn.
+#[derive(Default)]
+struct Queue {
+    waiting: usize,
+    limited: usize,
+    oldest: Option<Timestamp>,
+}
+
+fn waiting(view: &View) -> BTreeMap<IntegrationKey, Queue> {
+    let mut queues: BTreeMap<IntegrationKey, Queue> = BTreeMap::new();
+    for row in view.outbox.values() {
+        let queue = queues.entry(row.thread.integration_key()).or_default();
+        queue.waiting += 1;
+        queue.limited += usize::from(view.parked.contains(&row.id));
+        queue.oldest = Some(queue.oldest.map_or(row.undelivered_since, |at| at.min(row.undelivered_since)));
+    }
+    queues
+}
+
+fn integration(
+    shown: &ShownIntegration,
+    view: &View,
+    queues: &BTreeMap<IntegrationKey, Queue>,
+    now: Timestamp,
+) -> String {
     let missing = shown.config.missing();
+    let (receiver, kind) = (Arc::from(shown.receiver.as_str()), Arc::from(shown.config.kind()));
+    let key = IntegrationKey { receiver, kind, index: shown.index };
+    let (faring, nothing, idle) = (view.faring.get(&key), Faring::default(), Queue::default());
+    let (faring, queue) = (faring.unwrap_or(&nothing), queues.get(&key).unwrap_or(&idle));
+    let dead = view.dead_letters.values().filter(|letter| letter.delivery.thread.integration_key() == key).count();
+    let status = match () {
+        () if missing.is_some() => "not configured",
+        () if faring.failing_since.is_some() => "failing",
+        () if queue.limited > 0 => "limited",
+        () => "healthy",
+    };
     let mut object = Object::new();
     object.text("receiver", &shown.receiver);
     object.text("integration", shown.config.kind());
     object.raw("index", &shown.index.to_string());
-    object.raw("used", if shown.used { "true" } else { "false" });
-    object.raw("configured", if missing.is_none() { "true" } else { "false" });
+    object.flag("used", shown.used);
+    object.flag("configured", missing.is_none());
     object.text("missing", &missing.unwrap_or_default());
+    object.text("status", status);
+    object.time("failingSince", faring.failing_since);
+    object.raw("failures", &faring.failures.to_string());
+    object.time("probedAt", faring.probed_at.map(|at| at.max(now)));
+    object.raw("waiting", &queue.waiting.to_string());
+    object.raw("limited", &queue.limited.to_string());
+    object.time("waitingSince", queue.oldest);
+    object.raw("deadLetters", &dead.to_string());
+    object.time("lastSuccess", faring.last_success);
+    object.time("lastErrorAt", faring.last_error.as_ref().map(|(at, _)| *at));
+    object.text("lastError", faring.last_error.as_ref().map_or("", |(_, error)| error));
     object.end()
 }
 

@@ -1,0 +1,193 @@
+//! The circuit breaker: an integration that fails for long is probed, not hammered.
+//!
+//! ```text
+//!          enough failures in a row, for long enough                a probe was answered
+//! closed ───────────────────────────────────────────► open ───────────────────────────────► opening
+//!    ▲                                                 ▲  │ a probe failed: the next one later   │  │
+//!    │                                                 └──┘                                     │  │ an attempt failed
+//!    │                                                 ▲───────────────────────────────────────────┘
+//!    └──────────────────────────────────────────────────────────────────────────────────────────┘
+//!                              as many may be sent at once as nobody waits for any more
+//! ```
+//!
+//! While a circuit is open one row at a time is tried, the most urgent first and of these the newest; the others wait and
+//! may be superseded. When the receiver answers again, twice as many are sent at once with each answer, so that what
+//! waited does not knock it over again. An answer that refuses is an answer. Nothing of this is stored: after a restart
+//! an integration that still fails is found to fail again.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::deliver::wait_after;
+use super::engine::Engine;
+use super::outbox::{Delivery, DeliveryId, IntegrationKey, Outcome};
+use super::urgency::Urgency;
+use crate::time::Timestamp;
+
+/// After how many failures in a row a circuit opens, if they took long enough.
+const FAILURES: u32 = 8;
+/// For how long an integration must have failed before its circuit opens.
+const FAILING_FOR: Duration = Duration::from_secs(30);
+/// The circuit is closed when so many may be sent at once.
+const MANY: usize = 64;
+/// A probe after this many failures waits as long as any: the pace of retries has reached its slowest.
+const SLOWEST: u32 = 13;
+
+/// How an integration fares.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faring {
+    /// Since when every attempt fails.
+    pub failing_since: Option<Timestamp>,
+    /// How many attempts have failed in a row.
+    pub failures: u32,
+    /// What the last attempt that failed met, and when.
+    pub last_error: Option<(Timestamp, Arc<str>)>,
+    /// When it was last told anything, since the start.
+    pub last_success: Option<Timestamp>,
+    /// Where it waits to be configured: what is missing.
+    pub not_configured: Option<Arc<str>>,
+    /// When it is probed next, while its circuit is open.
+    pub probed_at: Option<Timestamp>,
+}
+
+/// An integration of a receiver, as far as sending to it is concerned.
+#[derive(Debug, Default)]
+pub(super) struct Circuit {
+    faring: Faring,
+    /// How many may be in flight at once while it is not closed.
+    room: Option<usize>,
+    /// Those that were handed out since it opened.
+    flying: BTreeSet<DeliveryId>,
+    /// Rows that may be sent when there is room.
+    held: BTreeSet<(Urgency, Reverse<DeliveryId>)>,
+}
+
+/// All integrations that anything was sent to.
+#[derive(Debug, Default)]
+pub(super) struct Circuits(BTreeMap<IntegrationKey, Circuit>);
+
+impl Circuit {
+    /// When a row may be sent; nothing while there is none, or no room.
+    fn due_at(&self) -> Option<Timestamp> {
+        let room = self.room.is_none_or(|room| self.flying.len() < room);
+        (room && !self.held.is_empty()).then(|| self.faring.probed_at.unwrap_or(Timestamp::ZERO))
+    }
+
+    fn answered(&mut self) {
+        (self.faring.failing_since, self.faring.failures, self.faring.not_configured) = (None, 0, None);
+        self.faring.probed_at = None;
+        self.room = self.room.map(|room| room.saturating_mul(2)).filter(|room| *room < MANY);
+    }
+
+    fn failed(&mut self, now: Timestamp, error: &str, jitter: f64, asked: Option<Duration>) {
+        let since = *self.faring.failing_since.get_or_insert(now);
+        self.faring.failures = self.faring.failures.saturating_add(1);
+        self.faring.last_error = Some((now, Arc::from(error)));
+        self.faring.not_configured = None;
+        let long = self.faring.failures >= FAILURES && now.since(since) >= FAILING_FOR;
+        if self.room.is_some() || long {
+            self.room = Some(1);
+            let wait = wait_after(self.faring.failures.min(SLOWEST), jitter, asked);
+            self.faring.probed_at = Some(now.after(wait));
+        }
+    }
+}
+
+impl Circuits {
+    /// Lets a row wait for its turn if its integration is probed, or what waits for it goes out. Says whether.
+    pub(super) fn hold(&mut self, row: &Delivery) -> bool {
+        let Some(circuit) = self.0.get_mut(&row.thread.integration_key()).filter(|circuit| circuit.room.is_some())
+        else {
+            return false;
+        };
+        circuit.held.insert((row.urgency(), Reverse(row.id)));
+        true
+    }
+
+    /// Whether the integration's circuit is not closed, and what it met last.
+    pub(super) fn trouble(&self, key: &IntegrationKey) -> Option<Arc<str>> {
+        let circuit = self.0.get(key).filter(|circuit| circuit.room.is_some())?;
+        circuit.faring.last_error.as_ref().map(|(_, error)| Arc::clone(error))
+    }
+
+    /// When one of the rows that are held may be sent.
+    pub(super) fn next(&self) -> Timestamp {
+        self.0.values().filter_map(Circuit::due_at).min().unwrap_or(Timestamp::MAX)
+    }
+
+    /// The integrations of which something may be sent now.
+    fn open_now(&self, now: Timestamp) -> Vec<IntegrationKey> {
+        let open = self.0.iter().filter(|(_, circuit)| circuit.due_at().is_some_and(|at| at <= now));
+        open.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// The next row of an integration, while there is room.
+    fn pop(&mut self, key: &IntegrationKey) -> Option<DeliveryId> {
+        let circuit = self.0.get_mut(key).filter(|circuit| circuit.due_at().is_some())?;
+        circuit.held.pop_first().map(|(_, Reverse(id))| id)
+    }
+
+    fn took(&mut self, key: &IntegrationKey, id: DeliveryId) {
+        if let Some(circuit) = self.0.get_mut(key).filter(|circuit| circuit.room.is_some()) {
+            circuit.flying.insert(id);
+        }
+    }
+
+    /// A row is with a worker no more, or only waits there.
+    pub(super) fn landed(&mut self, row: &Delivery) {
+        if let Some(circuit) = self.0.get_mut(&row.thread.integration_key()) {
+            circuit.flying.remove(&row.id);
+        }
+    }
+
+    /// Notes how an attempt ended.
+    pub(super) fn settled(&mut self, now: Timestamp, row: &Delivery, outcome: &Outcome, jitter: f64) {
+        let circuit = self.0.entry(row.thread.integration_key()).or_default();
+        circuit.flying.remove(&row.id);
+        match outcome {
+            Outcome::Delivered(_) => {
+                circuit.answered();
+                circuit.faring.last_success = Some(now);
+            }
+            Outcome::Refused { error, .. } => {
+                circuit.answered();
+                circuit.faring.last_error = Some((now, Arc::from(error.as_str())));
+            }
+            Outcome::NotConfigured { error } => circuit.faring.not_configured = Some(Arc::from(error.as_str())),
+            Outcome::Retry { error, after, .. } => circuit.failed(now, error, jitter, *after),
+        }
+    }
+
+    /// Forgets which rows wait: they are looked for anew.
+    pub(super) fn forget_rows(&mut self) {
+        self.0.values_mut().for_each(|circuit| circuit.held.clear());
+    }
+
+    /// Keeps only the integrations that may still be told something.
+    pub(super) fn retain(&mut self, keep: impl Fn(&IntegrationKey) -> bool) {
+        self.0.retain(|key, circuit| !circuit.held.is_empty() || keep(key));
+    }
+
+    /// How all of them fare.
+    pub(super) fn faring(&self) -> BTreeMap<IntegrationKey, Faring> {
+        self.0.iter().map(|(key, circuit)| (key.clone(), circuit.faring.clone())).collect()
+    }
+}
+
+impl Engine {
+    /// The rows that may be sent now although their integration's circuit is not closed, or was not until now.
+    pub(super) fn take_held(&mut self, now: Timestamp, taken: &mut Vec<Arc<Delivery>>) {
+        for key in self.circuits.open_now(now) {
+            while let Some(id) = self.circuits.pop(&key) {
+                let Some(row) = self.state.outbox.get(&id).cloned() else { continue };
+                let first = self.state.queues.get(&row.thread).and_then(|queue| queue.first()) == Some(&id);
+                if first && Arc::make_mut(&mut self.state.in_flight).insert(id) {
+                    self.circuits.took(&key, id);
+                    taken.push(self.handed_out(&row));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! An integration that fails for long is probed; what waited for it goes out in order when it is back.
+
+use std::time::Duration;
+
+use super::play::*;
+use crate::core::outbox::Outcome;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn down(world: &mut World) {
+    let failure = Outcome::Retry { error: "503".into(), after: None, exchange: Default::default() };
+    world.receivers.0.insert("hook".into(), vec![failure; usize::from(u16::MAX)]);
+}
+
+/// Lets so many minutes pass in which these alerts are sent again and again. Gives what was tried in that time.
+fn minutes(world: &mut World, minutes: u32, alerts: &[String]) -> Vec<String> {
+    let alerts: Vec<&str> = alerts.iter().map(String::as_str).collect();
+    world.lines();
+    for _ in 0..minutes {
+        world.post(&alerts, true);
+        world.pass(MINUTE);
+    }
+    world.lines()
+}
+
+fn storm(of: std::ops::Range<usize>) -> Vec<String> {
+    of.map(|i| format!("Alert{i:03} a severity={}", if i % 50 == 7 { "critical" } else { "info" })).collect()
+}
+
+#[test]
+fn what_fails_for_long_is_probed_and_not_hammered() {
+    let mut world = World::new(policy());
+    down(&mut world);
+    let alerts = storm(0..200);
+    minutes(&mut world, 3, &alerts);
+    let tried = minutes(&mut world, 60, &alerts);
+    assert!((50..=80).contains(&tried.len()), "a probe a minute, not 200: {}", tried.len());
+    let view = world.engine.view();
+    let faring = view.faring.values().next().unwrap();
+    assert!(faring.failing_since.is_some() && faring.probed_at.is_some() && faring.last_success.is_none());
+    assert_eq!(faring.last_error.as_ref().map(|(_, error)| &**error), Some("503"));
+    assert_eq!(view.outbox.len(), 200, "nothing is dropped");
+}
+
+#[test]
+fn what_waited_goes_out_critical_first_then_the_newest() {
+    let mut world = World::new(policy());
+    down(&mut world);
+    minutes(&mut world, 5, &storm(0..100));
+    minutes(&mut world, 5, &storm(0..200));
+    world.receivers.0.clear();
+    let told = minutes(&mut world, 2, &storm(0..200));
+    let name = |line: &String| line.split('"').nth(1).unwrap_or_default().to_owned();
+    let told: Vec<String> = told.iter().map(name).collect();
+    assert_eq!(told.len(), 200, "each thread once: {told:?}");
+    assert_eq!(told[..4], ["Alert157", "Alert107", "Alert057", "Alert007"]);
+    let place = |name: &str| told.iter().position(|told| told == name);
+    assert!(place("Alert150") < place("Alert050"), "{told:?}");
+    let faring = world.engine.view().faring.into_values().next().unwrap();
+    assert!(faring.failing_since.is_none() && faring.probed_at.is_none() && faring.last_success.is_some());
+}
+
+#[test]
+fn an_answer_that_refuses_is_an_answer_and_others_are_not_held() {
+    let mut world = World::new(policy());
+    let refusal = Outcome::Refused { error: "400".into(), exchange: Default::default() };
+    world.receivers.0.insert("hook".into(), vec![refusal; 100]);
+    let tried = minutes(&mut world, 3, &storm(0..50));
+    assert_eq!(tried.len(), 50);
+    assert!(world.engine.view().faring.values().all(|faring| faring.failing_since.is_none()));
+}
+
+#[test]
+fn what_is_held_is_given_up_when_its_time_is_over() {
+    let mut rules = policy();
+    rules.receivers[0].rules.give_up_after = Some(20 * MINUTE);
+    let mut world = World::new(rules);
+    down(&mut world);
+    minutes(&mut world, 19, &storm(0..100));
+    assert!(world.engine.view().dead_letters.is_empty());
+    minutes(&mut world, 4, &[]);
+    assert_eq!(world.engine.view().dead_letters.len(), 100);
+}
