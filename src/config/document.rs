@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::assets::{self, Asset};
+use super::cmms;
 use super::error::{FieldPath, on_the_whole};
 use super::fields::Fields;
 use super::global;
@@ -47,6 +48,7 @@ pub(super) struct Document<'n> {
     engine: Option<TemplateEngine>,
     plant_database: Option<Section>,
     watchdogs: Vec<RawWatchdog<'n>>,
+    cmms: Vec<Section>,
     assets_path: Option<String>,
     assets: BTreeMap<Arc<str>, Asset>,
 }
@@ -94,6 +96,7 @@ impl<'n> Document<'n> {
                 .take("severity_inhibition")
                 .and_then(|node| severity::read(node, top.key("severity_inhibition"), scope)),
             engine: template_engine(&mut fields),
+            cmms: cmms::read(&mut fields, scope),
             plant_database: fields
                 .take("plant_database")
                 .map(|node| plant_database::read(node, top.key("plant_database"), scope)),
@@ -147,6 +150,7 @@ impl<'n> Document<'n> {
             used,
             templates: self.templates.iter().map(|path| beside(&scope.context.base_dir, path)).collect(),
             template_engine: self.engine.unwrap_or_default(),
+            cmms: self.cmms.iter().map(cmms::settings).collect(),
             plant_database: self.plant_database.as_ref().and_then(plant_database::settings),
             assets: self.assets,
             original,
@@ -277,6 +281,7 @@ impl<'n> Document<'n> {
             if let Some(database) = &self.plant_database {
                 map.put("plant_database", database.printed());
             }
+            map.list_unless_empty("cmms", cmms::printed(&self.cmms));
         }
         map
     }

@@ -12,7 +12,7 @@ use super::document::Document;
 use super::error::{ConfigErrors, Errors, FieldPath};
 use super::global::Context;
 use super::node::Node;
-use super::settings::{PlantDatabase, ReceiverConfig};
+use super::settings::{Cmms, PlantDatabase, ReceiverConfig};
 use super::yaml;
 use crate::core::matcher::Mode;
 use crate::core::policy::{Policy, ReceiverIdx};
@@ -53,6 +53,8 @@ pub struct Config {
     pub assets: BTreeMap<Arc<str>, Asset>,
     /// The plant's database, if one is named.
     pub plant_database: Option<PlantDatabase>,
+    /// The maintenance systems that work orders are passed on to.
+    pub cmms: Vec<Cmms>,
     /// What `/api/v2/status` shows: as Alertmanager prints it, loadable by amtool, secrets hidden, Andon's own keys left
     /// out and shorthands expanded.
     pub original: String,

@@ -6,6 +6,7 @@
 
 pub mod assets;
 pub mod check;
+mod cmms;
 mod document;
 pub mod duration;
 pub mod environment;

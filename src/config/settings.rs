@@ -331,3 +331,57 @@ pub struct PlantDatabase {
     /// Whether work orders are passed on to its table, and taken over from it.
     pub work_orders: bool,
 }
+
+/// `cmms[]`: a maintenance system over HTTP.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cmms {
+    /// What it is called in histories and metrics.
+    pub name: String,
+    /// What every path follows.
+    pub url: String,
+    /// How to talk to it.
+    pub http: HttpConfig,
+    /// How often it is looked at for what people changed there.
+    pub poll_interval: Duration,
+    /// For one request.
+    pub timeout: Duration,
+    /// For how long a search may miss an order whose creation was not answered.
+    pub settle_time: Duration,
+    /// Offered to the templates.
+    pub values: BTreeMap<String, String>,
+    /// Its words for Andon's statuses.
+    pub statuses: BTreeMap<String, String>,
+    /// Its words for Andon's priorities.
+    pub priorities: BTreeMap<String, String>,
+    /// Finds the id of an asset by its code.
+    pub asset: Option<CmmsRequest>,
+    /// Finds an order by its number.
+    pub find: CmmsRequest,
+    /// Makes an order.
+    pub create: CmmsRequest,
+    /// Looks at an order.
+    pub read: Option<CmmsRequest>,
+    /// Brings an order up to date.
+    pub update: Option<CmmsRequest>,
+    /// Changes where the work stands, where that is a request of its own.
+    pub change_status: Option<CmmsRequest>,
+}
+
+/// A request that a maintenance system understands, and where in its answer what stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CmmsRequest {
+    /// GET, POST, PUT or PATCH.
+    pub method: String,
+    /// What follows the URL; a template.
+    pub path: String,
+    /// Further headers.
+    pub headers: BTreeMap<String, String>,
+    /// JSON; a template. Empty for none.
+    pub body: String,
+    /// JSON pointer to the id.
+    pub id: String,
+    /// JSON pointer to the status.
+    pub status: String,
+    /// JSON pointer to whoever has the order.
+    pub assignee: String,
+}

@@ -3,6 +3,7 @@
 //! Andon's own store is the truth and the outbox: an order with its revision is committed before anybody else hears of it.
 //! Whatever is elsewhere may be away for any time; that delays nothing here, and nothing is lost.
 
+mod cmms;
 mod postgres;
 mod target;
 
@@ -13,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
-use crate::config::settings::PlantDatabase;
+use crate::config::settings::{Cmms, PlantDatabase};
 use crate::driver::Handle;
 use crate::metrics::Metrics;
 use crate::time::Clock;
@@ -32,12 +33,13 @@ pub struct Shared {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
     plant_database: Option<PlantDatabase>,
+    cmms: Vec<Cmms>,
 }
 
 impl Settings {
     /// What a configuration says.
     pub fn of(config: &Config) -> Self {
-        Self { plant_database: config.plant_database.clone() }
+        Self { plant_database: config.plant_database.clone(), cmms: config.cmms.clone() }
     }
 }
 
@@ -49,7 +51,11 @@ pub async fn run(shared: Shared, mut settings: watch::Receiver<Settings>, stop: 
         let current = settings.borrow_and_update().clone();
         shared.metrics.plant_configured(current.plant_database.is_some());
         let passed_on = current.plant_database.iter().filter(|database| database.work_orders);
-        shared.metrics.mirrors(passed_on.clone().map(|_| postgres::SYSTEM));
+        let names = current.cmms.iter().map(|cmms| &*cmms.name);
+        shared.metrics.mirrors(passed_on.clone().map(|_| postgres::SYSTEM).chain(names));
+        for cmms in &current.cmms {
+            tasks.spawn(target::keep(cmms::System::new(cmms), Arc::clone(&shared), stop_these.clone()));
+        }
         for database in passed_on {
             tasks.spawn(target::keep(postgres::Table::new(database), Arc::clone(&shared), stop_these.clone()));
         }

@@ -111,6 +111,11 @@ impl Desk {
         self.driver.mirrored(now).await
     }
 
+    /// Keeps, before the system is asked to create an order, that it will have been asked.
+    pub(super) async fn claim(&self, claim: Mirrored) -> Result<(), Unavailable> {
+        self.driver.mirrored(claim).await
+    }
+
     /// What is known of an order in the system, or the beginning of it.
     pub(super) fn record(&self, candidate: &Candidate) -> Mirrored {
         let at = self.clock.now();

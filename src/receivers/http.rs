@@ -42,6 +42,18 @@ pub struct Post<'a> {
     pub secrets: &'a [&'a str],
 }
 
+/// A request of any method, for systems that are asked as well as told.
+pub struct Call<'a> {
+    /// GET, POST, PUT or PATCH.
+    pub method: Method,
+    /// Where to.
+    pub url: &'a str,
+    /// Further headers.
+    pub headers: &'a [(String, String)],
+    /// JSON, or nothing.
+    pub body: Option<Bytes>,
+}
+
 /// Sends requests with one `http_config`.
 pub struct HttpClient {
     connection: Connection,
@@ -70,48 +82,72 @@ impl HttpClient {
     /// # Errors
     /// [`SendError`] if there was no answer.
     pub async fn post(&self, post: Post<'_>) -> Result<Answer, SendError> {
+        let headers: Vec<_> = post.headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let call = Call { method: Method::POST, url: post.url, headers: &headers, body: Some(post.body) };
+        let (answer, redactor) = self.send(&call, post.secrets).await?;
+        Ok(Answer { body: redactor.redact(&answer.body), ..answer })
+    }
+
+    /// Makes a call and takes the answer, whatever its status: as it is, to be read by programs, and its body as people
+    /// may see it.
+    ///
+    /// # Errors
+    /// [`SendError`] if there was no answer.
+    pub async fn call(&self, call: &Call<'_>) -> Result<(Answer, String), SendError> {
+        let (answer, redactor) = self.send(call, &[]).await?;
+        let shown = redactor.redact(&answer.body);
+        Ok((answer, shown))
+    }
+
+    async fn send(&self, call: &Call<'_>, secrets: &[&str]) -> Result<(Answer, Redactor), SendError> {
         let Some(tokens) = &self.tokens else {
-            return self.attempt(&post, None).await;
+            return self.attempt(call, secrets, None).await;
         };
         let (token, fresh) = tokens.token().await?;
-        let answer = self.attempt(&post, Some(&token)).await?;
-        if answer.status != 401 || fresh {
-            return Ok(answer);
+        let answered = self.attempt(call, secrets, Some(&token)).await?;
+        if answered.0.status != 401 || fresh {
+            return Ok(answered);
         }
         // The server may have revoked the token before its time.
         tokens.forget(&token);
         let (token, _) = tokens.token().await?;
-        self.attempt(&post, Some(&token)).await
+        self.attempt(call, secrets, Some(&token)).await
     }
 
-    async fn attempt(&self, post: &Post<'_>, token: Option<&str>) -> Result<Answer, SendError> {
-        let url: Url = post.url.trim().parse().map_err(|error| SendError::refused(format!("invalid URL: {error}")))?;
+    async fn attempt(
+        &self,
+        call: &Call<'_>,
+        secrets: &[&str],
+        token: Option<&str>,
+    ) -> Result<(Answer, Redactor), SendError> {
+        let url: Url = call.url.trim().parse().map_err(|error| SendError::refused(format!("invalid URL: {error}")))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(SendError::refused(format!("invalid URL: unsupported scheme {:?} for URL", url.scheme())));
         }
         let mut redactor = Redactor::default();
         redactor.add_url(&url);
-        post.secrets.iter().for_each(|secret| redactor.add(secret));
+        secrets.iter().for_each(|secret| redactor.add(secret));
         let mut headers = HeaderMap::new();
         self.add_configured(&mut headers, &mut redactor).await?;
         if let Some(token) = token {
             headers.insert(AUTHORIZATION, sensitive(&format!("Bearer {token}"), &mut redactor)?);
             redactor.add(token);
         }
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        for (name, value) in post.headers {
-            let value = HeaderValue::from_str(value).map_err(|_| bad_header(name))?;
-            headers.insert(HeaderName::from_static(name), value);
+        if call.body.is_some() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        let mut request = Request::new(Method::POST, url);
+        for (name, value) in call.headers {
+            let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad_header(name))?;
+            headers.insert(header, HeaderValue::from_str(value).map_err(|_| bad_header(name))?);
+        }
+        let mut request = Request::new(call.method.clone(), url);
         take_user_info(&mut request, &mut headers, &mut redactor)?;
         *request.headers_mut() = headers;
-        *request.body_mut() = Some(post.body.clone().into());
-        exchange::request(|| described(&request, &post.body, &redactor));
+        *request.body_mut() = call.body.clone().map(Into::into);
+        exchange::request(|| described(&request, call.body.as_deref().unwrap_or_default(), &redactor));
         let answer = self.connection.execute(request, &redactor).await?;
-        let answer = Answer { body: redactor.redact(&answer.body), ..answer };
-        exchange::answer(|| format!("{}\n\n{}", answer.status, answer.body));
-        Ok(answer)
+        exchange::answer(|| format!("{}\n\n{}", answer.status, redactor.redact(&answer.body)));
+        Ok((answer, redactor))
     }
 
     async fn add_configured(&self, headers: &mut HeaderMap, redactor: &mut Redactor) -> Result<(), SendError> {

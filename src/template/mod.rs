@@ -23,6 +23,7 @@ use serde_json::{Map, Value};
 pub use self::data::{Context, Engine, Pairs, sorted_pairs};
 use self::go::GoTemplates;
 use self::handlebars::HandlebarsTemplates;
+pub use self::handlebars::Requests;
 
 /// The longest output of a template, in bytes.
 pub const MAX_OUTPUT: usize = 1 << 20;

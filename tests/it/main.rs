@@ -1,6 +1,7 @@
 //! All tests that look at the program from outside, as one binary.
 
 mod cases;
+mod cmms;
 mod crash;
 mod damaged_store;
 mod demo;

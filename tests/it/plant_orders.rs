@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::support::postgres::Postgres;
 use crate::support::process::{Andon, Place};
-use crate::support::until;
+use crate::support::prometheus::Prometheus;
+use crate::support::{program, until};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -265,4 +266,50 @@ fn killed_between_any_two_steps() {
         let orders = andon.get("/api/andon/v1/work-orders").body;
         assert!(!orders.contains(&format!("{line}\\n{line}")), "{orders}");
     }
+}
+
+/// The closed circle: a row changes, Prometheus fires by the shipped rules, Andon opens the order in the same database,
+/// the row recovers, and the order asks for verification. An overdue order of the plant's own opens no other.
+#[test]
+fn from_a_row_by_prometheus_to_an_order_in_the_same_database() {
+    let Some(program) = program("prometheus", "ANDON_PROMETHEUS", "prometheus") else { return };
+    let Some(plant) = Plant::new() else { return };
+    let andon = plant.place.start(&[]);
+    let rules = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/monitoring/rules/alerts.yml"));
+    let rules = rules.expect("the rules are there").replace("for: 5m", "for: 1s").replace("for: 1h", "for: 1s");
+    let rules = rules.replace("interval: 30s", "interval: 1s").replace("interval: 15s", "interval: 1s");
+    std::fs::write(plant.place.path().join("alerts.yml"), rules).expect("it is written");
+    let settings = format!(
+        "global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
+rule_files: [alerts.yml]
+alerting: {{alertmanagers: [{{static_configs: [{{targets: ['{0}']}}]}}]}}
+scrape_configs: [{{job_name: andon, static_configs: [{{targets: ['{0}']}}]}}]
+",
+        andon.address()
+    );
+    std::fs::write(plant.place.path().join("prometheus.yml"), settings).expect("it is written");
+    let _prometheus = Prometheus::start(&program, plant.place.path());
+
+    plant.postgres.sql("UPDATE assets SET status = 'failed' WHERE asset_code = 'CNC-001'");
+    let select = "SELECT asset_code, w.status, w.metadata -> 'andon' ->> 'condition', created_by
+                    FROM work_orders w JOIN assets a ON a.id = w.asset_id WHERE created_by = 'andon'";
+    plant.until_row(&andon, "the order is in the table", select, "CNC-001|open|active|andon");
+    plant.postgres.sql("UPDATE assets SET status = 'operational' WHERE asset_code = 'CNC-001'");
+    let verify =
+        "SELECT w.metadata -> 'andon' ->> 'condition', notes LIKE '%verify and close%', status FROM work_orders w";
+    plant.until_row(&andon, "it asks for verification", verify, "cleared|t|open");
+
+    // The plant's own order is overdue: it is taken over, and an alert about it finds it.
+    plant.postgres.sql(
+        "INSERT INTO work_orders (work_order_number, asset_id, type, priority, title, scheduled_start)
+         SELECT 'PM-7', id, 'preventive', 'high', 'Oil change', now() AT TIME ZONE 'UTC' - interval '1 hour'
+           FROM assets WHERE asset_code = 'MOTOR-002'",
+    );
+    until(LIMIT, "Andon knows the plant's order", || {
+        orders(&andon).into_iter().find(|order| order["number"] == "PM-7")
+    });
+    plant.postgres.sql("UPDATE work_orders SET status = 'completed' WHERE work_order_number = 'PM-7'");
+    until_order(&andon, "what people do with it is known", |order| {
+        order["number"] == "PM-7" && order["status"] == "completed"
+    });
 }

@@ -11,6 +11,7 @@
 mod check;
 mod context;
 mod helpers;
+mod request;
 mod sample;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,8 @@ use std::sync::Arc;
 
 use handlebars::{Handlebars, Output, RenderContext, RenderError, RenderErrorReason, Renderable, Template};
 use serde_json::Value;
+
+pub use request::Requests;
 
 use super::data::{Context, Pairs};
 use super::go::GoTemplates;

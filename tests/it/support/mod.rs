@@ -1,5 +1,6 @@
 //! What the tests from outside stand on: the real program, a client, and a webhook that listens.
 
+pub mod atlas;
 pub mod http;
 pub mod mail_sink;
 pub mod postfix;
