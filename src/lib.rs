@@ -19,5 +19,7 @@ pub mod receivers;
 pub mod reload;
 pub mod store;
 pub mod template;
+#[cfg(test)]
+mod tests;
 pub mod time;
 pub mod ui;

@@ -354,16 +354,19 @@ fn count(metrics: &Metrics, row: &Delivery, result: &Result<Sent, SendError>) {
 }
 
 async fn report(shared: &Shared, row: &Delivery, outcome: Outcome) {
-    if shared.driver.settled(row.id, outcome, jitter()).await.is_err() {
+    if shared.driver.settled(row.id, outcome, jitter(row)).await.is_err() {
         tracing::debug!(delivery.id = row.id.0, "Stopping: the outcome could not be reported");
     }
 }
 
-/// A random number from 0 to 1.
-fn jitter() -> f64 {
-    let (_, random) = uuid::Uuid::new_v4().as_u64_pair();
-    // The top two bits of this half are fixed; 53 bits fill the number.
-    (random & ((1 << 53) - 1)) as f64 / (1_u64 << 53) as f64
+/// A number from 0 to 1 that looks like chance, and is the same for the same attempt: rows that failed together do not
+/// come back together, and what happened can be played again.
+fn jitter(row: &Delivery) -> f64 {
+    // FNV-1a, mixed once more for its high bits; 53 bits fill the number.
+    let hash = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(1_099_511_628_211);
+    let text = row.notification_id();
+    let hashed = text.bytes().chain(row.attempts.to_le_bytes()).fold(14_695_981_039_346_656_037, hash);
+    ((hashed ^ hashed >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 #[cfg(test)]

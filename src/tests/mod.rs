@@ -1,0 +1,5 @@
+//! Tests of several modules at once.
+
+#[path = "../../tests/it/support/random.rs"]
+mod random;
+mod simulation;

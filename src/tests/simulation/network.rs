@@ -1,0 +1,181 @@
+//! The network and the receivers behind it: slow, down, forgetful, all by one sequence of random numbers; and the book of
+//! what each receiver was told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
+
+use super::super::random::Random;
+use crate::core::outbox::Delivery;
+use crate::receivers::answer::SendError;
+use crate::receivers::notice::Sent;
+use crate::receivers::{Context, Sender};
+use crate::time::Clock;
+
+/// Shared by the senders of all receivers and by the test.
+#[derive(Clone)]
+pub struct Network(Arc<Mutex<State>>);
+
+struct State {
+    clock: Clock,
+    random: Random,
+    down: BTreeSet<String>,
+    /// Of a hundred attempts to a receiver that is up, so many meet a fault.
+    fault_rate: u64,
+    transcript: String,
+    told: Vec<Told>,
+}
+
+/// One notification as a receiver took it.
+struct Told {
+    thread: String,
+    id: String,
+    sequence: (crate::time::Timestamp, u32),
+    firing: BTreeSet<String>,
+    resolved: BTreeSet<String>,
+}
+
+/// What one attempt meets.
+enum Fate {
+    Taken,
+    /// Taken, but the answer is lost.
+    AnswerLost,
+    Fails,
+    Refused,
+    Hangs,
+}
+
+impl Network {
+    pub fn new(clock: Clock, random: Random) -> Self {
+        let (down, transcript, told) = Default::default();
+        Self(Arc::new(Mutex::new(State { clock, random, down, fault_rate: 15, transcript, told })))
+    }
+
+    pub fn down(&self, receiver: &str, down: bool) {
+        let mut state = self.0.lock();
+        match down {
+            true => state.down.insert(receiver.to_owned()),
+            false => state.down.remove(receiver),
+        };
+    }
+
+    pub fn fault_rate(&self, of_a_hundred: u64) {
+        self.0.lock().fault_rate = of_a_hundred;
+    }
+
+    /// Writes a line into the transcript.
+    pub fn note(&self, line: &str) {
+        let mut state = self.0.lock();
+        let now = state.clock.now();
+        let _ = writeln!(state.transcript, "{now} {line}");
+    }
+
+    pub fn transcript(&self) -> String {
+        self.0.lock().transcript.clone()
+    }
+
+    /// What each thread believes that is open: the alerts it was told firing and not resolved; for one that knows only
+    /// incidents, the alerts of the last notification, or none where that closed it.
+    pub fn believed_open(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut open: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for told in &self.0.lock().told {
+            let alerts = open.entry(told.thread.clone()).or_default();
+            if told.thread.starts_with("pager") {
+                alerts.clone_from(&told.firing);
+            } else {
+                alerts.extend(told.firing.iter().cloned());
+                alerts.retain(|alert| !told.resolved.contains(alert));
+            }
+        }
+        open.retain(|_, alerts| !alerts.is_empty());
+        open
+    }
+
+    /// Notifications out of order within their thread, or of one id and different content.
+    pub fn wrong(&self) -> Vec<String> {
+        let state = self.0.lock();
+        let (mut last, mut said) = (BTreeMap::new(), BTreeMap::new());
+        let mut wrong = Vec::new();
+        for told in &state.told {
+            let before = last.insert(&told.thread, told.sequence);
+            if before.is_some_and(|before| before > told.sequence) {
+                wrong.push(format!("{} was told {:?} after {before:?}", told.thread, told.sequence));
+            }
+            let content = (&told.thread, &told.firing, &told.resolved);
+            if said.insert(&told.id, content).is_some_and(|before| before != content) {
+                wrong.push(format!("{} stands for two notifications", told.id));
+            }
+        }
+        wrong
+    }
+
+    /// What the next attempt to this receiver meets, and how long it takes.
+    fn fate(&self, receiver: &str) -> (Fate, Duration) {
+        let mut state = self.0.lock();
+        let takes = Duration::from_millis(1 + state.random.below(3_000));
+        let fate = if state.down.contains(receiver) {
+            if state.random.below(4) == 0 { Fate::Hangs } else { Fate::Fails }
+        } else if state.random.below(100) < state.fault_rate {
+            match state.random.below(4) {
+                0 => Fate::Fails,
+                1 => Fate::Refused,
+                2 => Fate::Hangs,
+                _ => Fate::AnswerLost,
+            }
+        } else {
+            Fate::Taken
+        };
+        (fate, takes)
+    }
+
+    fn take(&self, row: &Delivery, how: &str) {
+        let of = |resolved: bool| {
+            let alerts = row.alerts.iter().filter(|told| told.resolved == resolved);
+            alerts.map(|told| told.alert.labels.to_string()).collect::<BTreeSet<_>>()
+        };
+        let thread = format!("{} {}", row.thread.receiver, row.thread.group_key);
+        let told = Told {
+            id: row.notification_id(),
+            sequence: (row.episode, row.sequence),
+            firing: of(false),
+            resolved: of(true),
+            thread,
+        };
+        let (thread, firing, resolved) = (&told.thread, &told.firing, &told.resolved);
+        let line = format!("{how} {thread} {:?} firing {firing:?} resolved {resolved:?}", told.sequence);
+        self.note(&line);
+        self.0.lock().told.push(told);
+    }
+}
+
+/// A receiver on the network.
+pub struct Scripted(pub Network);
+
+impl Sender for Scripted {
+    fn send<'a>(&'a self, row: &'a Delivery, _: &'a Context) -> BoxFuture<'a, Result<Sent, SendError>> {
+        Box::pin(async {
+            let (fate, takes) = self.0.fate(&row.thread.receiver);
+            tokio::time::sleep(takes).await;
+            match fate {
+                Fate::Taken => {
+                    self.0.take(row, "told");
+                    Ok(Sent::default())
+                }
+                Fate::AnswerLost => {
+                    self.0.take(row, "told, without an answer,");
+                    Err(SendError::retry("the connection was lost"))
+                }
+                Fate::Fails => Err(SendError::retry("500")),
+                Fate::Refused => {
+                    self.0.note(&format!("refused by {}", row.thread.receiver));
+                    Err(SendError::refused("400"))
+                }
+                Fate::Hangs => std::future::pending().await,
+            }
+        })
+    }
+}
