@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Sight;
-use super::held::{Held, HeldBack, muted, name};
+use super::held::{Held, HeldBack, acknowledged, muted, name};
 use super::link;
 use super::now::severity;
 use super::parts::{AssetLine, Pair, asset};
@@ -43,7 +43,7 @@ struct InGroup {
     labels: String,
     receiver: String,
     href: String,
-    held: Option<Held>,
+    held: Vec<Held>,
     next_flush: When,
     flush_is_due: bool,
     told: Vec<Told>,
@@ -112,7 +112,7 @@ fn in_group(sight: &Sight<'_>, group: &GroupView, kept: &Kept) -> InGroup {
         labels: super::words::short(&group.labels.to_string()),
         receiver: receiver.name.to_string(),
         href: link::query(&[("group", &group_key_hash(&group.key))]),
-        held: muted(group),
+        held: [muted(group), acknowledged(sight, group)].into_iter().flatten().collect(),
         next_flush: When::new(group.next_flush, sight.now),
         flush_is_due: group.next_flush <= sight.now,
         told: told.collect(),

@@ -120,10 +120,12 @@ fn integration(sight: &Sight<'_>, shown: &Configured, queue: &[&Arc<Delivery>]) 
     let own = (&*shown.receiver, &*shown.kind, shown.index);
     let threads: Vec<_> = sight.view.ledger.iter().filter(|(thread, _)| place(thread) == own).collect();
     let told = threads.iter().map(|(_, told)| told.at).max();
+    let dead = sight.view.dead_letters.values().filter(|letter| place(&letter.delivery.thread) == own).count();
     let failing = queue.iter().filter(|row| row.attempts > 0).min_by_key(|row| row.decided_at);
     let (state, word, why, since) = match (&shown.missing, failing) {
         (Some(missing), _) => ("waits", "not configured", missing.clone(), None),
         (None, Some(row)) => ("failing", "failing", short(&row.last_error), Some(When::new(row.decided_at, sight.now))),
+        (None, None) if dead > 0 => ("failing", "refuses", format!("{} here", count(dead, "dead letter")), None),
         (None, None) if queue.is_empty() => ("good", "healthy", String::new(), None),
         (None, None) => ("slow", "sending", String::new(), None),
     };

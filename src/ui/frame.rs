@@ -72,6 +72,12 @@ said! {
     Superseded = "superseded", "Something newer about the same group waits to be sent already; the dead letter is put away.";
     /// A dead letter was put away.
     Discarded = "discarded", "The dead letter is put away.";
+    /// A work order was changed.
+    Ordered = "ordered", "The work order is changed.";
+    /// A group was taken on.
+    Acknowledged = "acknowledged", "The group is acknowledged.";
+    /// An acknowledgement was withdrawn.
+    Withdrawn = "withdrawn", "The acknowledgement is withdrawn.";
 }
 
 /// The part that all pages share.

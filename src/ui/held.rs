@@ -5,9 +5,11 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::Sight;
+use super::ack::known;
 use super::words::{When, short};
 use crate::core::alert_set::Kept;
 use crate::core::label::LabelSet;
+use crate::core::outbox::group_key_hash;
 use crate::core::view::{GroupView, Muting};
 
 /// One thing that holds an alert or a group back.
@@ -42,6 +44,7 @@ impl<'a> HeldBack<'a> {
             inhibited: self.muting.inhibited_by(kept).is_some(),
             muted: group.is_some_and(|group| !group.muted_by.is_empty()),
             at_work: !self.muting.kept_back_by(&kept.alert.labels).is_empty(),
+            acknowledged: group.is_some_and(|group| known(self.sight, &group.key).is_some()),
         }
     }
 
@@ -89,6 +92,18 @@ pub fn muted(group: &GroupView) -> Option<Held> {
     })
 }
 
+/// Who has taken a group on.
+pub fn acknowledged(sight: &Sight<'_>, group: &GroupView) -> Option<Held> {
+    let known = known(sight, &group.key)?;
+    let said = if known.comment.is_empty() { String::new() } else { format!(": {}", known.comment) };
+    Some(Held {
+        by: "acknowledged",
+        text: format!("acknowledged by {}{said}", known.who),
+        href: format!("ui/groups/{}/ack", group_key_hash(&group.key)),
+        until: Some(known.until),
+    })
+}
+
 /// Which words are true of an alert.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct States {
@@ -100,6 +115,8 @@ pub struct States {
     pub muted: bool,
     /// A work order is in progress on its asset, and keeps notifications back.
     pub at_work: bool,
+    /// Somebody has taken its group on.
+    pub acknowledged: bool,
 }
 
 impl States {

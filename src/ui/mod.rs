@@ -7,6 +7,7 @@
 //!
 //! Not here: requests, forms and cookies (`http::page`), and any decision.
 
+pub mod ack;
 pub mod alert;
 pub mod deliveries;
 pub mod filter;
@@ -14,6 +15,7 @@ mod frame;
 mod held;
 pub mod link;
 pub mod now;
+pub mod orders;
 mod parts;
 mod plot;
 mod render;

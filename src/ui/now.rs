@@ -38,15 +38,18 @@ pub enum State {
     Inhibited,
     /// Those whose group is muted by time.
     Muted,
+    /// Those whose group somebody has taken on.
+    Acknowledged,
 }
 
 impl State {
-    const ALL: [(Self, &'static str, &'static str); 5] = [
+    const ALL: [(Self, &'static str, &'static str); 6] = [
         (Self::All, "", "All"),
         (Self::Told, "active", "Active"),
         (Self::Silenced, "silenced", "Silenced"),
         (Self::Inhibited, "inhibited", "Inhibited"),
         (Self::Muted, "muted", "Muted by time"),
+        (Self::Acknowledged, "acknowledged", "Acknowledged"),
     ];
 
     /// From the word in the URL.
@@ -65,6 +68,7 @@ impl State {
             Self::Silenced => states.silenced,
             Self::Inhibited => states.inhibited,
             Self::Muted => states.muted,
+            Self::Acknowledged => states.acknowledged,
         }
     }
 }
@@ -153,7 +157,7 @@ pub(super) struct Found<'a> {
 /// Counts of what the filter finds, whatever the state.
 #[derive(Default)]
 struct Tally {
-    states: [usize; 5],
+    states: [usize; 6],
     severities: [usize; 4],
     any: bool,
 }

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::frame::Frame;
 
 /// Names and texts of the templates.
-const TEMPLATES: [(&str, &str); 13] = [
+const TEMPLATES: [(&str, &str); 17] = [
     ("layout", include_str!("../../templates/ui/layout.html.hbs")),
     ("label", include_str!("../../templates/ui/label.html.hbs")),
     ("held", include_str!("../../templates/ui/held.html.hbs")),
@@ -19,6 +19,10 @@ const TEMPLATES: [(&str, &str); 13] = [
     ("alert", include_str!("../../templates/ui/alert.html.hbs")),
     ("silences", include_str!("../../templates/ui/silences.html.hbs")),
     ("silence", include_str!("../../templates/ui/silence.html.hbs")),
+    ("ack", include_str!("../../templates/ui/ack.html.hbs")),
+    ("card", include_str!("../../templates/ui/card.html.hbs")),
+    ("orders", include_str!("../../templates/ui/orders.html.hbs")),
+    ("order", include_str!("../../templates/ui/order.html.hbs")),
     ("deliveries", include_str!("../../templates/ui/deliveries.html.hbs")),
     ("routes", include_str!("../../templates/ui/routes.html.hbs")),
     ("status", include_str!("../../templates/ui/status.html.hbs")),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Sight;
-use super::held::{Held, HeldBack, muted};
+use super::held::{Held, HeldBack, acknowledged, muted};
 use super::link;
 use super::now::{Found, Wanted, severity};
 use super::parts::{AssetLine, Pair, asset, pairs};
@@ -31,7 +31,8 @@ pub struct GroupRow {
     receiver: String,
     receiver_href: String,
     route_labels: Vec<Pair>,
-    held: Option<Held>,
+    held: Vec<Held>,
+    is_acknowledged: bool,
     next_flush: When,
     flush_is_due: bool,
     count: String,
@@ -108,7 +109,8 @@ pub(super) fn group_row(rows: &Rows<'_>, found: &Found<'_>, skipped: usize, limi
         receiver: receiver.to_string(),
         receiver_href: wanted.with(|other| other.receiver = receiver.to_string()),
         route_labels: pairs(route.labels.iter().map(|(name, value)| (&**name, &**value)), |_, _| String::new()),
-        held: muted(group),
+        held: [muted(group), acknowledged(sight, group)].into_iter().flatten().collect(),
+        is_acknowledged: sight.view.acks.get(&group.key).is_some_and(|ack| ack.holds(sight.now)),
         next_flush: When::new(group.next_flush, sight.now),
         flush_is_due: group.next_flush <= sight.now,
         count: count(found.alerts.len(), "alert"),

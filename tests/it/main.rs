@@ -15,6 +15,7 @@ mod flags;
 mod layering;
 mod mail;
 mod monitoring;
+mod page;
 mod plant_database;
 mod plant_orders;
 mod plant_routes;

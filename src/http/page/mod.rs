@@ -6,6 +6,7 @@
 
 mod form;
 mod live;
+mod orders;
 pub mod rates;
 mod reading;
 mod scene;
@@ -86,6 +87,9 @@ async fn writing(state: &AppState, scene: &Scene, path: &str, request: Request<B
         ["silences"] => silences::put(state, scene, &form).await,
         ["silences", "preview"] => silences::preview(scene, &form).await,
         ["silences", id, "expire"] => silences::expire(state, scene, id).await,
+        ["work-orders", number, action] => orders::act(state, scene, &form, number, action).await,
+        ["groups", hash, "ack"] => orders::ack(state, scene, &form, hash).await,
+        ["groups", hash, "withdraw"] => orders::withdraw(state, scene, hash).await,
         ["dead-letters", id, command] => service::dead_letter(state, scene, &form, id, command).await,
         _ => Err(Problem::method()),
     }
@@ -137,7 +141,11 @@ fn with(mut answer: Response, name: HeaderName, value: &str) -> Response {
 
 /// Sends the browser on to a page, named from the root, after something was done.
 fn done(scene: &Scene, to: &str, said: Said) -> Response {
+    see(&format!("{}{to}?said={}", scene.to_root(), said.word()))
+}
+
+fn see(to: &str) -> Response {
     let mut answer = reply::empty(StatusCode::SEE_OTHER);
-    reply::set(&mut answer, LOCATION, &format!("{}{to}?said={}", scene.to_root(), said.word()));
+    reply::set(&mut answer, LOCATION, to);
     answer
 }

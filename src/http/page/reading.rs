@@ -3,7 +3,7 @@
 use axum::response::Response;
 
 use super::scene::{Problem, Scene};
-use super::{AppState, service, silences};
+use super::{AppState, orders, service, silences};
 use crate::core::label::Fingerprint;
 use crate::http::query::Query;
 use crate::ui::filter::Filter;
@@ -19,6 +19,9 @@ pub async fn answer(state: &AppState, scene: &Scene, path: &str) -> Result<Respo
     match parts.as_slice() {
         [""] => now(scene, &scene.query).await,
         ["alerts", fingerprint] => alert(scene, fingerprint).await,
+        ["work-orders"] => orders::list(scene).await,
+        ["work-orders", number] => orders::one(scene, number).await,
+        ["groups", hash, "ack"] => orders::ack_form(scene, hash).await,
         ["deliveries"] => service::deliveries(scene).await,
         ["routes"] => service::routes(scene).await,
         ["status"] => service::status(state, scene).await,

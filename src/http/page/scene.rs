@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::token::{self, Browser};
 use super::{AppState, html};
+use crate::core::change::Actor;
 use crate::core::matcher::Mode;
 use crate::core::view::View;
 use crate::driver::Unavailable;
@@ -137,6 +138,11 @@ impl Scene {
         let header = self.headers.get("x-forwarded-user").and_then(|name| name.to_str().ok()).map(str::to_owned);
         let cookie = || token::cookie_of(&self.headers, NAME_COOKIE).and_then(|name| decode(name, false));
         header.or_else(cookie).unwrap_or_default().chars().take(LONGEST_NAME).collect()
+    }
+
+    /// Who does something.
+    pub fn actor(&self) -> Actor {
+        Actor::User { name: self.name(), address: self.address.clone() }
     }
 
     /// Lets the browser keep the name that its user gave.

@@ -7,7 +7,6 @@ use axum::response::Response;
 use super::form::Form;
 use super::scene::{Problem, Scene};
 use super::{AppState, done, rates};
-use crate::core::change::Actor;
 use crate::core::dead_letters::{DeadLetterCommand, DeadLetterDone};
 use crate::core::outbox::DeliveryId;
 use crate::ui::deliveries::Configured;
@@ -50,8 +49,7 @@ pub async fn dead_letter(
         ("discard", reason) => DeadLetterCommand::Discard(reason.chars().take(1_024).collect()),
         _ => return Err(Problem::method()),
     };
-    let actor = Actor::User { name: scene.name(), address: scene.address.clone() };
-    match state.driver.dead_letter(actor, id, command).await {
+    match state.driver.dead_letter(scene.actor(), id, command).await {
         Ok(Ok(DeadLetterDone::Waits(_))) => Ok(done(scene, back, Said::Replayed)),
         Ok(Ok(DeadLetterDone::Superseded)) => Ok(done(scene, back, Said::Superseded)),
         Ok(Ok(DeadLetterDone::Discarded)) => Ok(done(scene, back, Said::Discarded)),

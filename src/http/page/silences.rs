@@ -9,14 +9,13 @@ use super::form::Form;
 use super::scene::{Problem, Scene};
 use super::{AppState, done};
 use crate::config::duration;
-use crate::core::change::Actor;
 use crate::core::label::{Fingerprint, LabelSet};
 use crate::core::matcher::{Matcher, Mode, parse_matchers};
 use crate::core::outbox::group_key_hash;
 use crate::core::silence::SilenceId;
 use crate::http::silence_body::{PostedMatcher, PostedSilence};
 use crate::http::times;
-use crate::http::v2::silences::{NotStored, end, store};
+use crate::http::v2::silences::{self as v2, NotStored};
 use crate::time::Timestamp;
 use crate::ui::silences::{self, Fields, Wanted};
 use crate::ui::{self, Here, Said};
@@ -129,7 +128,7 @@ pub async fn put(state: &AppState, scene: &Scene, form: &Form) -> Result<Respons
         Err(problem) => return shown(scene, fields, vec![problem], StatusCode::BAD_REQUEST).await,
     };
     let by = posted.created_by.clone();
-    match store(state, scene.address.clone(), posted).await {
+    match v2::store(state, scene.address.clone(), posted).await {
         Ok(_) => Ok(scene.remember(done(scene, "ui/silences", Said::Silenced), &by)),
         Err(NotStored::Refused(_, message)) => shown(scene, fields, vec![message], StatusCode::BAD_REQUEST).await,
         Err(NotStored::Unavailable(error)) => {
@@ -142,8 +141,7 @@ pub async fn put(state: &AppState, scene: &Scene, form: &Form) -> Result<Respons
 pub async fn expire(state: &AppState, scene: &Scene, id: &str) -> Result<Response, Problem> {
     let gone = || Problem::not_found("There is no such silence any more.").back("ui/silences");
     let id = uuid::Uuid::try_parse(id).map(SilenceId).map_err(|_| gone())?;
-    let actor = Actor::User { name: scene.name(), address: scene.address.clone() };
-    match end(state, actor, id).await {
+    match v2::end(state, scene.actor(), id).await {
         Ok(_) => Ok(done(scene, "ui/silences", Said::Expired)),
         Err(NotStored::Refused(StatusCode::NOT_FOUND, _)) => Err(gone()),
         Err(error) => Err(Problem::not_stored(error.to_string()).back("ui/silences")),
@@ -154,10 +152,7 @@ pub async fn expire(state: &AppState, scene: &Scene, id: &str) -> Result<Respons
 fn posted(mode: Mode, fields: &Fields, now: Timestamp) -> Result<PostedSilence, String> {
     let matchers = read_matchers(mode, &fields.matchers)?;
     let starts_at = if fields.starts.trim().is_empty() { now } else { moment("From", &fields.starts)? };
-    let ends_at = match duration::parse(fields.until.trim()) {
-        Ok(length) if length >= Duration::from_secs(1) => starts_at.after(length),
-        _ => moment("For how long, or until when", &fields.until)?,
-    };
+    let ends_at = end(starts_at, &fields.until)?;
     for (what, text) in [("Your name", &fields.by), ("Why", &fields.comment)] {
         if text.trim().is_empty() {
             return Err(format!("{what}: this is empty, but others have to know it"));
@@ -177,6 +172,17 @@ fn posted(mode: Mode, fields: &Fields, now: Timestamp) -> Result<PostedSilence, 
         comment: fields.comment.trim().to_owned(),
         annotations: LabelSet::empty(),
     })
+}
+
+/// For how long from a moment on, or until when.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn end(from: Timestamp, text: &str) -> Result<Timestamp, String> {
+    match duration::parse(text.trim()) {
+        Ok(length) if length >= Duration::from_secs(1) => Ok(from.after(length)),
+        _ => moment("For how long, or until when", text),
+    }
 }
 
 /// One matcher, or a list of them, on each line.

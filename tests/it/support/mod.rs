@@ -1,6 +1,7 @@
 //! What the tests from outside stand on: the real program, a client, and a webhook that listens.
 
 pub mod atlas;
+pub mod browser;
 pub mod http;
 pub mod mail_sink;
 pub mod postfix;
