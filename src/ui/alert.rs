@@ -13,6 +13,7 @@ use crate::core::alert_set::Kept;
 use crate::core::label::{Fingerprint, LabelSet};
 use crate::core::outbox::group_key_hash;
 use crate::core::view::GroupView;
+use crate::explain::explain;
 
 /// The page.
 #[derive(Debug, Serialize)]
@@ -35,6 +36,9 @@ pub struct AlertPage {
     graph: Option<String>,
     runbook: Option<String>,
     order: Option<OrderLink>,
+    /// Why who is told, a sentence for each way of telling; and the whole walk.
+    why: Vec<String>,
+    walk: String,
 }
 
 /// A group that the alert is in, and whom it was told to.
@@ -62,6 +66,7 @@ struct Told {
 pub fn alert(sight: &Sight<'_>, fingerprint: Fingerprint) -> Option<AlertPage> {
     let kept = sight.view.alerts.get(fingerprint)?;
     let alert = &kept.alert;
+    let explained = explain(sight.view, &alert.labels, sight.now);
     let groups = sight.view.groups.iter().filter(|group| group.members.binary_search(&fingerprint).is_ok());
     Some(AlertPage {
         fingerprint: fingerprint.to_string(),
@@ -82,6 +87,8 @@ pub fn alert(sight: &Sight<'_>, fingerprint: Fingerprint) -> Option<AlertPage> {
         graph: link::to_other_site(&alert.generator_url),
         runbook: runbook(&alert.annotations),
         order: OpenOrders::of(sight.view).get(fingerprint),
+        why: explained.summary(),
+        walk: explained.to_string(),
     })
 }
 

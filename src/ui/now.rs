@@ -40,16 +40,19 @@ pub enum State {
     Muted,
     /// Those whose group somebody has taken on.
     Acknowledged,
+    /// Those on whose asset somebody is at work.
+    AtWork,
 }
 
 impl State {
-    const ALL: [(Self, &'static str, &'static str); 6] = [
+    const ALL: [(Self, &'static str, &'static str); 7] = [
         (Self::All, "", "All"),
         (Self::Told, "active", "Active"),
         (Self::Silenced, "silenced", "Silenced"),
         (Self::Inhibited, "inhibited", "Inhibited"),
         (Self::Muted, "muted", "Muted by time"),
         (Self::Acknowledged, "acknowledged", "Acknowledged"),
+        (Self::AtWork, "at-work", "Being worked on"),
     ];
 
     /// From the word in the URL.
@@ -69,6 +72,7 @@ impl State {
             Self::Inhibited => states.inhibited,
             Self::Muted => states.muted,
             Self::Acknowledged => states.acknowledged,
+            Self::AtWork => states.at_work,
         }
     }
 }
@@ -157,7 +161,7 @@ pub(super) struct Found<'a> {
 /// Counts of what the filter finds, whatever the state.
 #[derive(Default)]
 struct Tally {
-    states: [usize; 6],
+    states: [usize; 7],
     severities: [usize; 4],
     any: bool,
 }
@@ -259,7 +263,12 @@ const SEVERITIES: [(Severity, &str); 4] = [
 ];
 
 fn states(wanted: &Wanted, tally: &Tally) -> Vec<Choice> {
-    let choices = State::ALL.into_iter().zip(tally.states).map(|((state, word, label), number)| Choice {
+    let all = State::ALL.into_iter().zip(tally.states);
+    // What is not there is not offered, but what is asked for is.
+    let offered = all.filter(|((state, _, _), number)| {
+        *number > 0 || *state == wanted.state || matches!(state, State::All | State::Told | State::Silenced)
+    });
+    let choices = offered.map(|((state, word, label), number)| Choice {
         word: word.into(),
         label: label.into(),
         count: thousands(number),

@@ -50,7 +50,9 @@ impl Wanted {
         self.status.is_none_or(|status| status == order.status)
             && self.priority.is_none_or(|priority| priority == order.priority)
             && (text.is_empty()
-                || [&*order.number, &order.title, &order.asset.code, &order.asset.name, &order.assignee].into_iter().any(found))
+                || [&*order.number, &order.title, &order.asset.code, &order.asset.name, &order.assignee]
+                    .into_iter()
+                    .any(found))
     }
 }
 

@@ -14,6 +14,7 @@ use crate::core::label::LabelSet;
 use crate::core::matcher::{Matcher, Op, parse_matchers};
 use crate::core::outbox::group_key_hash;
 use crate::core::policy::{GroupBy, Route, RouteIdx};
+use crate::explain::explain;
 
 /// The longest label set that is tried, in bytes.
 const LONGEST: usize = 16 << 10;
@@ -24,6 +25,9 @@ pub struct Routes {
     typed: String,
     problem: Option<String>,
     tried: Option<Vec<Taken>>,
+    /// What would be told, a sentence for each way of telling.
+    why: Vec<String>,
+    walk: String,
     /// Depth first; a template cannot include itself without an end, so depth is a number.
     nodes: Vec<Node>,
     counted: bool,
@@ -83,7 +87,10 @@ pub fn routes(sight: &Sight<'_>, typed: &str, matched: &Matched) -> Routes {
     let mut nodes = Vec::with_capacity(policy.routes.len());
     walk.add(RouteIdx(0), 0, labels.is_some(), &mut nodes);
     let tried = labels.as_ref().map(|labels| taken.iter().map(|route| walk.taken(*route, labels)).collect());
-    Routes { typed: short(typed), problem, tried, nodes, counted: matched.is_some() }
+    let explained =
+        labels.as_ref().filter(|labels| !labels.is_empty()).map(|labels| explain(sight.view, labels, sight.now));
+    let (why, walk) = explained.map(|it| (it.summary(), it.to_string())).unwrap_or_default();
+    Routes { typed: short(typed), problem, tried, why, walk, nodes, counted: matched.is_some() }
 }
 
 /// A label set as it is typed: matchers that all say `=`.

@@ -19,7 +19,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("driver", &["core", "config", "store"]),
     ("delivery", &["core", "config", "store", "driver", "receivers"]),
     ("mirror", &["core", "config", "driver", "receivers", "template"]),
-    ("ui", &["core", "config"]),
+    ("ui", &["core", "config", "explain"]),
     ("http", &["core", "config", "driver", "template", "receivers", "delivery", "explain", "ui"]),
 ];
 

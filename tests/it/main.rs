@@ -4,6 +4,7 @@ mod cases;
 mod cmms;
 mod crash;
 mod damaged_store;
+mod dashboards;
 mod demo;
 mod dependency_policy;
 mod differential;

@@ -128,13 +128,19 @@ fn a_page_follows_what_happens_and_understands_old_links() {
     // From another page, since a browser does not load a page anew for what stands behind the `#`.
     browser.go("/ui/status");
     browser.go("/#/alerts?receiver=refusing");
-    browser.until_text("#live", "1 group");
+    browser.until_text("#live", "in 2 groups");
     assert_eq!(browser.eval("location.pathname + location.search"), "/?receiver=refusing");
     browser.go("/ui/routes");
     browser.fill("#labels", r#"alertname="CriticalAssetOffline", asset_code="PUMP-009""#);
     browser.click("form.search button");
     assert!(browser.text(".taken").contains("maintenance"), "{}", browser.text("main"));
     assert_eq!(browser.eval("document.querySelectorAll('.node.hit').length"), 1);
+    assert!(browser.text(".taken + h3 + ul").contains("would be told at"), "{}", browser.text("main"));
+    browser.go("/?filter=alertname%3D%22HighErrorRate%22");
+    browser.click(".alert .actions a[href*=alerts]");
+    let why = browser.text("#why");
+    assert!(why.contains("ops by webhook[0]") && browser.text("#walk").contains("whole walk"), "{why}");
+    browser.go("/ui/routes?labels=severity%3D%22info%22");
     assert!(browser.text(".node.missed .why").contains("but"), "{}", browser.text("main"));
     nothing_went_wrong(&browser);
 }

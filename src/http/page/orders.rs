@@ -45,7 +45,8 @@ pub async fn one(scene: &Scene, number: &str) -> Result<Response, Problem> {
     scene
         .show(move |scene| {
             let order = scene.view.work_orders.get(&*number);
-            let order = order.ok_or_else(|| Problem::not_found("There is no such work order.").back("ui/work-orders"))?;
+            let order =
+                order.ok_or_else(|| Problem::not_found("There is no such work order.").back("ui/work-orders"))?;
             let page = ui::orders::order(&scene.sight(), order);
             Ok(ui::page("order", &scene.frame(Here::WorkOrders, &*number), &page))
         })
@@ -53,7 +54,13 @@ pub async fn one(scene: &Scene, number: &str) -> Result<Response, Problem> {
 }
 
 /// `POST work-orders/{number}/{action}`
-pub async fn act(state: &AppState, scene: &Scene, form: &Form, number: &str, action: &str) -> Result<Response, Problem> {
+pub async fn act(
+    state: &AppState,
+    scene: &Scene,
+    form: &Form,
+    number: &str,
+    action: &str,
+) -> Result<Response, Problem> {
     let back = format!("ui/work-orders/{number}");
     let text = |name| -> String { form.text(name).trim().chars().take(LONGEST).collect() };
     let mut why = text("why");

@@ -53,7 +53,9 @@ fn every_page_fits_reads_without_scripts_and_has_no_serious_fault() {
     plant.until_dead_letters(2);
     let axe = axe();
     let pages = pages(&plant);
-    for look in [Look::PHONE, Look { dark: true, ..Look::DESKTOP }, Look { scripts: false, ..Look::PHONE }, Look::DESKTOP] {
+    for look in
+        [Look::PHONE, Look { dark: true, ..Look::DESKTOP }, Look { scripts: false, ..Look::PHONE }, Look::DESKTOP]
+    {
         browser.look(look);
         for (name, path) in &pages {
             browser.go(path);
@@ -99,7 +101,11 @@ fn faults(browser: &mut Browser, axe: &str) -> Vec<String> {
 fn keep_picture(browser: &mut Browser, name: &str, look: Look) {
     let folder: PathBuf = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pictures");
     std::fs::create_dir_all(&folder).expect("a folder for pictures");
-    let kind = [if look.width < 600 { "phone" } else { "desktop" }, if look.dark { "-dark" } else { "" }, if look.scripts { "" } else { "-plain" }];
+    let kind = [
+        if look.width < 600 { "phone" } else { "desktop" },
+        if look.dark { "-dark" } else { "" },
+        if look.scripts { "" } else { "-plain" },
+    ];
     let picture = base64::prelude::BASE64_STANDARD.decode(browser.picture(2_400)).expect("it is base64");
     std::fs::write(folder.join(format!("{name}-{}.png", kind.concat())), picture).expect("the picture is written");
 }
@@ -128,14 +134,18 @@ fn hostile_labels_are_texts() {
         browser.look(look);
         for (name, value) in hostile.iter().copied().chain([("long", &*long)]) {
             browser.go(&format!("/?filter=alertname%3D%22{name}%22"));
-            let shown = browser.eval("[...document.querySelectorAll('.alert .what bdi')].map(e => e.textContent).join()");
+            let shown =
+                browser.eval("[...document.querySelectorAll('.alert .what bdi')].map(e => e.textContent).join()");
             let shown = shown.as_str().unwrap_or_default();
             let start: String = value.chars().take(200).collect();
             // HTML itself knows no zero byte.
             assert!(shown.contains(start.split('\u{0}').next_back().unwrap_or_default()), "{name}: {shown:?}");
             for link in [".alert .what a", ".alert .actions a"] {
                 browser.click(link);
-                assert!(browser.eval("document.title").as_str().is_some_and(|title| title.ends_with("· Andon")), "{name}");
+                assert!(
+                    browser.eval("document.title").as_str().is_some_and(|title| title.ends_with("· Andon")),
+                    "{name}"
+                );
                 let wide = browser.eval("document.documentElement.scrollWidth - document.documentElement.clientWidth");
                 assert_eq!(wide, 0, "{name} makes {link} scroll sideways");
                 let inside = browser.eval("document.querySelectorAll('main img, main script, main iframe').length");
@@ -152,10 +162,12 @@ fn hostile_labels_are_texts() {
 #[test]
 fn ten_thousand_alerts_are_shown_within_a_second() {
     let plant = Plant::start();
-    let alert = |n: usize| json!({
-        "labels": {"alertname": format!("Many{}", n % 700), "instance": format!("host-{n}"), "severity": "warning", "team": "a"},
-        "annotations": {"summary": format!("number {n}")},
-    });
+    let alert = |n: usize| {
+        json!({
+            "labels": {"alertname": format!("Many{}", n % 700), "instance": format!("host-{n}"), "severity": "warning", "team": "a"},
+            "annotations": {"summary": format!("number {n}")},
+        })
+    };
     for chunk in 0..10 {
         plant.post(&(chunk * 1_000..(chunk + 1) * 1_000).map(alert).collect::<Vec<_>>().into());
     }

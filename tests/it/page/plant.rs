@@ -86,7 +86,11 @@ impl Plant {
 
     /// Makes an alert fire for an hour.
     pub fn fire(&self, labels: &[(&str, &str)], summary: &str) {
-        let labels: Value = labels.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<serde_json::Map<_, _>>().into();
+        let labels: Value = labels
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), json!(value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into();
         let alert = json!({
             "labels": labels,
             "annotations": {"summary": summary, "runbook_url": "https://wiki.example/run"},

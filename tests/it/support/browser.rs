@@ -115,7 +115,8 @@ impl Browser {
     pub fn click(&mut self, selector: &str) {
         let quoted = json!(selector);
         self.loading(|browser| {
-            let found = browser.eval(&format!("(e => e ? (e.click(), true) : false)(document.querySelector({quoted}))"));
+            let found =
+                browser.eval(&format!("(e => e ? (e.click(), true) : false)(document.querySelector({quoted}))"));
             assert_eq!(found, Value::Bool(true), "there is no {selector} in {}", browser.text("body"));
         });
     }
