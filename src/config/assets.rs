@@ -12,7 +12,7 @@ use super::fields::{Fields, mismatch};
 use super::load::read_limited;
 use super::node::{Node, Value};
 use super::yaml;
-use crate::core::asset::{Assets, KnownAsset};
+use crate::core::asset::{Assets, KnownAsset, SparePart};
 
 /// One asset. Texts that the file does not have are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub struct Asset {
     pub supervisor: String,
     /// Where that person gets mail.
     pub supervisor_email: String,
+    /// The parts that its maintenance takes.
+    pub spare_parts: Vec<SparePart>,
 }
 
 const CRITICALITIES: [&str; 4] = ["critical", "high", "medium", "low"];
@@ -59,7 +61,7 @@ pub(super) fn known(assets: &BTreeMap<Arc<str>, Asset>) -> Assets {
             location_station: asset.location_station.clone(),
             criticality: asset.criticality.clone(),
         },
-        parts: Vec::new(),
+        parts: asset.spare_parts.clone(),
     };
     assets.iter().map(|(code, asset)| (Arc::clone(code), known(asset))).collect()
 }
@@ -102,6 +104,7 @@ fn read(node: &Node, path: FieldPath, errors: &Errors) -> Asset {
         criticality: fields.text("criticality"),
         supervisor: fields.text("supervisor"),
         supervisor_email: fields.text("supervisor_email"),
+        spare_parts: spare_parts(&mut fields),
     };
     if asset.asset_code.is_empty() {
         fields.refuse_field("asset_code", "missing asset_code", "what the label asset_code says");
@@ -117,6 +120,34 @@ fn read(node: &Node, path: FieldPath, errors: &Errors) -> Asset {
     asset
 }
 
+fn spare_parts(fields: &mut Fields<'_, '_>) -> Vec<SparePart> {
+    let errors = fields.errors;
+    let items = fields.list("spare_parts", "[]andon.SparePart").unwrap_or_default();
+    items.into_iter().map(|(path, node)| spare_part(node, path, errors)).collect()
+}
+
+fn spare_part(node: &Node, path: FieldPath, errors: &Errors) -> SparePart {
+    let mut fields = Fields::of(node, path, "andon.SparePart", errors);
+    let part = SparePart {
+        number: fields.text("part_number"),
+        name: fields.text("name"),
+        needed: count(&mut fields, "quantity_per_maintenance").unwrap_or(1),
+        in_stock: count(&mut fields, "stock_quantity").unwrap_or(0),
+        stock_location: fields.text("stock_location"),
+        lead_time_days: count(&mut fields, "lead_time_days"),
+    };
+    if part.number.is_empty() {
+        fields.refuse_field("part_number", "missing part_number", "what the part is ordered by");
+    }
+    fields.finish();
+    part
+}
+
+fn count(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<u32> {
+    let count = fields.integer(key, "uint32", 0..=i128::from(u32::MAX))?;
+    u32::try_from(count).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,6 +158,11 @@ mod tests {
         let assets = parse(text, "assets.yaml").unwrap();
         assert_eq!(assets.keys().map(|code| &**code).collect::<Vec<_>>(), ["7", "PUMP-001"]);
         assert_eq!(assets["PUMP-001"].kind, "pump");
+        let text =
+            "- {asset_code: A, spare_parts: [{part_number: SP-1, name: Seal, stock_quantity: 0, lead_time_days: 14}]}";
+        let known = known(&parse(text, "assets.yaml").unwrap());
+        let part = &known["A"].parts[0];
+        assert_eq!((part.needed, part.in_stock, part.lead_time_days), (1, 0, Some(14)));
         assert_eq!(parse("", "assets.yaml").unwrap(), BTreeMap::new());
     }
 
@@ -144,6 +180,8 @@ mod tests {
                 "- {asset_code: a, criticality: huge}",
                 "assets.yaml:1:32 [0].criticality: found \"huge\"; allowed: critical, high, medium, low",
             ),
+            ("- {asset_code: a, spare_parts: [{name: Seal}]}", "missing part_number"),
+            ("- {asset_code: a, spare_parts: [{part_number: b, colour: red}]}", "field colour not found"),
             ("- [", "assets.yaml:"),
         ];
         for (text, expected) in rows {

@@ -23,7 +23,7 @@ use super::route::RawRoute;
 use super::section::Section;
 use super::settings::RateLimit;
 use super::severity::{self, Shorthand};
-use super::work_order;
+use super::{order_policy, work_order};
 use crate::core::order_rules::OrderPolicy;
 use crate::core::policy::{InhibitRule, OwnRules, Policy, Receiver, ReceiverIdx, WorkOrderRule};
 use crate::core::quote::Quoted;
@@ -49,6 +49,7 @@ pub(super) struct Document<'n> {
     plant_database: Option<Section>,
     watchdogs: Vec<RawWatchdog<'n>>,
     cmms: Vec<Section>,
+    orders: Option<OrderPolicy>,
     assets_path: Option<String>,
     assets: BTreeMap<Arc<str>, Asset>,
 }
@@ -101,6 +102,7 @@ impl<'n> Document<'n> {
                 .take("plant_database")
                 .map(|node| plant_database::read(node, top.key("plant_database"), scope)),
             watchdogs: own_rules::read_watchdogs(&mut fields, scope),
+            orders: order_policy::read(&mut fields),
             assets_path: fields.string("assets").filter(|path| !path.is_empty()),
             assets: BTreeMap::new(),
         };
@@ -132,7 +134,7 @@ impl<'n> Document<'n> {
             intervals: BTreeMap::new(),
             receivers,
             resolve_timeout: global::resolve_timeout(&self.global),
-            orders: OrderPolicy::default(),
+            orders: self.orders.clone().unwrap_or_default(),
             assets: assets::known(&self.assets),
             own: OwnRules::new(watchdogs),
         };
@@ -274,6 +276,9 @@ impl<'n> Document<'n> {
             map.list_unless_empty("watchdog", self.watchdogs.iter().map(RawWatchdog::printed).collect());
             if let Some(engine) = self.engine {
                 map.text("template_engine", engine.as_str());
+            }
+            if let Some(orders) = &self.orders {
+                map.put("work_orders", order_policy::printed(orders));
             }
             if let Some(path) = &self.assets_path {
                 map.text("assets", beside(&scope.context.base_dir, path));

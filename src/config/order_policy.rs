@@ -24,6 +24,7 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<OrderPolicy> {
         suppress_pages: section.bool("suppress_pages").unwrap_or(preset.suppress_pages),
         escalation: escalation(&mut section, preset.escalation),
         failure_probability: probabilities(&mut section, preset.failure_probability),
+        mails: preset.mails,
         retention,
     };
     section.finish();
@@ -89,7 +90,7 @@ pub(super) fn printed(policy: &OrderPolicy) -> Printed {
     map.put("due", times(&mut policy.due.iter().map(|(priority, after)| (priority.as_str(), *after))));
     map.text("fleeting", duration::format(policy.fleeting));
     map.text("reopen_within", duration::format(policy.reopen_within));
-    map.put("suppress_pages", Printed::bool(policy.suppress_pages));
+    map.bool("suppress_pages", policy.suppress_pages);
     let mut ladders = Map::new();
     for (priority, ladder) in &policy.escalation {
         ladders.put(priority.as_str(), times(&mut ladder.iter().map(|(step, after)| (step.as_str(), *after))));
@@ -97,7 +98,7 @@ pub(super) fn printed(policy: &OrderPolicy) -> Printed {
     map.put("escalation", ladders.done());
     let mut probabilities = Map::new();
     for (priority, from) in &policy.failure_probability {
-        probabilities.text(priority.as_str(), from.to_string());
+        probabilities.put(priority.as_str(), Printed::number(from));
     }
     map.put("failure_probability", probabilities.done());
     map.text("retention", duration::format(policy.retention));

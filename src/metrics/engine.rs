@@ -1,9 +1,10 @@
 //! What the engine and the driver count themselves.
 
+use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 
 use super::family;
-use crate::core::engine::Counters;
+use crate::core::engine::{Counters, OrderCounters};
 use crate::core::flush::HeldBack;
 use crate::core::outbox::Reason;
 use crate::driver::Health;
@@ -39,6 +40,32 @@ pub fn write(out: &mut String, counters: &Counters, refused: [u64; 2]) {
         ("andon_outbox_superseded_total", "Notifications whose place a newer one took.", counters.superseded),
     ] {
         family::write(out, name, COUNTER, help, [("", count as f64)]);
+    }
+    write_orders(out, &counters.orders);
+}
+
+/// Appends what became of work orders. The mean time to acknowledge and to repair is sum by count.
+fn write_orders(out: &mut String, orders: &OrderCounters) {
+    for (name, help, count) in [
+        ("andon_work_orders_opened_total", "Work orders opened.", orders.opened),
+        ("andon_work_orders_reopened_total", "Work orders open again after they were closed.", orders.reopened),
+        ("andon_work_orders_completed_total", "Work orders completed.", orders.completed),
+        ("andon_work_orders_cancelled_total", "Work orders cancelled.", orders.cancelled),
+        (
+            "andon_work_orders_reminders_total",
+            "Times that somebody was told that an order is overdue.",
+            orders.reminded,
+        ),
+    ] {
+        family::write(out, name, COUNTER, help, [("", count as f64)]);
+    }
+    for (name, help, (count, seconds)) in [
+        ("andon_work_orders_acknowledge_seconds", "Time from opening until somebody has seen it.", orders.acknowledged),
+        ("andon_work_orders_repair_seconds", "Time from the failure until the work is completed.", orders.repaired),
+    ] {
+        // Writing to a string cannot fail.
+        let _ =
+            write!(out, "# HELP {name} {help}\n# TYPE {name} summary\n{name}_sum {seconds}\n{name}_count {count}\n");
     }
 }
 

@@ -1,11 +1,13 @@
 //! Gauges that follow from the state: set from a view when somebody asks.
 
+use std::collections::BTreeMap;
+
 use prometheus::{IntGauge, IntGaugeVec, Opts, Registry};
 
 use super::{gauge, register};
 use crate::core::silence::SilenceState;
 use crate::core::view::View;
-use crate::core::work_order::{Priority, Status};
+use crate::core::work_order::{Kind, Priority};
 use crate::time::Timestamp;
 
 /// The gauges.
@@ -23,6 +25,7 @@ pub struct StateGauges {
     threads: IntGauge,
     failing: IntGaugeVec,
     work_orders: IntGaugeVec,
+    overdue: IntGaugeVec,
 }
 
 fn gauges(registry: &Registry, name: &str, help: &str, label: &str) -> IntGaugeVec {
@@ -58,7 +61,19 @@ impl StateGauges {
                     &["receiver", "integration", "index"],
                 ),
             ),
-            work_orders: gauges(r, "andon_work_orders_open", "Work orders not completed or cancelled.", "priority"),
+            work_orders: register(
+                r,
+                IntGaugeVec::new(
+                    Opts::new("andon_work_orders_open", "Work orders not completed or cancelled."),
+                    &["priority", "type"],
+                ),
+            ),
+            overdue: gauges(
+                r,
+                "andon_work_orders_overdue",
+                "Open work orders that were to be done before now.",
+                "priority",
+            ),
         }
     }
 
@@ -80,11 +95,24 @@ impl StateGauges {
         self.integrations.set(count(receivers.map(|receiver| receiver.integrations.len()).sum()));
         self.set_outbox(view, now);
         self.threads.set(count(view.ledger.len()));
+        self.set_work_orders(view, now);
+    }
+
+    fn set_work_orders(&self, view: &View, now: Timestamp) {
+        let mut open: BTreeMap<(Priority, Kind), i64> = BTreeMap::new();
+        let mut overdue: BTreeMap<Priority, i64> = BTreeMap::new();
+        for order in view.work_orders.values().filter(|order| order.status.is_open()) {
+            *open.entry((order.priority, order.kind)).or_default() += 1;
+            *overdue.entry(order.priority).or_default() += i64::from(order.is_overdue(now));
+        }
         for priority in Priority::ALL {
-            let open = view.work_orders.values().filter(|order| {
-                order.priority == *priority && !matches!(order.status, Status::Completed | Status::Cancelled)
-            });
-            self.work_orders.with_label_values(&[priority.as_str()]).set(count(open.count()));
+            for kind in Kind::ALL {
+                let number = open.get(&(*priority, *kind)).copied().unwrap_or_default();
+                self.work_orders.with_label_values(&[priority.as_str(), kind.as_str()]).set(number);
+            }
+            self.overdue
+                .with_label_values(&[priority.as_str()])
+                .set(overdue.get(priority).copied().unwrap_or_default());
         }
     }
 

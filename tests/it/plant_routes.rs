@@ -87,8 +87,8 @@ fn what_is_none_of_the_fifteen_finds_somebody() {
         (&[("alertname", "New"), ("severity", "critical"), ("component", "database")], "on-call"),
         (&[("alertname", "New"), ("severity", "warning"), ("component", "database")], "databases"),
         (&[("alertname", "New"), ("severity", "warning"), ("component", "ingestion")], "data"),
-        // An order that Andon opened, overdue in its turn, opens no other.
-        (&[("alertname", "MaintenanceOverdue"), ("work_order_number", "WO-2026-ABCDEF27")], "maintenance-reminder"),
+        // An order that Andon opened, overdue in its turn, is escalated.
+        (&[("alertname", "MaintenanceOverdue"), ("work_order_number", "WO-2026-ABCDEF27")], "maintenance-overdue"),
         (&[("alertname", "MaintenanceOverdue"), ("priority", "critical")], "maintenance-overdue"),
     ];
     for (alert, receiver) in rows {

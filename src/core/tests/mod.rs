@@ -6,6 +6,7 @@ mod dead_letters;
 mod faults;
 mod order_mails;
 mod orders;
+mod orders_model;
 mod own;
 mod parked;
 pub(crate) mod play;
