@@ -126,6 +126,7 @@ pub struct Metrics {
     requests_failed: IntCounterVec,
     latency: HistogramVec,
     template_failures: IntCounterVec,
+    digests: IntCounterVec,
     rate_limited: IntCounterVec,
     rate_limit_waiting: IntGaugeVec,
     configured: IntGaugeVec,
@@ -210,6 +211,12 @@ impl Metrics {
                 "Texts of notifications whose template failed; a built-in text went out in its place.",
                 &["integration"],
             ),
+            digests: counters(
+                r,
+                "andon_digested_notifications_total",
+                "Notifications that went out in a digest, since too many had to wait for their turn.",
+                &["integration"],
+            ),
             rate_limited: counters(
                 r,
                 "andon_rate_limited_total",
@@ -274,6 +281,7 @@ impl Metrics {
             self.requests_failed.with_label_values(&[integration]);
             self.latency.with_label_values(&[integration]);
             self.template_failures.with_label_values(&[integration]);
+            self.digests.with_label_values(&[integration]);
             self.rate_limited.with_label_values(&[integration]);
             self.rate_limit_waiting.with_label_values(&[integration]);
             for reason in FailureReason::ALL {
@@ -337,6 +345,11 @@ impl Metrics {
     /// A notification went out with so many built-in texts in the place of templates that failed.
     pub fn templates_failed(&self, integration: &str, texts: usize) {
         self.template_failures.with_label_values(&[integration]).inc_by(texts as u64);
+    }
+
+    /// So many notifications go out as one.
+    pub fn digested(&self, integration: &str, notifications: usize) {
+        self.digests.with_label_values(&[integration]).inc_by(notifications as u64);
     }
 
     /// A thread has to wait since its receiver may not be told so often.

@@ -176,6 +176,7 @@ impl<'n> Document<'n> {
             }
             let mut receiver = receiver.complete(&self.global, scope.errors);
             receiver.config.rate_limit = own.rate_limit;
+            receiver.config.digest = own.rules.digest();
             completed.receivers.push(receiver);
             completed.own.push(own);
         }

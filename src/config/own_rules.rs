@@ -129,6 +129,11 @@ impl RawRules<'_> {
         self.fallback.as_ref().map(|(named, _)| (named.name.as_str(), named.node, &named.path))
     }
 
+    /// Whether what waits is told in one message where there is too much of it.
+    pub(super) fn digest(&self) -> bool {
+        self.digest.unwrap_or(true)
+    }
+
     /// As the engine takes them.
     pub(super) fn resolve(&self, index_of: &dyn Fn(&str) -> Option<ReceiverIdx>) -> ReceiverRules {
         let fallback = self
@@ -139,7 +144,6 @@ impl RawRules<'_> {
             was: self.was.iter().map(|named| Arc::from(named.name.as_str())).collect(),
             fallback,
             give_up_after: self.give_up_after,
-            digest: self.digest.unwrap_or(true),
         }
     }
 
@@ -262,7 +266,8 @@ receivers:
         let team = &config.policy.receivers[0].rules;
         assert_eq!(team.was, [Arc::from("old-team")]);
         assert_eq!(team.fallback, Some(Fallback { receiver: ReceiverIdx(1), after: FALLBACK_AFTER }));
-        assert_eq!((team.give_up_after, team.digest), (Some(Duration::from_secs(7200)), false));
+        assert_eq!((team.give_up_after, config.receivers[0].digest), (Some(Duration::from_secs(7200)), false));
+        assert!(config.receivers[1].digest);
         assert_eq!(config.policy.receivers[1].rules.was, [Arc::from("a"), Arc::from("b")]);
         assert_eq!(config.policy.receivers[1].rules.fallback, None);
         let watchdog = &config.policy.own.watchdogs[0];

@@ -132,6 +132,8 @@ pub struct ReceiverConfig {
     pub integrations: Vec<IntegrationConfig>,
     /// How often each of them is told at most; nothing where the default of its kind holds.
     pub rate_limit: Option<RateLimit>,
+    /// Whether what waits is told in one message where there is too much of it.
+    pub digest: bool,
 }
 
 /// `rate_limit`: a bucket of tokens, of which every attempt takes one.

@@ -369,9 +369,9 @@ impl Engine {
         self.check_watchdogs(now);
         if now >= self.options.not_before {
             for _ in 0..FLUSHES_PER_TICK {
-                match self.state.groups.first_due() {
-                    Some((at, group)) if at <= now => self.flush(now, group),
-                    _ => break,
+                match self.state.groups.next_due(now) {
+                    Some(group) => self.flush(now, group),
+                    None => break,
                 }
             }
         }

@@ -27,6 +27,8 @@ pub struct Group {
     pub stored: Arc<StoredGroup>,
     /// Its alerts.
     pub members: BTreeSet<Fingerprint>,
+    /// Whether an alert of it was critical: it is flushed before others that are due.
+    urgent: bool,
     /// As readers see it, until it changes.
     shown: Option<Arc<GroupView>>,
 }
@@ -38,6 +40,8 @@ pub struct Groups {
     free: Vec<GroupIdx>,
     by_id: BTreeMap<(RouteIdx, LabelSet), GroupIdx>,
     timers: BTreeSet<(Timestamp, GroupIdx)>,
+    /// The timers of the groups that are urgent, once more.
+    urgent: BTreeSet<(Timestamp, GroupIdx)>,
 }
 
 impl Groups {
@@ -71,9 +75,23 @@ impl Groups {
         self.timers.first().copied()
     }
 
+    /// The group to flush next of those that are due at `now`: one with a critical alert before all others.
+    pub fn next_due(&self, now: Timestamp) -> Option<GroupIdx> {
+        let due = |timers: &BTreeSet<(Timestamp, GroupIdx)>| timers.first().copied().filter(|(at, _)| *at <= now);
+        due(&self.urgent).or_else(|| due(&self.timers)).map(|(_, at)| at)
+    }
+
+    /// Notes that an alert of the group is critical.
+    pub fn mark_urgent(&mut self, at: GroupIdx) {
+        if let Some(group) = self.slots.get_mut(at.0 as usize).and_then(Option::as_mut) {
+            group.urgent = true;
+            self.urgent.insert((group.stored.next_flush, at));
+        }
+    }
+
     /// Adds a group without alerts.
     pub fn add(&mut self, route: RouteIdx, key: Arc<str>, stored: Arc<StoredGroup>) -> GroupIdx {
-        let group = Group { route, key, stored, members: BTreeSet::new(), shown: None };
+        let group = Group { route, key, stored, members: BTreeSet::new(), urgent: false, shown: None };
         // More groups than an index can count would not fit in memory.
         let next = GroupIdx(u32::try_from(self.slots.len()).unwrap_or(u32::MAX));
         let at = self.free.pop().unwrap_or(next);
@@ -94,6 +112,9 @@ impl Groups {
     fn place(&mut self, at: GroupIdx, group: Group) {
         self.by_id.insert((group.route, group.stored.id.labels.clone()), at);
         self.timers.insert((group.stored.next_flush, at));
+        if group.urgent {
+            self.urgent.insert((group.stored.next_flush, at));
+        }
         let slot = at.0 as usize;
         if self.slots.len() <= slot {
             self.slots.resize_with(slot + 1, || None);
@@ -106,6 +127,7 @@ impl Groups {
         let group = self.slots.get_mut(at.0 as usize)?.take()?;
         self.by_id.remove(&(group.route, group.stored.id.labels.clone()));
         self.timers.remove(&(group.stored.next_flush, at));
+        self.urgent.remove(&(group.stored.next_flush, at));
         self.free.push(at);
         Some(group)
     }
@@ -115,6 +137,9 @@ impl Groups {
         let group = self.slots.get_mut(at.0 as usize)?.as_mut()?;
         self.timers.remove(&(group.stored.next_flush, at));
         self.timers.insert((stored.next_flush, at));
+        if self.urgent.remove(&(group.stored.next_flush, at)) {
+            self.urgent.insert((stored.next_flush, at));
+        }
         group.shown = None;
         Some(std::mem::replace(&mut group.stored, stored))
     }

@@ -73,7 +73,7 @@ pub struct Fallback {
 }
 
 /// What is Andon's own in a receiver, as far as deciding needs it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReceiverRules {
     /// Names that the receiver had before: what was told under them is owed under the present one.
     pub was: Vec<Arc<str>>,
@@ -81,14 +81,6 @@ pub struct ReceiverRules {
     pub fallback: Option<Fallback>,
     /// How long a notification is tried before it is dead; the service's default where nothing is said.
     pub give_up_after: Option<Duration>,
-    /// Whether what waits is told in one message where there is too much of it.
-    pub digest: bool,
-}
-
-impl Default for ReceiverRules {
-    fn default() -> Self {
-        Self { was: Vec::new(), fallback: None, give_up_after: None, digest: true }
-    }
 }
 
 impl Policy {

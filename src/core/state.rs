@@ -19,6 +19,7 @@ use super::mirrored::{Mirrored, MirroredKey};
 use super::outbox::{DeadLetter, Delivery, DeliveryId, Thread, Told};
 use super::policy::{Policy, RouteIdx};
 use super::silence::{Silence, SilenceId};
+use super::urgency::Urgency;
 use super::view::Grace;
 use super::work_order::{Status, WorkOrder};
 use crate::time::Timestamp;
@@ -183,6 +184,9 @@ impl State {
 
     pub(super) fn join(&mut self, at: GroupIdx, alert: Fingerprint, log: &mut Log) {
         if self.groups.join(at, alert) {
+            if self.alerts.get(alert).is_some_and(|kept| Urgency::of(&kept.alert.labels) == Urgency::Critical) {
+                self.groups.mark_urgent(at);
+            }
             log.undo.push(Undo::Joined(at, alert));
         }
     }

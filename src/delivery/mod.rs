@@ -7,6 +7,7 @@
 //! Nothing is decided here: the engine says which row is due and when the next attempt is made, and it has at most one
 //! row of a thread in flight. What is here is only that nobody waits for somebody else's receiver.
 
+mod digest;
 mod room;
 pub mod trial;
 pub mod worker;

@@ -1,4 +1,4 @@
-//! Rows that wait until their receiver may be told: the most urgent first, and of these the oldest.
+//! Rows that wait until their receiver may be told: the most urgent first, and of these the one that came first.
 //!
 //! A room belongs to a bucket of tokens; it is there only while somebody waits. A thread waits once: a newer state of it
 //! takes the place of the older one, and keeps that one's turn among those as urgent as itself.
@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::core::outbox::{Delivery, DeliveryId, Thread};
+use super::digest;
+use crate::core::outbox::{Delivery, Thread};
 use crate::core::urgency::Urgency;
 use crate::receivers::limit::Limit;
 
@@ -16,9 +17,12 @@ use crate::receivers::limit::Limit;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Turn {
     urgency: Urgency,
-    /// The first row of the thread that had to wait.
-    since: DeliveryId,
+    /// The place of the thread's first row among all that came.
+    came: u64,
 }
+
+/// How many rows one digest holds at most.
+const MOST: usize = 10_000;
 
 /// Those that wait for one bucket.
 pub struct Room {
@@ -28,12 +32,13 @@ pub struct Room {
     pub opens_at: Instant,
     rows: BTreeMap<Turn, Arc<Delivery>>,
     turns: BTreeMap<Thread, Turn>,
+    came: u64,
 }
 
 impl Room {
     /// An empty room.
     pub fn new(limit: Arc<Limit>, opens_at: Instant) -> Self {
-        Self { limit, opens_at, rows: BTreeMap::new(), turns: BTreeMap::new() }
+        Self { limit, opens_at, rows: BTreeMap::new(), turns: BTreeMap::new(), came: 0 }
     }
 
     /// Lets a row wait. Says whether its thread did not wait before.
@@ -42,7 +47,8 @@ impl Room {
         if let Some(turn) = before {
             self.rows.remove(&turn);
         }
-        let turn = Turn { urgency: row.urgency(), since: before.map_or(row.id, |turn| turn.since) };
+        self.came += 1;
+        let turn = Turn { urgency: row.urgency(), came: before.map_or(self.came, |turn| turn.came) };
         self.turns.insert(row.thread.clone(), turn);
         self.rows.insert(turn, row);
         before.is_none()
@@ -53,6 +59,20 @@ impl Room {
         let (_, row) = self.rows.pop_first()?;
         self.turns.remove(&row.thread);
         Some(row)
+    }
+
+    /// Lets out all that may be told together with `first`, which left, where it is too much to be told one by one.
+    pub fn overflow(&mut self, first: &Delivery) -> Vec<Arc<Delivery>> {
+        let key = first.thread.integration_key();
+        let joins = |row: &Delivery| digest::may_join(row) && row.thread.integration_key() == key;
+        let joining = self.rows.iter().filter(|(_, row)| joins(row)).map(|(turn, _)| *turn);
+        let joining: Vec<Turn> = joining.take(MOST).collect();
+        if !digest::may_join(first) || !digest::is_overflow(joining.len() + 1, self.limit.each()) {
+            return Vec::new();
+        }
+        let out = joining.iter().filter_map(|turn| self.rows.remove(turn)).collect::<Vec<_>>();
+        out.iter().for_each(|row| drop(self.turns.remove(&row.thread)));
+        out
     }
 
     /// Whether nobody waits.
@@ -67,6 +87,7 @@ mod tests {
 
     use super::*;
     use crate::config::settings::{Per, RateLimit};
+    use crate::core::outbox::DeliveryId;
     use crate::receivers::test_support::{delivery, told};
 
     fn row(id: u64, thread: &str, severities: &[&str]) -> Arc<Delivery> {

@@ -7,7 +7,7 @@
 //!
 //! What a receiver may not be told yet (`rate_limit`) waits before its lane, the most urgent first. It is parked: the
 //! engine may put a newer state of its thread in its place, so that what waits is merged, and it is claimed before it is
-//! sent. Waiting for the limit is no attempt.
+//! sent. Waiting for the limit is no attempt. Where too much waits it goes out as one message (`digest`).
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::digest;
 use super::room::Room;
 use crate::core::outbox::{Delivery, DeliveryId, Exchange, Outcome, Thread};
 use crate::driver::Handle;
@@ -62,7 +63,7 @@ pub async fn run(shared: Shared, mut rows: UnboundedReceiver<Arc<Delivery>>, sto
             () = lanes.one_ends(), if lanes.total() > 0 => lanes.start_all(),
             () = reached(opens_at) => lanes.let_in().await,
             row = rows.recv() => match row {
-                Some(row) => lanes.add(Waiting { row, parked: false }).await,
+                Some(row) => lanes.add(Waiting::alone(row, false)).await,
                 None => break,
             },
         }
@@ -107,6 +108,14 @@ struct Waiting {
     row: Arc<Delivery>,
     /// Whether a newer one may have taken its place: it must be claimed.
     parked: bool,
+    /// What is told in the same message.
+    others: Vec<Arc<Delivery>>,
+}
+
+impl Waiting {
+    fn alone(row: Arc<Delivery>, parked: bool) -> Self {
+        Self { row, parked, others: Vec::new() }
+    }
 }
 
 #[derive(Default)]
@@ -122,7 +131,7 @@ struct Lanes {
     /// By the address of their bucket, which they hold.
     rooms: BTreeMap<usize, Room>,
     attempts: JoinSet<()>,
-    in_flight: HashMap<Id, Arc<Delivery>>,
+    in_flight: HashMap<Id, Vec<Arc<Delivery>>>,
 }
 
 impl Lanes {
@@ -148,7 +157,7 @@ impl Lanes {
             }
         }
         let room = self.rooms.entry(address).or_insert_with(|| Room::new(limit, opens_at));
-        let Waiting { row, parked } = waiting;
+        let Waiting { row, parked, .. } = waiting;
         if room.put(Arc::clone(&row)) {
             self.shared.metrics.rate_limit_waits(&row.thread.kind);
         }
@@ -171,7 +180,8 @@ impl Lanes {
         for address in open {
             while let Some((row, limit)) = self.next_of(address) {
                 if self.limit_of(&row).is_some_and(|now| Arc::ptr_eq(&now, &limit)) {
-                    self.enter(Waiting { row, parked: true });
+                    let others = self.overflow(address, &row);
+                    self.enter(Waiting { row, parked: true, others });
                 } else {
                     self.leave(address, row).await;
                 }
@@ -196,6 +206,17 @@ impl Lanes {
         }
     }
 
+    /// What is to be told together with a row that has its turn, where too much waits behind it.
+    fn overflow(&mut self, address: usize, first: &Delivery) -> Vec<Arc<Delivery>> {
+        let digests = self.shared.receivers.load().find(&first.thread).is_ok_and(|integration| integration.digest);
+        let Some(room) = self.rooms.get_mut(&address).filter(|_| digests) else { return Vec::new() };
+        let others = room.overflow(first);
+        for row in &others {
+            self.shared.metrics.rate_limit_waits_no_more(&row.thread.kind);
+        }
+        others
+    }
+
     /// After a reload another limit holds for a room, or none: `first`, which has left it, and all others move.
     async fn leave(&mut self, address: usize, first: Arc<Delivery>) {
         let mut rows = vec![first];
@@ -206,7 +227,7 @@ impl Lanes {
             }
         }
         for row in rows {
-            self.add(Waiting { row, parked: true }).await;
+            self.add(Waiting::alone(row, true)).await;
         }
     }
 
@@ -218,11 +239,11 @@ impl Lanes {
     async fn one_ends(&mut self) {
         let Some(ended) = self.attempts.join_next_with_id().await else { return };
         let id = ended.as_ref().map_or_else(tokio::task::JoinError::id, |(id, ())| *id);
-        let Some(row) = self.in_flight.remove(&id) else { return };
-        if let Some(lane) = self.lanes.get_mut(&LaneKey::of(&row.thread)) {
+        let rows = self.in_flight.remove(&id).unwrap_or_default();
+        if let Some(lane) = rows.first().and_then(|row| self.lanes.get_mut(&LaneKey::of(&row.thread))) {
             lane.in_flight -= 1;
         }
-        if ended.is_err() {
+        for row in rows.iter().filter(|_| ended.is_err()) {
             // Only a defect leads here. The row must not be lost for it.
             tracing::error!(delivery.id = row.id.0, "An attempt to send panicked");
             let outcome = Outcome::Retry {
@@ -230,7 +251,7 @@ impl Lanes {
                 after: None,
                 exchange: Exchange::default(),
             };
-            report(&self.shared, &row, outcome).await;
+            report(&self.shared, row, outcome).await;
         }
     }
 
@@ -246,14 +267,17 @@ impl Lanes {
     fn start(&mut self, key: &LaneKey) {
         let Some(lane) = self.lanes.get_mut(key) else { return };
         while may_start(lane.in_flight, self.in_flight.len()) {
-            let Some(Waiting { row, parked }) = lane.waiting.pop_front() else { return };
+            let Some(Waiting { row, parked, others }) = lane.waiting.pop_front() else { return };
             lane.in_flight += 1;
             let shared = Arc::clone(&self.shared);
-            let attempt = match parked {
-                true => self.attempts.spawn(claimed_attempt(shared, row.id)),
-                false => self.attempts.spawn(attempt(shared, Arc::clone(&row))),
+            let mut rows = others;
+            rows.insert(0, row);
+            let ids: Vec<DeliveryId> = rows.iter().map(|row| row.id).collect();
+            let attempt = match rows.first().filter(|_| !parked) {
+                Some(row) => self.attempts.spawn(attempt(shared, vec![Arc::clone(row)])),
+                None => self.attempts.spawn(claimed_attempt(shared, ids)),
             };
-            self.in_flight.insert(attempt.id(), row);
+            self.in_flight.insert(attempt.id(), rows);
         }
     }
 }
@@ -263,14 +287,27 @@ fn may_start(in_lane: usize, in_all: usize) -> bool {
     in_lane == 0 || (in_lane < PER_LANE && in_lane < IN_ALL.saturating_sub(in_all))
 }
 
-/// An attempt with a row that was parked, unless a newer one took its place; that one has come, or comes.
-async fn claimed_attempt(shared: Arc<Shared>, id: DeliveryId) {
-    if let Ok(Some(row)) = shared.driver.claim(id).await {
-        attempt(shared, row).await;
+/// An attempt with rows that were parked, but for those whose place a newer one took; that one has come, or comes.
+async fn claimed_attempt(shared: Arc<Shared>, ids: Vec<DeliveryId>) {
+    let claims = ids.into_iter().map(|id| shared.driver.claim(id));
+    let claimed = futures_util::future::join_all(claims).await;
+    let rows: Vec<_> = claimed.into_iter().filter_map(|row| row.ok().flatten()).collect();
+    if !rows.is_empty() {
+        attempt(shared, rows).await;
     }
 }
 
-async fn attempt(shared: Arc<Shared>, row: Arc<Delivery>) {
+/// Tells one row, or several of one integration in one message; each is settled with what came of it.
+async fn attempt(shared: Arc<Shared>, rows: Vec<Arc<Delivery>>) {
+    let names_all =
+        rows.first().and_then(|row| Some(shared.receivers.load().find(&row.thread).ok()?.names_all())).unwrap_or(true);
+    let row = match rows.as_slice() {
+        [row] => Arc::clone(row),
+        _ => match digest::combined(&rows, names_all) {
+            Some(digest) => Arc::new(digest),
+            None => return,
+        },
+    };
     failpoint::reached(Point::AttemptBegun);
     let started = Instant::now();
     let (result, exchange) = exchange::of(send(&shared, &row)).await;
@@ -282,11 +319,18 @@ async fn attempt(shared: Arc<Shared>, row: Arc<Delivery>) {
         shared.metrics.notification_attempt(&row.thread.kind, result.is_ok(), duration);
         count(&shared.metrics, &row, &result);
     }
-    let outcome = match result {
+    let mut outcome = match result {
         Ok(sent) => Outcome::Delivered(sent.data),
         Err(error) => error.outcome(exchange),
     };
-    report(&shared, &row, outcome).await;
+    if rows.len() > 1 && matches!(outcome, Outcome::Delivered(_)) {
+        shared.metrics.digested(&row.thread.kind, rows.len());
+        // What the receiver wants to know again is about the digest, which is no message of any of the threads.
+        outcome = Outcome::Delivered(Default::default());
+    }
+    for row in &rows {
+        report(&shared, row, outcome.clone()).await;
+    }
     failpoint::reached(Point::OutcomeReported);
 }
 

@@ -14,7 +14,7 @@ use super::answer::SendError;
 use super::stand_in::start_tls;
 use super::test_support::{context, delivery, told, webhook_config};
 use super::{Context, Integration, pagerduty, slack};
-use crate::config::settings::{IntegrationConfig, PagerdutyConfig, SlackConfig, WebhookConfig};
+use crate::config::settings::{IntegrationConfig, PagerdutyConfig, ReceiverConfig, SlackConfig, WebhookConfig};
 use crate::core::outbox::Delivery;
 use crate::time::Clock;
 
@@ -184,7 +184,8 @@ async fn attempt(kind: &str, url: &str, timeout: Duration) -> Result<(), SendErr
             ..slack::tests::config(url)
         })),
     };
-    let integration = Integration::new(&config, None, None);
+    let receiver = ReceiverConfig { name: "team".into(), integrations: Vec::new(), rate_limit: None, digest: true };
+    let integration = Integration::new(&config, &receiver, None);
     let now = super::test_support::starts_at();
     let context = Context { clock: Clock::Virtual { epoch: now, started: tokio::time::Instant::now() }, ..context() };
     let row: Delivery = delivery(vec![told(&[("alertname", "A1")], &[], false)]);

@@ -32,6 +32,8 @@ const fn tokens(number: u32) -> NonZeroU32 {
 pub struct Limit {
     limiter: RateLimiter<NotKeyed, InMemoryState, SinceMade, NoOpMiddleware<Duration>>,
     clock: SinceMade,
+    /// How long one token takes to come.
+    each: Duration,
 }
 
 impl Limit {
@@ -42,7 +44,13 @@ impl Limit {
             Per::Minute => Quota::per_minute(limit.tokens),
         };
         let clock = SinceMade(Instant::now());
-        Self { limiter: RateLimiter::direct_with_clock(quota.allow_burst(limit.burst), clock), clock }
+        let each = quota.replenish_interval();
+        Self { limiter: RateLimiter::direct_with_clock(quota.allow_burst(limit.burst), clock), clock, each }
+    }
+
+    /// How long one token takes to come.
+    pub fn each(&self) -> Duration {
+        self.each
     }
 
     /// Takes a token.

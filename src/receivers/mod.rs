@@ -77,11 +77,13 @@ pub struct Integration {
     /// How often it may be told; nothing where it does not matter.
     pub limit: Option<Arc<Limit>>,
     rate_limit: Option<RateLimit>,
+    /// Whether it may be told in one message what would be too much one by one.
+    pub digest: bool,
     config: IntegrationConfig,
 }
 
 impl Integration {
-    fn new(config: &IntegrationConfig, rate_limit: Option<RateLimit>, limit: Option<Arc<Limit>>) -> Self {
+    fn new(config: &IntegrationConfig, receiver: &ReceiverConfig, limit: Option<Arc<Limit>>) -> Self {
         let (sender, timeout): (Box<dyn Sender>, Duration) = match config {
             IntegrationConfig::Email(settings) => (Box::new(email::Email::new(settings)), Duration::ZERO),
             IntegrationConfig::Webhook(settings) => (Box::new(webhook::Webhook::new(settings)), settings.timeout),
@@ -90,13 +92,21 @@ impl Integration {
             IntegrationConfig::Unsupported { .. } => (Box::new(Unsupported { kind: config.kind() }), Duration::ZERO),
         };
         let timeout = if timeout.is_zero() { ATTEMPT_LIMIT } else { timeout.min(ATTEMPT_LIMIT) };
-        Self { timeout, sender, limit, rate_limit, config: config.clone() }
+        // Each incident of PagerDuty's has its own key: there is no message that says two things.
+        let digest = receiver.digest && !matches!(config, IntegrationConfig::Pagerduty(_));
+        Self { timeout, sender, limit, rate_limit: receiver.rate_limit, digest, config: config.clone() }
     }
 }
 
 impl Integration {
-    fn is(&self, config: &IntegrationConfig, rate_limit: Option<RateLimit>) -> bool {
-        self.config == *config && self.rate_limit == rate_limit
+    fn is(&self, config: &IntegrationConfig, receiver: &ReceiverConfig) -> bool {
+        let digest = self.digest == receiver.digest || matches!(config, IntegrationConfig::Pagerduty(_));
+        self.config == *config && self.rate_limit == receiver.rate_limit && digest
+    }
+
+    /// Whether a message of it names every alert, since a program reads it.
+    pub fn names_all(&self) -> bool {
+        matches!(self.config, IntegrationConfig::Webhook(_))
     }
 
     /// Tries once to send, where there is somebody to send to.
@@ -132,9 +142,9 @@ impl Receivers {
                     Some(limit) => Some(Arc::new(Limit::new(limit))),
                     None => shared_limits.of(config, previous.map(|previous| &previous.shared_limits)),
                 };
-                let same = |known: &&Arc<Integration>| known.is(config, receiver.rate_limit);
+                let same = |known: &&Arc<Integration>| known.is(config, receiver);
                 let known = known.into_iter().flatten().find(same).cloned();
-                known.unwrap_or_else(|| Arc::new(Integration::new(config, receiver.rate_limit, limit)))
+                known.unwrap_or_else(|| Arc::new(Integration::new(config, receiver, limit)))
             });
             by_name.insert(receiver.name.clone(), integrations.collect());
         }
@@ -199,7 +209,7 @@ impl Receivers {
         limit: Option<Arc<Limit>>,
     ) {
         let config = IntegrationConfig::Unsupported { kind };
-        let integration = Integration { timeout, sender, limit, rate_limit: None, config };
+        let integration = Integration { timeout, sender, limit, rate_limit: None, digest: true, config };
         self.by_name.entry(receiver.into()).or_default().push(Arc::new(integration));
     }
 }
@@ -222,7 +232,15 @@ mod tests {
     use crate::receivers::test_support::{context, delivery, told, webhook_config};
 
     fn receivers(integrations: Vec<IntegrationConfig>, previous: Option<&Receivers>) -> Receivers {
-        Receivers::new(&[ReceiverConfig { name: "team".into(), integrations, rate_limit: None }], context(), previous)
+        Receivers::new(
+            &[ReceiverConfig { name: "team".into(), integrations, rate_limit: None, digest: true }],
+            context(),
+            previous,
+        )
+    }
+
+    fn nobody() -> ReceiverConfig {
+        ReceiverConfig { name: "team".into(), integrations: Vec::new(), rate_limit: None, digest: true }
     }
 
     fn webhook(url: &str) -> IntegrationConfig {
@@ -269,14 +287,14 @@ mod tests {
         let timeout = |seconds| {
             let mut config = webhook_config("http://a");
             config.timeout = Duration::from_secs(seconds);
-            Integration::new(&IntegrationConfig::Webhook(Box::new(config)), None, None).timeout.as_secs()
+            Integration::new(&IntegrationConfig::Webhook(Box::new(config)), &nobody(), None).timeout.as_secs()
         };
         assert_eq!((timeout(0), timeout(5), timeout(300)), (30, 5, 30));
     }
 
     #[tokio::test]
     async fn kinds_that_cannot_be_sent_to_are_refused() {
-        let integration = Integration::new(&IntegrationConfig::Unsupported { kind: "sns" }, None, None);
+        let integration = Integration::new(&IntegrationConfig::Unsupported { kind: "sns" }, &nobody(), None);
         let row = delivery(vec![told(&[("a", "1")], &[], false)]);
         let error = integration.sender.send(&row, &context()).await.unwrap_err();
         assert_eq!(error, SendError::refused("Andon cannot send to integrations of the kind sns"));

@@ -186,6 +186,7 @@ impl RawReceiver<'_> {
                 name: self.name,
                 integrations: self.integrations.iter().map(resolve).collect(),
                 rate_limit: None,
+                digest: true,
             },
             integrations: self.integrations.iter().map(decided).collect(),
             labels: self.labels,

@@ -81,3 +81,16 @@ fn what_is_held_is_given_up_when_its_time_is_over() {
     minutes(&mut world, 4, &[]);
     assert_eq!(world.engine.view().dead_letters.len(), 100);
 }
+
+#[test]
+fn in_a_storm_a_critical_page_leaves_before_every_other() {
+    let mut world = World::new(policy());
+    let alerts: Vec<String> = (0..10_000)
+        .map(|i| format!("Alert{i:05} a severity={}", if i == 9_999 { "critical" } else { "warning" }))
+        .collect();
+    let alerts: Vec<&str> = alerts.iter().map(String::as_str).collect();
+    world.post(&alerts, true);
+    world.pass(31 * SECOND);
+    assert_eq!(world.told.len(), 10_000);
+    assert_eq!(world.told[0].alerts[0].alert.labels.value("severity"), "critical");
+}

@@ -139,7 +139,7 @@ impl World {
             ticks = if next > self.now { 0 } else { ticks + 1 };
             self.now = self.now.max(next);
             self.input(Input::Tick);
-            assert!(ticks < 10 || self.store_fails, "a tick leaves nothing due");
+            assert!(ticks < 100 || self.store_fails, "a tick leaves nothing due");
             if self.store_fails {
                 break;
             }

@@ -356,3 +356,50 @@ fn a_lane_leaves_room_for_others_and_an_empty_one_may_always_start() {
         assert_eq!(may_start(in_lane, in_all), expected, "{in_lane} of {in_all}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn in_a_storm_critical_ones_go_first_and_the_overflow_becomes_one_digest() {
+    let mut rig = Rig::new(limited(&[("slow", 6)]));
+    let mut rows: Vec<_> = (0..10_000).map(|i| rig.send_in("slow", &format!("t{i}"), "info")).collect();
+    rows.extend((0..2).map(|i| rig.send_in("slow", &format!("c{i}"), "critical")));
+    let (delivered, parked) = rig.delivered(10_002, &rows).await;
+    // The first came before there was a storm; then the critical ones, each alone, then all the others at once.
+    assert_eq!(delivered[..3], [(1, 0), (10_001, 10), (10_002, 20)]);
+    assert!(delivered[3..].iter().all(|(_, at)| *at == 30), "{:?}", &delivered[3..20]);
+    let mut told: Vec<u64> = delivered.iter().map(|(id, _)| *id).collect();
+    told.sort_unstable();
+    assert_eq!(told, (1..=10_002).collect::<Vec<_>>(), "nothing is dropped, and nothing told twice");
+    assert_eq!(parked.len(), 10_001);
+    assert!(rig.counted(r#"alertmanager_notification_requests_total{integration="webhook"} 4"#));
+    assert!(rig.counted(r#"andon_digested_notifications_total{integration="webhook"} 9999"#));
+    assert!(rig.counted(r#"andon_rate_limit_waiting{integration="webhook"} 0"#));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_digest_that_fails_is_settled_row_by_row() {
+    let tokens = NonZeroU32::MIN;
+    let limit = RateLimit { tokens, per: Per::Minute, burst: tokens };
+    let mut all = Receivers::new(&[], context(), None);
+    let result = Err(SendError::retry("down"));
+    let scripted = Scripted { takes: Duration::ZERO, result, flying: Arc::default(), most: Arc::default() };
+    all.insert_limited("slow", "webhook", LIMIT, Box::new(scripted), Some(Arc::new(Limit::new(limit))));
+    let mut rig = Rig::new(all);
+    let rows: Vec<_> = (0..30).map(|i| rig.send_in("slow", &format!("t{i}"), "info")).collect();
+    let (mut failed, mut claimed) = (Vec::new(), 0);
+    while failed.len() < 30 {
+        match rig.settled.recv().await.unwrap() {
+            Request::Parked { .. } => {}
+            Request::Claim { delivery, done } => {
+                claimed += 1;
+                drop(done.send(rows.iter().find(|row| row.id == delivery).cloned()));
+            }
+            Request::Settled { delivery, outcome: Outcome::Retry { error, .. }, .. } => {
+                assert_eq!(error, "down");
+                failed.push(delivery.0);
+            }
+            _ => panic!("nothing else is asked of the driver"),
+        }
+    }
+    failed.sort_unstable();
+    assert_eq!((failed, claimed), ((1..=30).collect::<Vec<_>>(), 29));
+}
