@@ -88,7 +88,8 @@ impl Engine {
         order.due_at = draft.due_at.unwrap_or_else(|| now.after(due_after));
         (order.scheduled_start, order.scheduled_end) = (draft.scheduled_start, draft.scheduled_end);
         order.estimated_hours = draft.estimated_hours;
-        order.record(by, OrderEvent::Opened, "opened by hand");
+        let how = if matches!(actor, Actor::Mirror { .. }) { "taken over" } else { "opened by hand" };
+        order.record(by, OrderEvent::Opened, how);
         if !draft.assignee.is_empty() {
             order.give_to(by, &draft.assignee);
             order.status = Status::Assigned;

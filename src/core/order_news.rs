@@ -7,12 +7,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::alert::Alert;
-use super::change::Change;
+use super::change::{Actor, Change};
 use super::engine::Engine;
 use super::label::{Fingerprint, LabelSet};
 use super::order_mail::{DailyAt, Digest, DigestLine, News, OrderMails, OrderNews, OrdersBehind};
 use super::outbox::{Delivery, DeliveryId, Reason, Thread, ToldAlert};
-use super::work_order::{OrderEvent, WorkOrder};
+use super::work_order::{HistoryEntry, OrderEvent, WorkOrder};
 use crate::time::Timestamp;
 
 /// The kind of integration that tells of orders.
@@ -86,6 +86,10 @@ impl Engine {
         let mut news: Vec<(Arc<str>, OrderNews)> = Vec::new();
         for order in changed.collect::<Vec<_>>() {
             let of_this = order.history.iter().filter(|entry| entry.revision == order.revision);
+            // Whoever opened an order elsewhere knows of it.
+            let elsewhere =
+                |entry: &HistoryEntry| entry.event == OrderEvent::Opened && matches!(entry.actor, Actor::Mirror { .. });
+            let of_this = of_this.filter(|entry| !elsewhere(entry));
             let told = of_this.filter_map(|entry| Some((mails.told_at_once(&order, entry.event)?, entry.event)));
             // What follows from something else of the same change says where that led.
             let Some((receiver, event)) = told.last() else { continue };

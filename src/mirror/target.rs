@@ -98,6 +98,18 @@ impl Desk {
         self.driver.order(self.actor(), command).await
     }
 
+    /// Keeps with an order what the system calls it.
+    pub(super) async fn link(
+        &self,
+        order: &WorkOrder,
+        id: &str,
+    ) -> Result<Result<Arc<WorkOrder>, OrderRefused>, Unavailable> {
+        let action = OrderAction::Link(Arc::clone(&self.system), Arc::from(id));
+        let number = Arc::clone(&order.number);
+        let command = OrderCommand::Change { number, if_match: None, action, why: String::new() };
+        self.driver.order(self.actor(), command).await
+    }
+
     /// Takes over an order that the other system has and Andon has not.
     pub(super) async fn adopt(&self, draft: OrderDraft) -> Result<Result<Arc<WorkOrder>, OrderRefused>, Unavailable> {
         self.driver.order(self.actor(), OrderCommand::Create(Box::new(draft))).await

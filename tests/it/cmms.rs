@@ -119,6 +119,34 @@ fn killed_in_the_middle_of_a_create_it_looks_before_it_creates() {
     assert_eq!(atlas.orders().len(), 1);
 }
 
+/// Killed at any moment, again and again: each failure has one order there, and Andon knows it.
+#[test]
+fn killed_between_any_two_steps() {
+    const ASSETS: [&str; 3] = ["PUMP-001", "CNC-001", "COMP-001"];
+    let atlas = Atlas::start();
+    let place = place(&atlas, "");
+    for round in 0..9_u64 {
+        let andon = place.start(&[]);
+        alert(&andon, ASSETS[usize::try_from(round).expect("it is small") % ASSETS.len()], None);
+        // From before the claim is stored to after the id is.
+        std::thread::sleep(Duration::from_millis(round * 13 % 80));
+        andon.kill();
+    }
+    let andon = place.start(&[]);
+    for asset in ASSETS {
+        alert(&andon, asset, None);
+    }
+    let mut linked = Vec::new();
+    until(LIMIT, "Andon knows what each is called there", || {
+        linked =
+            orders(&andon).iter().filter_map(|order| order["external"]["atlas"].as_str().map(str::to_owned)).collect();
+        (linked.len() == ASSETS.len()).then_some(())
+    });
+    linked.sort();
+    let there: Vec<String> = atlas.orders().iter().map(|order| order["id"].to_string()).collect();
+    assert_eq!(there, linked);
+}
+
 #[test]
 fn whatever_goes_wrong_there_delays_nothing_here_and_is_said() {
     let atlas = Atlas::start();

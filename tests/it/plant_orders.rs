@@ -305,6 +305,9 @@ scrape_configs: [{{job_name: andon, static_configs: [{{targets: ['{0}']}}]}}]
          SELECT 'PM-7', id, 'preventive', 'high', 'Oil change', now() AT TIME ZONE 'UTC' - interval '1 hour'
            FROM assets WHERE asset_code = 'MOTOR-002'",
     );
+    let escalated = "SELECT count(*), string_agg(priority, ',') FILTER (WHERE work_order_number = 'PM-7'),
+        bool_or(notes LIKE '%[Andon %overdue: %PM-7%') FROM work_orders";
+    plant.until_row(&andon, "the alert about it makes it more urgent and opens no other", escalated, "2|emergency|t");
     until(LIMIT, "Andon knows the plant's order", || {
         orders(&andon).into_iter().find(|order| order["number"] == "PM-7")
     });

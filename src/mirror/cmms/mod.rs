@@ -84,6 +84,7 @@ impl System {
             if record.external_id.is_empty() {
                 return Ok(Ok(()));
             }
+            link(desk, order, record).await?;
         } else if look || candidate.is_behind() {
             match self.take_over(desk, order, record).await? {
                 Ok(newer) => *order = newer,
@@ -238,6 +239,18 @@ impl System {
     fn our_status(&self, word: &str) -> Option<Status> {
         Status::ALL.iter().copied().find(|status| self.word(*status) == word)
     }
+}
+
+/// Keeps with the order what the system calls it. Beyond that nothing is new to the system.
+async fn link(desk: &Desk, order: &mut Arc<WorkOrder>, record: &mut Mirrored) -> Result<(), Away> {
+    // An id that an order does not take is kept beside it all the same.
+    if let Ok(linked) = desk.link(order, &record.external_id).await? {
+        if record.revision == order.revision && linked.revision == order.revision.saturating_add(1) {
+            record.revision = linked.revision;
+        }
+        *order = linked;
+    }
+    Ok(())
 }
 
 fn know(record: &mut Mirrored, answered: Answered) {

@@ -15,6 +15,8 @@ use crate::time::Timestamp;
 /// The longest title and name that the table takes, in characters.
 const LONGEST_TITLE: usize = 255;
 const LONGEST_NAME: usize = 100;
+/// How much of the notes is read, in characters: people write at the end.
+pub const NOTES_READ: usize = 60_000;
 /// How many alerts are named in the row.
 const MOST_ALERTS: usize = 20;
 
@@ -90,7 +92,7 @@ impl Row {
             entries.map(|(name, value)| (name.clone(), canonical(name, value))).collect()
         };
         let mut all = columns(row);
-        let notes = all.remove("notes").and_then(|notes| notes.as_str().map(str::to_owned)).unwrap_or_default();
+        let notes = all.remove("notes").as_ref().and_then(Value::as_str).map(whole_lines).unwrap_or_default();
         let left = all.remove("andon").filter(|andon| andon["revision"].is_u64()).map(|andon| {
             let wanted = columns(&andon["wanted"]);
             let mut seen = wanted.clone();
@@ -124,6 +126,14 @@ impl Row {
         let wanted = wanted(order);
         let known = self.left.as_ref().is_some_and(|left| left.revision == order.revision);
         known && self.changed_by_people(&wanted).is_empty()
+    }
+}
+
+/// Of notes that are longer than what is read of them, the line that was cut says nothing.
+fn whole_lines(notes: &str) -> String {
+    match notes.chars().count() < NOTES_READ {
+        true => notes.to_owned(),
+        false => notes.split_once('\n').map(|(_, rest)| rest.to_owned()).unwrap_or_default(),
     }
 }
 
@@ -215,13 +225,12 @@ pub fn to_leave(order: &WorkOrder, wanted: &Columns, row: &Columns) -> Value {
     })
 }
 
-/// What happened to the order and people should read in its notes.
-pub const TOLD_IN_NOTES: [OrderEvent; 8] = [
+/// What happened to the order and people should read in its notes; what has a note of its own is told by that.
+pub const TOLD_IN_NOTES: [OrderEvent; 7] = [
     OrderEvent::Recovered,
     OrderEvent::Recurred,
     OrderEvent::Reopened,
     OrderEvent::AlertJoined,
-    OrderEvent::Escalated,
     OrderEvent::OverdueAssignee,
     OrderEvent::OverdueSupervisor,
     OrderEvent::OverdueManager,

@@ -99,7 +99,7 @@ impl Connection {
 }
 
 async fn connect(url: &str) -> Result<PgConnection, Trouble> {
-    check_url(url).map_err(|reason| Trouble::database(reason))?;
+    check_url(url).map_err(Trouble::database)?;
     let options = PgConnectOptions::from_str(url).map_err(|_| Trouble::database("the URL is not valid"))?;
     let options = options.application_name("andon").disable_statement_logging();
     let mut connection = options.connect().await.map_err(|error| trouble(&error))?;

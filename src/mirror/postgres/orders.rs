@@ -15,8 +15,6 @@ use super::columns::{self, Row};
 use super::notes;
 use crate::core::work_order::{Kind, Priority, Status, WorkOrder};
 
-/// How much of the notes is read: people write at the end.
-const NOTES_READ: i32 = 60_000;
 /// How many of the plant's own orders are taken over at once.
 const ADOPTED: i64 = 200;
 
@@ -30,7 +28,7 @@ macro_rules! shared {
                 'scheduled_end', w.scheduled_end, 'actual_start', w.actual_start, 'actual_end', w.actual_end,
                 'assigned_to', w.assigned_to, 'estimated_hours', w.estimated_hours,
                 'actual_hours', w.actual_hours, 'downtime_hours', w.downtime_hours,
-                'notes', right(w.notes::text, $1), 'andon', w.metadata -> 'andon')::text ",
+                'notes', right(w.notes::text, $1::bigint::integer), 'andon', w.metadata -> 'andon')::text ",
             $after
         )
     };
@@ -99,12 +97,17 @@ pub enum Written {
     Changed,
 }
 
+fn notes_read() -> i64 {
+    i64::try_from(columns::NOTES_READ).unwrap_or(i64::MAX)
+}
+
 /// The rows with these numbers.
 ///
 /// # Errors
 /// Whatever the database says.
 pub async fn read(connection: &mut PgConnection, numbers: &[String]) -> Result<BTreeMap<String, Row>, Error> {
-    let rows: Vec<(String, String)> = sqlx::query_as(READ).bind(NOTES_READ).bind(numbers).fetch_all(connection).await?;
+    let rows: Vec<(String, String)> =
+        sqlx::query_as(READ).bind(notes_read()).bind(numbers).fetch_all(connection).await?;
     rows.into_iter().map(|(number, row)| Ok((number, parse(&row)?))).collect()
 }
 
@@ -143,7 +146,7 @@ pub async fn update(
 ) -> Result<Written, Error> {
     let mut transaction = connection.begin().await?;
     let locked: Option<String> =
-        sqlx::query_scalar(LOCK).bind(NOTES_READ).bind(&*order.number).fetch_optional(&mut *transaction).await?;
+        sqlx::query_scalar(LOCK).bind(notes_read()).bind(&*order.number).fetch_optional(&mut *transaction).await?;
     let Some(row) = locked.as_deref().map(parse).transpose()?.filter(|row| row == as_read) else {
         return Ok(Written::Changed);
     };

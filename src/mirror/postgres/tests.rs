@@ -120,6 +120,9 @@ fn notes_are_taken_once_and_given_once() {
     assert_eq!(notes::new_from_people(&order, &column, SYSTEM), None);
     let left = columns::Left { notes: 1, ..columns::Left::default() };
     assert_eq!(notes::to_append(&order, Some(&left), SYSTEM), "");
+    // Of more than is read, the line that was cut is not taken for a line.
+    let cut = Row::read(&json!({"notes": format!("{}\nwhole", "x".repeat(columns::NOTES_READ - 6))}));
+    assert_eq!(cut.notes, "whole");
     // Ten megabytes are taken in parts, each of which an order takes, and come to an end.
     let long: String = (0..2_000).map(|n| format!("{n} {}\n", "x".repeat(5_000))).collect();
     let first = notes::new_from_people(&order, &long, SYSTEM).expect("there is something new");
