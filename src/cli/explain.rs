@@ -15,17 +15,21 @@ pub struct Arguments {
     /// A label set that need not fire: 'alertname="Down",team="x"'.
     #[arg(long, conflicts_with = "alert")]
     labels: Option<String>,
+    /// A moment of the past, answered from the history: 2026-11-22T03:00:00Z.
+    #[arg(long)]
+    at: Option<String>,
     #[command(flatten)]
     server: Server,
 }
 
 /// Asks and prints; exit code 1 if there is no answer or no such alert.
 pub fn run(arguments: &Arguments) -> ExitCode {
-    let query: Vec<String> = match (&arguments.labels, &*arguments.alert) {
+    let mut query: Vec<String> = match (&arguments.labels, &*arguments.alert) {
         (Some(labels), _) => vec![format!("labels={}", encoded(labels))],
         (None, [one]) if Fingerprint::parse(one).is_some() => vec![format!("alert={one}")],
         (None, matchers) => matchers.iter().map(|matcher| format!("filter={}", encoded(matcher))).collect(),
     };
+    query.extend(arguments.at.iter().map(|at| format!("at={}", encoded(at))));
     let answer = match arguments.server.get(&format!("explain?{}", query.join("&"))) {
         Ok(answer) => answer.body,
         Err(error) => return arguments.server.failed(&error),

@@ -11,6 +11,7 @@ mod demo;
 mod explain;
 mod flag_table;
 pub mod flags;
+mod history;
 mod kingpin;
 mod receivers;
 mod serve;
@@ -40,6 +41,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Say why somebody is, or is not, told of an alert.
     Explain(explain::Arguments),
+    /// Tell what happened.
+    History(history::Arguments),
     /// Look at what a running Andon could not tell, send it again, or put it away.
     #[command(subcommand)]
     DeadLetter(dead_letter::Command),
@@ -84,6 +87,7 @@ fn subcommand(args: &[String]) -> ExitCode {
             Command::DeadLetter(command) => dead_letter::run(&command),
             Command::Receivers(command) => receivers::run(&command),
             Command::Explain(arguments) => explain::run(&arguments),
+            Command::History(arguments) => history::run(&arguments),
             Command::WorkOrder(command) => work_order::run(&command),
             Command::Store(command) => store::run(&command),
         },

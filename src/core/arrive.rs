@@ -8,6 +8,7 @@ use super::change::{Actor, Change, GroupId, StoredGroup};
 use super::engine::{Engine, Output};
 use super::ingest::{Arriving, Batch, Rejected};
 use super::label::LabelSet;
+use super::note::Note;
 use super::policy::RouteIdx;
 use crate::time::Timestamp;
 
@@ -81,15 +82,17 @@ impl Engine {
     fn store_alert(&mut self, now: Timestamp, arriving: &Arriving<'_>, alert: Alert) {
         let fingerprint = arriving.fingerprint;
         let (firing, ends_at, updated_at) = (!alert.ended(now), alert.ends_at, alert.updated_at);
-        let (mut known_verdict, mut refresh, mut grouped) = (None, false, false);
+        let (mut known_verdict, mut refresh, mut grouped, mut changed) = (None, false, false, false);
         if let Some(known) = self.state.alerts.get(fingerprint) {
             let was_firing = !self.state.grace.resolved(&known.alert, now);
             if known.alert.labels == alert.labels {
                 known_verdict = Some(Arc::clone(&known.verdict));
-                refresh = was_firing && firing && says_the_same(&known.alert, &alert);
+                let same = says_the_same(&known.alert, &alert);
                 // What fires and fired is in its groups; what is over and was over has been there.
                 let over_as_before = !was_firing && !firing && known.alert.ends_at == ends_at;
                 grouped = (was_firing && firing) || over_as_before;
+                refresh = same && grouped;
+                changed = was_firing && firing && !same;
             }
         } else if firing && self.limited(&alert, now) {
             self.counters.limited += 1;
@@ -107,6 +110,9 @@ impl Engine {
         };
         let kept = Kept { fingerprint, alert: Arc::clone(&alert), verdict: Arc::clone(&verdict) };
         self.state.put_alert(kept, change, &mut self.log);
+        if changed {
+            self.note(Note::Changed(fingerprint));
+        }
         if !grouped {
             for route in &verdict.routes {
                 self.join(now, *route, fingerprint, &alert);

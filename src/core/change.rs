@@ -10,6 +10,7 @@ use super::ack::{Ack, AckEnd};
 use super::alert::Alert;
 use super::label::{Fingerprint, LabelSet};
 use super::mirrored::Mirrored;
+use super::note::Note;
 use super::outbox::{DeadLetter, Delivery, DeliveryId, Thread, Told};
 use super::silence::{Silence, SilenceId};
 use super::work_order::WorkOrder;
@@ -148,6 +149,8 @@ pub enum Change {
     AckGone(Arc<str>, AckEnd),
     /// What another system has taken of a work order is now this. It goes with the order.
     Mirrored(Arc<Mirrored>),
+    /// Something happened that no change of state tells. Changes no state.
+    Noted(Note),
     /// The configuration in force is now this one (SHA-256 of the file's bytes in hexadecimal, and its text without
     /// secrets). Changes no other state.
     Config {
@@ -161,6 +164,6 @@ pub enum Change {
 impl Change {
     /// Whether it may wait for the next commit that is made anyhow, at most about a second.
     pub fn is_lazy(&self) -> bool {
-        matches!(self, Self::Refreshed { .. } | Self::GroupTimer { .. } | Self::By(_))
+        matches!(self, Self::Refreshed { .. } | Self::GroupTimer { .. } | Self::Noted(_) | Self::By(_))
     }
 }

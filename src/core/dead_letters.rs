@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::engine::Engine;
+use super::note::Note;
 use super::outbox::{DeadLetter, Delivery, DeliveryId, Thread, Told, ToldAlert};
 use crate::time::Timestamp;
 
@@ -117,6 +118,7 @@ impl Engine {
         };
         self.watch_delivery(&again);
         self.state.put_delivery(again, &mut self.log);
+        self.note(Note::Enqueued(id));
         self.queue(&row.thread);
         id
     }

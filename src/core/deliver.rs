@@ -21,6 +21,7 @@ use super::change::{GroupId, StoredGroup};
 use super::engine::Engine;
 use super::flush::told_order;
 use super::label::{Fingerprint, LabelSet};
+use super::note::{AttemptEnd, Note, Notified};
 use super::order_mail::OrdersBehind;
 use super::outbox::{
     DeadLetter, Delivery, DeliveryId, Exchange, Outcome, Reason, ReceiverData, Thread, Told, ToldAlert,
@@ -103,6 +104,7 @@ impl Engine {
         let thread = row.thread.clone();
         self.watch_delivery(&row);
         self.state.put_delivery(row, &mut self.log);
+        self.note(Note::Enqueued(id));
         self.queue(&thread);
     }
 
@@ -129,6 +131,7 @@ impl Engine {
         newer.new.extend(older.new.iter().copied());
         newer.undelivered_since = newer.undelivered_since.min(older.undelivered_since);
         newer.last_error.clone_from(&older.last_error);
+        self.note(Note::Superseded(Notified::of(older), newer.id));
         self.due.remove(&(older.due_at, older.id));
         self.state.remove_delivery(older.id, &mut self.log);
     }
@@ -137,6 +140,7 @@ impl Engine {
     pub(super) fn park(&mut self, id: DeliveryId) {
         let Some(row) = self.state.outbox.get(&id).cloned() else { return };
         self.state.park(id, &mut self.log);
+        self.note(Note::RateLimited(Notified::of(&row)));
         self.circuits.landed(&row);
         if let Some(mut newer) = self.successor(&row) {
             let says_both = self.says_both(&row.thread);
@@ -189,20 +193,26 @@ impl Engine {
         let failed = matches!(outcome, Outcome::Retry { .. });
         match outcome {
             Outcome::Delivered(data) => {
+                self.note_attempt(&row, AttemptEnd::Delivered, "");
                 self.state.remove_delivery(id, &mut self.log);
                 self.remember(&row, data);
                 self.clear_undelivered(now, &row.thread, "told after all");
             }
-            Outcome::Refused { error, exchange } => self.bury(now, &row, error, exchange),
+            Outcome::Refused { error, exchange } => {
+                self.note_attempt(&row, AttemptEnd::Refused, &error);
+                self.bury(now, &row, error, exchange);
+            }
             Outcome::NotConfigured { error } => {
                 let waiting = Delivery { tried_since: now, ..Delivery::clone(&row) };
                 self.retry(now, &waiting, row.attempts, error, NOT_CONFIGURED_WAIT);
             }
             Outcome::Retry { error, exchange, .. } if now.since(row.tried_since) >= self.give_up_after(&row.thread) => {
+                self.note_attempt(&row, AttemptEnd::GivenUp, &error);
                 let error = format!("given up after {} attempts: {error}", row.attempts + 1);
                 self.bury(now, &row, error, exchange);
             }
             Outcome::Retry { error, after, .. } => {
+                self.note_attempt(&row, AttemptEnd::Retry, &error);
                 let attempts = row.attempts + 1;
                 self.retry(now, &row, attempts, error, wait_after(attempts, jitter, after));
             }

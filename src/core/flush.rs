@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::change::StoredGroup;
+use super::dedup::NoNews;
 use super::engine::Engine;
 use super::group::GroupIdx;
 use super::label::{Fingerprint, LabelSet};
 use super::look::{self, HeldBy, Look, Member, News};
+use super::note::FlushVerdict;
 use super::outbox::{Reason, Thread, Told};
 use super::policy::{Integration, Route};
 use crate::time::Timestamp;
@@ -81,13 +83,17 @@ impl Engine {
         let tick = if now.since(stored.next_flush) < LATE { stored.next_flush } else { now };
         let flush = Flush { tick, key, labels: stored.id.labels.clone(), route, members: &members };
         let receiver = policy.receiver_of(route);
+        let mut verdicts = Vec::with_capacity(receiver.integrations.len());
         for integration in &receiver.integrations {
-            self.tell(&flush, &receiver.name, integration);
+            let verdict = self.tell(&flush, &receiver.name, integration);
+            let (kind, index) = (Arc::from(integration.kind), integration.index);
+            verdicts.push(FlushVerdict { kind, index, told: verdict.ok(), withheld: verdict.err() });
         }
         if !policy.is_own(group_route) {
             self.update_orders(now, receiver, &look::told(&members, |_| true), |alert| flush.unmuted(alert));
         }
         let quiet = self.log.changes.len() == before && muted_by == stored.muted_by;
+        self.note_flush(at, &receiver.name, verdicts, &members);
         for member in members.iter().filter(|member| member.resolved) {
             self.state.leave(at, member.kept.fingerprint, &mut self.log);
         }
@@ -123,11 +129,11 @@ impl Engine {
         }
     }
 
-    /// Decides what one integration is told.
-    fn tell(&mut self, flush: &Flush<'_>, receiver: &Arc<str>, integration: &Integration) {
+    /// Decides what one integration is told, and says why, or why not.
+    fn tell(&mut self, flush: &Flush<'_>, receiver: &Arc<str>, integration: &Integration) -> Result<Reason, NoNews> {
         let thread = Thread::of(&flush.key, receiver, integration);
         let news = self.look().news(flush.tick, &thread, integration, flush.route, flush.members);
-        let Ok(News { reason, alerts, firing, resolved }) = news else { return };
+        let News { reason, alerts, firing, resolved } = news?;
         let told = self.state.ledger.get(&thread).cloned();
         let passes = self.options.resolved_while_muted && integration.send_resolved;
         let route_labels = route_labels(flush.route);
@@ -157,6 +163,7 @@ impl Engine {
             let (episode, labels) = ((episode, sequence), (labels, route_labels));
             self.enqueue(flush.tick, thread, episode, reason, labels, (sent, new), says_both, data);
         }
+        Ok(reason)
     }
 }
 

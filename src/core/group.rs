@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::change::{GroupId, StoredGroup};
 use super::label::{Fingerprint, LabelSet};
+use super::note::Found;
 use super::policy::RouteIdx;
 use super::view::GroupView;
 use crate::time::Timestamp;
@@ -29,6 +30,8 @@ pub struct Group {
     pub members: BTreeSet<Fingerprint>,
     /// Whether an alert of it was critical: it is flushed before others that are due.
     urgent: bool,
+    /// What its last flush found; nothing after a start.
+    pub found: Option<Arc<Found>>,
     /// As readers see it, until it changes.
     shown: Option<Arc<GroupView>>,
 }
@@ -91,7 +94,7 @@ impl Groups {
 
     /// Adds a group without alerts.
     pub fn add(&mut self, route: RouteIdx, key: Arc<str>, stored: Arc<StoredGroup>) -> GroupIdx {
-        let group = Group { route, key, stored, members: BTreeSet::new(), urgent: false, shown: None };
+        let group = Group { route, key, stored, members: BTreeSet::new(), urgent: false, found: None, shown: None };
         // More groups than an index can count would not fit in memory.
         let next = GroupIdx(u32::try_from(self.slots.len()).unwrap_or(u32::MAX));
         let at = self.free.pop().unwrap_or(next);
@@ -142,6 +145,12 @@ impl Groups {
         }
         group.shown = None;
         Some(std::mem::replace(&mut group.stored, stored))
+    }
+
+    /// Notes what a flush of the group found; gives back what the one before did.
+    pub fn set_found(&mut self, at: GroupIdx, found: Option<Arc<Found>>) -> Option<Arc<Found>> {
+        let group = self.slots.get_mut(at.0 as usize)?.as_mut()?;
+        std::mem::replace(&mut group.found, found)
     }
 
     /// Adds an alert to a group; says whether it was not there.

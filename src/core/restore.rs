@@ -10,6 +10,7 @@ use super::change::{Change, GroupId, StoredGroup};
 use super::engine::{Engine, Options};
 use super::label::Fingerprint;
 use super::look::fingerprints;
+use super::note::{Note, line_diff};
 use super::outbox::{Reason, Thread, Told, ToldAlert};
 use super::policy::Policy;
 use super::view::Grace;
@@ -67,7 +68,8 @@ impl Engine {
     pub(super) fn apply(&mut self, change: Change, groups: &mut StoredGroups) {
         let state = &mut self.state;
         match change {
-            Change::By(_) | Change::Config { .. } => {}
+            Change::By(_) | Change::Noted(_) => {}
+            Change::Config { text, .. } => self.config_text = text,
             Change::Alert(alert) => {
                 let verdict = state.verdict(&alert.labels);
                 state.judge(Kept { fingerprint: alert.fingerprint(), alert, verdict });
@@ -131,7 +133,7 @@ impl Engine {
             self.state.groups.iter().flat_map(|(_, group)| group.members.iter().copied()).collect();
         self.lower_what_is_nobodys(now, &policy);
         self.state.put_policy(policy, &mut self.log);
-        self.log.changes.push(Change::Config { hash, text });
+        self.note_config(hash, text);
         let all: Vec<_> = self.state.alerts.iter().cloned().collect();
         for mut kept in all {
             kept.verdict = self.state.verdict(&kept.alert.labels);
@@ -153,6 +155,14 @@ impl Engine {
         self.settle_lost_alerts(now);
         let policy = Arc::clone(&self.state.policy);
         self.circuits.retain(|key| policy.receivers.iter().any(|receiver| receiver.name == key.receiver));
+    }
+
+    /// Notes the configuration that is in force from now on, and what is different in it.
+    fn note_config(&mut self, hash: String, text: String) {
+        let difference = line_diff(&self.config_text, &text);
+        self.config_text.clone_from(&text);
+        self.log.changes.push(Change::Config { hash, text });
+        self.note(Note::ConfigChanged(difference));
     }
 
     /// Groups that are there again keep what muted them; for the others it is noted that they are gone.

@@ -16,6 +16,7 @@ use super::inhibit::Inhibitor;
 use super::label::Fingerprint;
 use super::look::AtWork;
 use super::mirrored::{Mirrored, MirroredKey};
+use super::note::Found;
 use super::outbox::{DeadLetter, Delivery, DeliveryId, Thread, Told};
 use super::policy::{Policy, RouteIdx};
 use super::silence::{Silence, SilenceId};
@@ -38,6 +39,7 @@ enum Undo {
     Added(GroupIdx),
     Removed(GroupIdx, Box<Group>),
     Updated(GroupIdx, Arc<StoredGroup>),
+    Found(GroupIdx, Option<Arc<Found>>),
     Joined(GroupIdx, Fingerprint),
     Left(GroupIdx, Fingerprint),
     Silence(SilenceId, Option<Arc<Silence>>),
@@ -180,6 +182,11 @@ impl State {
             log.changes.push(change);
             log.undo.push(Undo::Updated(at, old));
         }
+    }
+
+    pub(super) fn found(&mut self, at: GroupIdx, found: Found, log: &mut Log) {
+        let before = self.groups.set_found(at, Some(Arc::new(found)));
+        log.undo.push(Undo::Found(at, before));
     }
 
     pub(super) fn join(&mut self, at: GroupIdx, alert: Fingerprint, log: &mut Log) {
@@ -385,6 +392,7 @@ impl State {
             Undo::Added(at) => drop(self.groups.take(at)),
             Undo::Removed(at, group) => self.groups.put_back(at, *group),
             Undo::Updated(at, stored) => drop(self.groups.update(at, stored)),
+            Undo::Found(at, found) => drop(self.groups.set_found(at, found)),
             Undo::Joined(at, alert) => drop(self.groups.leave(at, alert)),
             Undo::Left(at, alert) => drop(self.groups.join(at, alert)),
             Undo::Silence(id, old) => set(Arc::make_mut(&mut self.silences), id, old),

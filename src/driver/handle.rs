@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 use arc_swap::ArcSwapOption;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::past::Reading;
 use crate::core::ack::{Ack, AckDraft, AckRefused};
 use crate::core::asset::Assets;
 use crate::core::change::Actor;
@@ -83,13 +84,15 @@ pub struct Health {
 pub struct Handle {
     pub(super) inbox: mpsc::Sender<Request>,
     pub(super) health: Arc<Health>,
+    pub(super) reading: Reading,
 }
 
 impl Handle {
     /// A way to a test that plays the driver.
     #[cfg(test)]
     pub(crate) fn to(inbox: mpsc::Sender<Request>) -> Self {
-        Self { inbox, health: Arc::default() }
+        use crate::store::Store as _;
+        Self { inbox, health: Arc::default(), reading: Reading::new(crate::store::memory::Memory::default().past()) }
     }
 
     /// Takes in alerts. What is not rejected is durable when this returns.

@@ -6,6 +6,7 @@
 //! had time to send again. Commits block this task's own thread and nothing else.
 
 mod handle;
+mod past;
 #[cfg(test)]
 mod tests;
 mod unsettled;
@@ -27,9 +28,12 @@ use crate::failpoint::{self, Point};
 use crate::store::{Fence, Store, StoreError};
 use crate::time::{Clock, Timestamp};
 
+pub use crate::store::Seq;
 use handle::Answer;
 pub(crate) use handle::Request;
 pub use handle::{AckResult, Handle, Health, Unavailable};
+use past::Reading;
+pub use past::{Cursor, HistoryPage, HistoryQuery, ViewThen};
 use unsettled::{Report, Unsettled};
 
 /// How many requests may wait before senders wait.
@@ -95,7 +99,8 @@ impl Driver {
         let (sender, inbox) = mpsc::channel(INBOX);
         let health = Arc::new(Health::default());
         health.store_bytes.store(store.size(), Ordering::Relaxed);
-        let handle = Handle { inbox: sender, health: Arc::clone(&health) };
+        let reading = Reading::new(store.past());
+        let handle = Handle { inbox: sender, health: Arc::clone(&health), reading };
         let driver = Self {
             engine,
             store,
@@ -117,6 +122,7 @@ impl Driver {
     /// Notes in the journal which configuration is in force from the start: SHA-256 of the file, and its text without
     /// secrets. It is stored with the first commit.
     pub fn note_configuration(&mut self, hash: String, text: String) {
+        self.engine.know_configuration(text.clone());
         self.lazy.push(Change::Config { hash, text });
         self.lazy_since = self.clock.now();
     }

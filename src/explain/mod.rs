@@ -23,6 +23,7 @@ use crate::core::dedup::NoNews;
 use crate::core::inhibit::Inhibited;
 use crate::core::label::{Fingerprint, LabelSet};
 use crate::core::look::{Look, Member};
+use crate::core::note::{AttemptEnd, Attempted};
 use crate::core::outbox::{DeliveryId, Reason, Thread, group_key_hash};
 use crate::core::policy::{Route, RouteIdx};
 use crate::core::silence::SilenceState;
@@ -163,6 +164,8 @@ pub enum HoldKind {
     MuteTimeInterval,
     /// A silence.
     Silence,
+    /// A work order in progress on the alert's asset.
+    WorkOrder,
     /// Somebody has taken the group on.
     Acknowledgement,
     /// Nobody is told anything yet after the start (`--dispatch.start-delay`).
@@ -178,6 +181,7 @@ impl HoldKind {
             Self::ActiveTimeInterval => "active_time_interval",
             Self::MuteTimeInterval => "mute_time_interval",
             Self::Silence => "silence",
+            Self::WorkOrder => "work_order",
             Self::Acknowledgement => "acknowledgement",
             Self::StartDelay => "start_delay",
         }
@@ -266,6 +270,31 @@ pub struct Attempt {
     pub delivered: bool,
     /// How it ended, and what the receiver answered.
     pub result: String,
+}
+
+impl Explanation {
+    /// Adds attempts to tell this alert, in the order in which they are given.
+    pub fn add_attempts<'a>(&mut self, attempts: impl Iterator<Item = (Timestamp, &'a Attempted)>) {
+        for (at, attempted) in attempts {
+            let Attempted { of, number, end, answer } = attempted;
+            let delivered = *end == AttemptEnd::Delivered;
+            let result = match end {
+                AttemptEnd::Delivered => format!("attempt {number}: delivered ({})", of.reason),
+                AttemptEnd::Retry => format!("attempt {number} ({}) failed, to be tried again: {answer}", of.reason),
+                AttemptEnd::Refused => format!("attempt {number} ({}) refused: {answer}", of.reason),
+                AttemptEnd::GivenUp => format!("attempt {number} ({}) failed, given up: {answer}", of.reason),
+            };
+            let threads = self.taken.iter_mut().flat_map(|taken| taken.threads.iter_mut());
+            match threads.into_iter().find(|now| now.thread == of.thread) {
+                Some(now) => now.attempts.push(Attempt { at, thread: of.thread.clone(), delivered, result }),
+                // It was told by way of rules that are not in force any more.
+                None => {
+                    let (receiver, kind, when) = (&of.thread.receiver, &of.thread.kind, text::time(at));
+                    self.notes.push(format!("{when}, by earlier rules to {receiver} by {kind}: {result}"));
+                }
+            }
+        }
+    }
 }
 
 /// Explains what happens, at the moment of the view, to the alert with these labels.
@@ -372,6 +401,7 @@ impl Subject<'_> {
         holds.extend(self.outside(route, next_flush));
         holds.extend(self.within(route, next_flush));
         holds.extend(self.silenced(next_flush));
+        holds.extend(self.at_work());
         if let Some(ack) = ack {
             let at_flush = ack.holds(next_flush) && !members.iter().any(|member| ack.worsens(member));
             holds.push(acknowledged(ack, at_flush));
@@ -464,6 +494,21 @@ impl Subject<'_> {
             Some(Hold { kind: HoldKind::Silence, name, what, until: Some(silence.ends_at), at_flush, instead })
         });
         holding.collect()
+    }
+}
+
+impl Subject<'_> {
+    /// The work orders in progress on the alert's asset.
+    fn at_work(&self) -> Vec<Hold> {
+        let hold = |number: &Arc<str>| {
+            let order = self.view.work_orders.get(number);
+            let who = order.map(|order| order.assignee.as_str()).filter(|who| !who.is_empty()).unwrap_or("somebody");
+            let what = format!("kept back by the work order {number}: {who} is at work on the asset");
+            let instead = format!("the work order {number} would have to be held, completed or cancelled");
+            let (kind, name) = (HoldKind::WorkOrder, number.to_string());
+            Hold { kind, name, what, until: None, at_flush: true, instead }
+        };
+        self.look.at_work_on(&self.kept.alert.labels).map(hold).collect()
     }
 }
 

@@ -150,7 +150,7 @@ fn write_thread(out: &mut String, now: &ThreadNow) -> fmt::Result {
         writeln!(out, "    dead letter of {}: {error}", time(*at))?;
     }
     for attempt in &now.attempts {
-        writeln!(out, "    attempt {}: {}", time(attempt.at), attempt.result)?;
+        writeln!(out, "    {}  {}", time(attempt.at), attempt.result)?;
     }
     let at = time(now.verdict_at);
     match now.verdict {

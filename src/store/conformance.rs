@@ -210,3 +210,33 @@ fn a_planned_failure_changes_nothing() {
         assert_eq!(faults.operations(), 7);
     });
 }
+
+#[test]
+fn readers_see_what_was_committed_and_keep_nobody_from_committing() {
+    in_all(|place| {
+        let mut store = place.open(Retention::default());
+        store.load().unwrap();
+        let past = store.past();
+        for number in 1..=5 {
+            store.commit(second(number), &[gone(number as u64)], Fence(0)).unwrap();
+        }
+        assert_eq!((seqs(&past.entries(Seq(0), 3).unwrap()), past.last().unwrap()), (vec![1, 2, 3], Seq(5)));
+        assert!(past.checkpoint_before(second(9)).unwrap().is_none());
+        store.checkpoint(second(6), &mut vec![gone(100)].into_iter()).unwrap();
+        store.commit(second(7), &[gone(7)], Fence(0)).unwrap();
+        assert_eq!(past.checkpoint_before(second(6)).unwrap(), Some((Seq(5), vec![gone(100)])));
+        assert!(past.checkpoint_before(second(5)).unwrap().is_none());
+        assert_eq!(past.entries(Seq(5), 9).unwrap()[0].changes, [gone(7)]);
+    });
+}
+
+#[test]
+fn a_reader_outlives_the_store_without_holding_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = folder.open(Retention::default());
+    store.commit(second(1), &[gone(1)], Fence(0)).unwrap();
+    let past = store.past();
+    drop(store);
+    assert!(past.entries(Seq(0), 1).is_err());
+    assert_eq!(loaded(&folder), [gone(1)]);
+}

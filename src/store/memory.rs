@@ -8,7 +8,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::record::encode_entry;
-use super::{Entry, Fence, Loaded, Retention, Seq, Store, StoreError};
+use super::{Entry, Fence, Loaded, Past, Retention, Seq, Store, StoreError};
 use crate::core::change::{Change, GroupId};
 use crate::time::Timestamp;
 
@@ -33,6 +33,22 @@ impl Memory {
     /// An empty store that keeps history as `retention` says.
     pub fn new(retention: Retention) -> Self {
         Self { retention, kept: Arc::default() }
+    }
+}
+
+impl Past for Memory {
+    fn entries(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.changes_since(after, limit)
+    }
+
+    fn last(&self) -> Result<Seq, StoreError> {
+        Ok(self.kept.lock().last)
+    }
+
+    fn checkpoint_before(&self, at: Timestamp) -> Result<Option<(Seq, Vec<Change>)>, StoreError> {
+        let kept = self.kept.lock();
+        let checkpoint = kept.checkpoint.as_ref().filter(|checkpoint| checkpoint.at <= at);
+        Ok(checkpoint.map(|checkpoint| (checkpoint.seq, checkpoint.changes.clone())))
     }
 }
 
@@ -68,6 +84,10 @@ impl Store for Memory {
         let kept = self.kept.lock();
         let after = kept.entries.iter().map(|(entry, _)| entry).filter(|entry| entry.seq > seq);
         Ok(after.take(limit).cloned().collect())
+    }
+
+    fn past(&self) -> Arc<dyn Past> {
+        Arc::new(self.clone())
     }
 
     fn wants_checkpoint(&self) -> bool {
@@ -165,6 +185,10 @@ impl<S: Store> Store for Faulty<S> {
     fn changes_since(&self, seq: Seq, limit: usize) -> Result<Vec<Entry>, StoreError> {
         self.faults.meet()?;
         self.inner.changes_since(seq, limit)
+    }
+
+    fn past(&self) -> Arc<dyn Past> {
+        self.inner.past()
     }
 
     fn wants_checkpoint(&self) -> bool {

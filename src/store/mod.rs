@@ -17,6 +17,7 @@ pub mod sled;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::change::{Change, GroupId};
@@ -97,6 +98,28 @@ pub struct Loaded {
     pub damage: Option<String>,
 }
 
+/// Reads what was committed, beside whoever commits: the history, and the state of a moment. Keeps no commit waiting for
+/// longer than a page takes.
+pub trait Past: Send + Sync {
+    /// Up to `limit` entries after `seq`, oldest first; what is damaged is left out.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    fn entries(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, StoreError>;
+
+    /// The number of the last entry.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    fn last(&self) -> Result<Seq, StoreError>;
+
+    /// The newest checkpoint that was made at a moment or before: up to which entry, and the state.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    fn checkpoint_before(&self, at: Timestamp) -> Result<Option<(Seq, Vec<Change>)>, StoreError>;
+}
+
 /// A place that keeps changes.
 pub trait Store: Send {
     /// The state, as it was last committed. Called at start, and again after a failure.
@@ -117,6 +140,9 @@ pub trait Store: Send {
     /// # Errors
     /// If the store cannot be read.
     fn changes_since(&self, seq: Seq, limit: usize) -> Result<Vec<Entry>, StoreError>;
+
+    /// The way to read what was committed, for others than whoever commits.
+    fn past(&self) -> Arc<dyn Past>;
 
     /// Whether a checkpoint is worth its cost now.
     fn wants_checkpoint(&self) -> bool;
@@ -154,6 +180,10 @@ impl Store for BoxedStore {
 
     fn changes_since(&self, seq: Seq, limit: usize) -> Result<Vec<Entry>, StoreError> {
         (**self).changes_since(seq, limit)
+    }
+
+    fn past(&self) -> Arc<dyn Past> {
+        (**self).past()
     }
 
     fn wants_checkpoint(&self) -> bool {

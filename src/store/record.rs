@@ -9,6 +9,7 @@
 //! step in [`super::migrate`].
 
 pub mod json;
+mod notes;
 mod parts;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -96,6 +97,7 @@ mod kind {
     pub const DEAD_DISCARDED: u8 = 40;
     pub const ACK: u8 = 27;
     pub const ACK_GONE: u8 = 28;
+    pub const NOTED: u8 = 29;
 }
 
 impl Stored for Change {
@@ -133,6 +135,7 @@ impl Stored for Change {
             Self::WorkOrder(order) => put_as(kind::WORK_ORDER, order, out),
             Self::Digested(at) => put_as(kind::DIGESTED, at, out),
             Self::WorkOrderGone(number) => put_as(kind::WORK_ORDER_GONE, number, out),
+            Self::Noted(note) => put_as(kind::NOTED, note, out),
             Self::Ack(ack) => put_as(kind::ACK, ack, out),
             Self::AckGone(group_key, why) => {
                 put_as(kind::ACK_GONE, group_key, out);
@@ -176,6 +179,7 @@ impl Stored for Change {
             kind::WORK_ORDER_GONE => Self::WorkOrderGone(Stored::take(from)?),
             kind::MIRRORED => Self::Mirrored(Stored::take(from)?),
             kind::CONFIG => Self::Config { hash: Stored::take(from)?, text: Stored::take(from)? },
+            kind::NOTED => Self::Noted(Stored::take(from)?),
             kind::ACK => Self::Ack(Stored::take(from)?),
             kind::ACK_GONE => Self::AckGone(Stored::take(from)?, Stored::take(from)?),
             _ => return Err(from.malformed("a kind of change that is not known")),

@@ -13,6 +13,7 @@ mod disk;
 mod disk_faults;
 mod e2e_prometheus;
 mod flags;
+mod history;
 mod layering;
 mod mail;
 mod monitoring;

@@ -4,6 +4,7 @@ mod acks;
 mod circuit;
 mod dead_letters;
 mod faults;
+mod history;
 mod order_mails;
 mod orders;
 mod orders_model;

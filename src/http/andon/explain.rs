@@ -1,21 +1,29 @@
 //! `GET explain`: why somebody is, or is not, told of an alert.
 
+use std::time::Duration;
+
 use axum::response::Response;
 use http::StatusCode;
 
 use super::Call;
 use crate::core::alert_set::Kept;
+use crate::core::history::{EventKind, Wanted};
 use crate::core::label::{Fingerprint, LabelSet};
 use crate::core::matcher::{Mode, Op, parse_matchers};
 use crate::core::view::View;
+use crate::driver::{HistoryQuery, Unavailable, ViewThen};
 use crate::explain::{Explanation, explain};
 use crate::http::query::Query;
-use crate::http::reply;
 use crate::http::v2::filter::LabelFilter;
+use crate::http::{AppState, reply, times};
 use crate::time::Timestamp;
 
 /// How many alerts one answer explains.
 const MOST: usize = 20;
+/// Of how long the attempts are told.
+const ATTEMPTS_OF: Duration = Duration::from_secs(2 * 24 * 3_600);
+/// How many attempts are told, the latest.
+const MOST_ATTEMPTS: usize = 100;
 
 /// Which alerts are asked about.
 enum Asked {
@@ -27,7 +35,7 @@ enum Asked {
     Filter(LabelFilter),
 }
 
-/// Answers with the state of this moment.
+/// Answers with the state of this moment, or of another.
 pub async fn answer(call: Call<'_>) -> Response {
     let text = match call.query.last("format") {
         None | Some("json") => false,
@@ -43,13 +51,42 @@ pub async fn answer(call: Call<'_>) -> Response {
         Err(error) => return reply::unavailable(&error),
     };
     let now = call.state.clock.now();
+    let (view, now, notes) = match call.query.last("at").map(times::parse) {
+        None => (view, now, Vec::new()),
+        Some(Err(error)) => return bad(&format!("at: {error}")),
+        Some(Ok(at)) if at > now => return bad("at: this moment is still to come"),
+        Some(Ok(at)) => match call.state.driver.view_then(at, view).await {
+            Ok(ViewThen { view, notes }) => (view, at, notes),
+            Err(error) => return reply::unavailable(&error),
+        },
+    };
     // A view of a hundred thousand alerts takes a while.
     let explained = tokio::task::spawn_blocking(move || explained(&view, &asked, now)).await;
     match explained {
-        Ok(Ok((explanations, matched))) => shown(&explanations, matched, text),
+        Ok(Ok((mut explanations, matched))) => {
+            for explanation in &mut explanations {
+                explanation.notes.clone_from(&notes);
+                if let Err(error) = add_attempts(call.state, explanation, now).await {
+                    explanation.notes.push(format!("the attempts to tell could not be read: {error}"));
+                }
+            }
+            shown(&explanations, matched, text)
+        }
         Ok(Err(message)) => reply::andon_error(StatusCode::NOT_FOUND, &message),
         Err(_) => reply::andon_error(StatusCode::INTERNAL_SERVER_ERROR, "failed"),
     }
+}
+
+/// Adds the attempts to tell the alert that the history keeps.
+async fn add_attempts(state: &AppState, explanation: &mut Explanation, now: Timestamp) -> Result<(), Unavailable> {
+    let kinds = vec![EventKind::AttemptFailed, EventKind::Delivered, EventKind::Refused];
+    let (alert, end) = (Some(explanation.fingerprint), Some(now));
+    let start = Some(now.before(ATTEMPTS_OF));
+    let wanted = Wanted { alert, kinds, start, end, ..Wanted::default() };
+    let query = HistoryQuery { wanted, limit: MOST_ATTEMPTS, ..HistoryQuery::default() };
+    let page = state.driver.history(query).await?;
+    explanation.add_attempts(page.events.iter().rev().filter_map(|event| Some((event.at, event.attempt()?))));
+    Ok(())
 }
 
 /// The explanations, and how many alerts matched where a filter was given.

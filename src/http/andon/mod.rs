@@ -5,6 +5,7 @@
 mod dead_letters;
 mod explain;
 mod groups;
+mod history;
 mod object;
 mod receivers;
 #[cfg(test)]
@@ -32,6 +33,7 @@ const ENDPOINTS: &[(Method, &str)] = &[
     (Method::POST, "dead-letters/replay"),
     (Method::GET, "explain"),
     (Method::GET, "groups"),
+    (Method::GET, "history"),
     (Method::POST, "groups/{hash}/ack"),
     (Method::DELETE, "groups/{hash}/ack"),
     (Method::GET, "openapi.json"),
@@ -78,6 +80,7 @@ async fn dispatch(method: &Method, pattern: &str, call: Call<'_>) -> Response {
             reply::with_type(StatusCode::OK, HeaderValue::from_static("application/json"), OPENAPI)
         }
         ("GET", "explain") => explain::answer(call).await,
+        ("GET", "history") => history::answer(call).await,
         ("GET", "groups") => call.with_view(groups::all).await,
         ("POST", "groups/{hash}/ack") => groups::acknowledge(call).await,
         ("DELETE", "groups/{hash}/ack") => groups::withdraw(call).await,

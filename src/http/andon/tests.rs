@@ -117,3 +117,104 @@ fn an_alert_is_explained_by_fingerprint_labels_or_matchers() {
         }
     });
 }
+
+#[test]
+fn the_history_is_filtered_paged_and_exported() {
+    run(async || {
+        let service = Service::start();
+        for name in ["A", "B", "C", "D", "E"] {
+            let alert = format!(r#"[{{"labels":{{"alertname":"{name}","team":"x"}}}}]"#);
+            assert_eq!(service.post("/api/v2/alerts", alert).await.status, 200);
+            tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+        }
+        let get = async |query: &str| {
+            let answer = service.get(&format!("/api/andon/v1/history?{query}")).await;
+            assert_eq!(answer.status, 200, "{query}: {}", answer.body);
+            serde_json::from_str::<Value>(&answer.body).unwrap()
+        };
+        let names = |page: &Value| {
+            let events = page["events"].as_array().unwrap().iter();
+            events
+                .map(|event| event["alerts"][0]["alertname"].as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+                .concat()
+        };
+        assert_eq!(names(&get("kind=alert_fired").await), "EDCBA");
+        assert_eq!(names(&get("kind=alert_fired&order=oldest").await), "ABCDE");
+        for (order, pages) in [("newest", ["ED", "CB", "A"]), ("oldest", ["AB", "CD", "E"])] {
+            let mut cursor = String::new();
+            for expected in pages {
+                let page = get(&format!("kind=alert_fired&limit=2&order={order}{cursor}")).await;
+                assert_eq!(names(&page), expected, "{order}");
+                cursor = page["next"].as_str().map_or_else(String::new, |next| format!("&cursor={next}"));
+            }
+            assert_eq!(cursor, "", "{order}");
+        }
+        let fingerprint = crate::core::label::Fingerprint::of([("alertname", "C"), ("team", "x")]);
+        let told = async |query: &str| names(&get(&format!("kind=alert_fired,flushed&{query}")).await);
+        let rows = [
+            (format!("alert={fingerprint}"), "C"),
+            ("filter=alertname%3D~%22A|B%22".into(), "BA"),
+            ("filter=alertname%3DA&filter=team%3Dy".into(), ""),
+            ("start=2026-11-22T15:00:05Z&end=2026-11-22T15:00:15Z".into(), "B"),
+            ("start=2026-11-22T15:00:35Z".into(), "E"),
+            ("end=2026-11-22T15:00:05Z".into(), "A"),
+            ("receiver=nobody".into(), ""),
+        ];
+        for (query, expected) in rows {
+            assert_eq!(told(&query).await, expected, "{query}");
+        }
+        let enqueued = get("kind=enqueued&receiver=team-X&filter=alertname%3DA").await;
+        let group = enqueued["events"][0]["group"]["hash"].as_str().unwrap();
+        assert!(!get(&format!("group={group}")).await["events"].as_array().unwrap().is_empty());
+        assert_eq!(enqueued["events"][0]["detail"]["reason"], "first notification");
+        let lines = service.get("/api/andon/v1/history?format=jsonl&kind=alert_fired").await;
+        assert_eq!(lines.header("content-type"), "application/x-ndjson");
+        let ats: Vec<String> = lines
+            .body
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap()["at"].as_str().unwrap().to_owned())
+            .collect();
+        assert!(ats.len() == 5 && ats.is_sorted(), "{ats:?}");
+        for (query, part) in [
+            ("kind=nothing", "is none of alert_fired"),
+            ("start=yesterday", "start: "),
+            ("limit=0", "from 1 to 1000"),
+            ("cursor=x", "cursor: "),
+            ("format=csv", "neither json nor jsonl"),
+            ("order=up", "neither newest nor oldest"),
+            ("filter=%7B", "filter: "),
+            ("alert=x", "is no fingerprint"),
+        ] {
+            let answer = service.get(&format!("/api/andon/v1/history?{query}")).await;
+            assert!(answer.status == 400 && answer.body.contains(part), "{query}: {answer:?}");
+        }
+    });
+}
+
+#[test]
+fn the_past_is_explained_from_the_history() {
+    run(async || {
+        let service = Service::start();
+        assert_eq!(service.post("/api/v2/alerts", r#"[{"labels":{"alertname":"Down"}}]"#).await.status, 200);
+        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+        let over = r#"[{"labels":{"alertname":"Down"},"endsAt":"2026-11-22T15:01:00Z"}]"#;
+        assert_eq!(service.post("/api/v2/alerts", over).await.status, 200);
+        let explained = async |at: &str| {
+            let answer = service.get(&format!("/api/andon/v1/explain?labels=alertname%3DDown{at}")).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            serde_json::from_str::<Value>(&answer.body).unwrap()
+        };
+        assert_eq!(explained("").await["alert"]["status"], "resolved");
+        let then = explained("&at=2026-11-22T15:00:10Z").await;
+        assert_eq!((&then["alert"]["status"], &then["at"]), (&"firing".into(), &"2026-11-22T15:00:10.000Z".into()));
+        assert_eq!(then["taken"][0]["nextFlush"], "2026-11-22T15:00:30.123Z");
+        assert_eq!(then["taken"][0]["integrations"][0]["verdict"]["reason"], "first notification");
+        let told = explained("&at=2026-11-22T15:00:40Z").await;
+        assert_eq!(told["taken"][0]["integrations"][0]["waiting"][0]["reason"], "first notification");
+        let before = explained("&at=2026-11-22T14:00:00Z").await;
+        assert_eq!(before["alert"]["status"], "not firing");
+        let wrong = service.get("/api/andon/v1/explain?labels=a%3Db&at=2027-01-01T00:00:00Z").await;
+        assert!(wrong.status == 400 && wrong.body.contains("still to come"), "{wrong:?}");
+    });
+}

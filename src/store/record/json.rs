@@ -33,7 +33,7 @@ impl NotThat {
         Self { way: Vec::new(), expected }
     }
 
-    fn within(mut self, key: impl Into<String>) -> Self {
+    pub(super) fn within(mut self, key: impl Into<String>) -> Self {
         self.way.push(key.into());
         self
     }
@@ -348,12 +348,12 @@ impl Json for SilenceId {
 }
 
 /// An object with one key.
-fn one(key: &str, value: Value) -> Value {
+pub(super) fn one(key: &str, value: Value) -> Value {
     Map::from_iter([(key.to_owned(), value)]).into()
 }
 
 /// The one key of an object, and what stands under it.
-fn only(value: &Value) -> Result<(&str, &Value), NotThat> {
+pub(super) fn only(value: &Value) -> Result<(&str, &Value), NotThat> {
     let mut entries = object(value)?.iter();
     match (entries.next(), entries.next()) {
         (Some((key, value)), None) => Ok((key, value)),

@@ -11,9 +11,12 @@ use crate::core::ack::{Ack, AckEnd};
 use crate::core::alert::Alert;
 use crate::core::asset::{Asset, SparePart};
 use crate::core::change::{Actor, Change, GroupId, StoredGroup};
+use crate::core::dedup::NoNews;
+use crate::core::flush::HeldBack;
 use crate::core::label::{Fingerprint, LabelSet};
 use crate::core::matcher::{Matcher, Op};
 use crate::core::mirrored::Mirrored;
+use crate::core::note::{AttemptEnd, Attempted, FlushVerdict, Flushed, Held, Note as Noted, Notified};
 use crate::core::order_mail::{Digest, DigestLine, News, OrderNews};
 use crate::core::outbox::{DeadLetter, Delivery, DeliveryId, Exchange, Reason, ReceiverData, Thread, Told, ToldAlert};
 use crate::core::silence::{Silence, SilenceId};
@@ -126,6 +129,9 @@ pub(crate) fn one_of_each() -> Vec<Change> {
         Change::DeadDiscarded { id: DeliveryId(7), reason: "told by phone".into() },
         Change::WorkOrder(Arc::new(work_order())),
         Change::WorkOrderGone("WO-2026-ABCDEFGH".into()),
+        Change::Noted(Noted::Changed(Fingerprint(5))),
+        Change::Noted(Noted::Flushed(flushed())),
+        Change::Noted(Noted::Attempted(attempted())),
         Change::Ack(Arc::new(ack())),
         Change::AckGone("{}:{}".into(), AckEnd::Worsened),
         Change::Mirrored(Arc::new(Mirrored {
@@ -152,6 +158,56 @@ fn ack() -> Ack {
         until: second(7_200),
         known: [Fingerprint(1), Fingerprint(7)].into(),
     }
+}
+
+fn notified() -> Notified {
+    let thread = Thread { group_key: "{}:{}".into(), receiver: "ops".into(), kind: "webhook".into(), index: 0 };
+    let (group_labels, alerts) = (labels(&[("alertname", "A")]), vec![labels(&[("alertname", "A"), ("i", "1")])]);
+    Notified { id: DeliveryId(300), thread, group_labels, reason: Reason::First, alerts }
+}
+
+fn attempted() -> Attempted {
+    Attempted { of: notified(), number: 3, end: AttemptEnd::Retry, answer: "503 Service Unavailable".into() }
+}
+
+fn flushed() -> Flushed {
+    let verdict = |told, withheld| FlushVerdict { kind: "webhook".into(), index: 1, told, withheld };
+    let (alert, name, who) = (labels(&[("alertname", "A")]), "nights".into(), "ann".into());
+    Flushed {
+        group_key: "{}:{}".into(),
+        group_labels: LabelSet::empty(),
+        receiver: "ops".into(),
+        verdicts: vec![verdict(Some(Reason::Repeat), None), verdict(None, Some(NoNews::HeldBack))],
+        held: vec![Held { alert, by: HeldBack::MuteTimeInterval, name, who }],
+        released: vec![labels(&[("alertname", "B")])],
+    }
+}
+
+fn noted() -> impl Strategy<Value = Noted> {
+    let ids = || any::<u64>().prop_map(DeliveryId);
+    let of = || {
+        (ids(), threads(), label_sets(), vec(label_sets(), 0..3))
+            .prop_map(|(id, thread, group_labels, alerts)| Notified { id, thread, group_labels, alerts, ..notified() })
+    };
+    prop_oneof![
+        any::<u64>().prop_map(|alert| Noted::Changed(Fingerprint(alert))),
+        vec(label_sets(), 0..3).prop_map(Noted::RanOut),
+        ids().prop_map(Noted::Enqueued),
+        (of(), ids()).prop_map(|(of, by)| Noted::Superseded(of, by)),
+        (of(), any::<u32>(), texts()).prop_map(|(of, number, answer)| Noted::Attempted(Attempted {
+            of,
+            number,
+            answer,
+            ..attempted()
+        })),
+        of().prop_map(Noted::RateLimited),
+        (texts(), label_sets()).prop_map(|(key, alert)| Noted::Flushed(Flushed {
+            group_key: key.into(),
+            released: vec![alert],
+            ..flushed()
+        })),
+        texts().prop_map(Noted::ConfigChanged),
+    ]
 }
 
 fn acks() -> impl Strategy<Value = Arc<Ack>> {
@@ -420,6 +476,7 @@ pub(crate) fn changes() -> impl Strategy<Value = Change> {
         any::<u64>().prop_map(|id| Change::DeadGone(DeliveryId(id))),
         work_orders(),
         texts().prop_map(|number| Change::WorkOrderGone(number.into())),
+        noted().prop_map(Change::Noted),
         acks().prop_map(Change::Ack),
         (texts(), proptest::sample::select(AckEnd::ALL.to_vec()))
             .prop_map(|(key, why)| Change::AckGone(key.into(), why)),

@@ -14,6 +14,7 @@ mod frame;
 mod journal;
 mod key;
 mod open;
+mod past;
 mod reading;
 #[cfg(test)]
 mod tests;
@@ -21,16 +22,18 @@ mod witness;
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 
 pub use self::copied::Copied;
 use self::journal::{Found, Journal, Trouble};
+use self::past::Beside;
 use self::reading::Reading;
 use self::witness::Witness;
 use super::checkpoint::{self, Head};
 use super::folder::{Ballast, Folder};
 use super::migrate::{self, Step};
 use super::record::{self, encode_entry};
-use super::{Entry, Fence, Loaded, Retention, Seq, Store, StoreError};
+use super::{Entry, Fence, Loaded, Past, Retention, Seq, Store, StoreError};
 use crate::core::change::{Change, GroupId};
 use crate::time::Timestamp;
 
@@ -64,7 +67,9 @@ impl Default for Options {
 pub struct SledStore {
     options: Options,
     /// Nothing after an error, until it is opened anew.
-    journal: Option<Journal>,
+    journal: Option<Arc<Journal>>,
+    /// The same, for readers.
+    beside: Beside,
     ballast: Ballast,
     /// Knows which entry was the last one.
     witness: Witness,
@@ -108,8 +113,11 @@ impl SledStore {
         let mut ballast = Ballast::of(&folder, options.ballast);
         let mut damage = Vec::new();
         let journal = open::journal(&folder, &mut ballast, &options, &mut damage)?;
-        let (journal, body, witness) = (Some(journal), Vec::new(), Witness::of(folder.path()));
-        Ok(Self { options, journal, ballast, witness, no_room_at: None, damage, state: None, body, folder })
+        let (journal, body, witness) = (Arc::new(journal), Vec::new(), Witness::of(folder.path()));
+        let beside = Beside::new(folder.path().to_owned(), options.steps);
+        beside.open(&journal);
+        let journal = Some(journal);
+        Ok(Self { options, journal, beside, ballast, witness, no_room_at: None, damage, state: None, body, folder })
     }
 
     /// The journal, opened anew after an error.
@@ -124,14 +132,17 @@ impl SledStore {
                 // A journal that was set aside has taken its entries along: whoever has the state writes it down.
                 state.checkpoint_due |= self.damage.len() > found;
             }
+            let journal = Arc::new(journal);
+            self.beside.open(&journal);
             self.journal = Some(journal);
         }
-        self.journal.as_ref().ok_or_else(|| StoreError::Unavailable("the journal is closed".into()))
+        self.journal.as_deref().ok_or_else(|| StoreError::Unavailable("the journal is closed".into()))
     }
 
     /// Closes sled after an error, since it will not work again until it is opened anew.
     fn failed(&mut self, trouble: &Trouble) -> StoreError {
-        if let Some(journal) = self.journal.take() {
+        self.beside.close();
+        if let Some(journal) = self.journal.take().and_then(Arc::into_inner) {
             journal.close();
         }
         if let Trouble::Full(_) = trouble {
@@ -271,21 +282,11 @@ impl Store for SledStore {
     }
 
     fn changes_since(&self, seq: Seq, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        let closed = || StoreError::Unavailable("the journal is closed after an error".into());
-        let journal = self.journal.as_ref().ok_or_else(closed)?;
-        let mut entries = Vec::new();
-        if limit == 0 {
-            return Ok(entries);
-        }
-        let scanned = journal.scan(seq, |seq, found| {
-            match reading::decoded(&found, self.options.steps) {
-                Ok((at, changes)) => entries.push(Entry { seq, at, changes }),
-                Err(what) => tracing::warn!(seq = seq.0, what, "an entry of the history is damaged and left out"),
-            }
-            if entries.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        });
-        scanned.map_err(|trouble| unavailable(&trouble))?;
-        Ok(entries)
+        self.beside.entries(seq, limit)
+    }
+
+    fn past(&self) -> Arc<dyn Past> {
+        Arc::new(self.beside.clone())
     }
 
     fn wants_checkpoint(&self) -> bool {
@@ -336,7 +337,8 @@ impl SledStore {
 
 impl Drop for SledStore {
     fn drop(&mut self) {
-        if let Some(journal) = self.journal.take() {
+        self.beside.close();
+        if let Some(journal) = self.journal.take().and_then(Arc::into_inner) {
             journal.close();
         }
     }

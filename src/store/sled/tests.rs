@@ -44,9 +44,13 @@ fn with_entries(count: u64) -> TempDir {
     folder
 }
 
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(5);
+
 /// Changes the journal behind the store's back.
 fn tamper(folder: &TempDir, change: impl FnOnce(&::sled::Db)) {
-    let db = ::sled::Config::new().path(folder.path().join("journal")).flush_every_ms(None).open().unwrap();
+    let config = ::sled::Config::new().path(folder.path().join("journal")).flush_every_ms(None);
+    // The one that was just closed may hold its lock for a moment.
+    let db = (0..1_000).find_map(|_| config.open().map_err(|_| std::thread::sleep(PAUSE)).ok()).unwrap();
     change(&db);
     db.flush().unwrap();
 }

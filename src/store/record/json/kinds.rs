@@ -31,6 +31,7 @@ impl Json for Change {
             Self::WorkOrder(order) => one("work_order", order.show()),
             Self::Digested(at) => one("digested", at.show()),
             Self::WorkOrderGone(number) => one("work_order_gone", number.show()),
+            Self::Noted(note) => one("noted", note.show()),
             Self::Ack(ack) => one("ack", ack.show()),
             Self::AckGone(group_key, why) => one("ack_gone", vec![group_key.show(), why.show()].into()),
             Self::Mirrored(mirrored) => one("mirrored", mirrored.show()),
@@ -76,6 +77,7 @@ fn change_of(kind: &str, value: &Value) -> Result<Change, NotThat> {
         "work_order" => Change::WorkOrder(Json::read(value)?),
         "digested" => Change::Digested(Json::read(value)?),
         "work_order_gone" => Change::WorkOrderGone(Json::read(value)?),
+        "noted" => Change::Noted(Json::read(value)?),
         "ack" => Change::Ack(Json::read(value)?),
         "ack_gone" => {
             let (group_key, why) = Json::read(value)?;
