@@ -175,7 +175,8 @@ mod tests {
 
     #[test]
     fn labels_horizon_and_probability_say_how_urgent() {
-        let rows: [(&[(&str, &str)], &str, (Priority, u64)); 12] = [
+        type Row = (&'static [(&'static str, &'static str)], &'static str, (Priority, u64));
+        let rows: [Row; 12] = [
             (&[], "", (Priority::Medium, 168)),
             (&[("priority", "low")], "critical", (Priority::Low, 720)),
             (&[("priority", "P1")], "critical", (Priority::Emergency, 4)),

@@ -51,8 +51,18 @@ enum Undo {
     Order(Arc<str>, Option<Arc<WorkOrder>>),
     Ack(Arc<str>, Option<Arc<Ack>>),
     Mirrored(MirroredKey, Option<Arc<Mirrored>>),
-    Policy(Box<(Arc<Policy>, AlertSet, Groups, Inhibitor, Vec<Timestamp>)>),
+    Policy(Box<UnderPolicy>),
     Digested(Option<Timestamp>),
+}
+
+/// The rules that were in force, and what stood under them.
+#[derive(Debug)]
+struct UnderPolicy {
+    policy: Arc<Policy>,
+    alerts: AlertSet,
+    groups: Groups,
+    inhibitor: Inhibitor,
+    last_seen: Vec<Timestamp>,
 }
 
 /// Everything the engine knows.
@@ -369,7 +379,8 @@ impl State {
         let inhibitor = std::mem::replace(&mut self.inhibitor, Inhibitor::new(&self.policy));
         self.verdicts.clear();
         self.time_orders();
-        let before = (old, self.alerts.clone(), groups, inhibitor, self.last_seen.clone());
+        let (alerts, last_seen) = (self.alerts.clone(), self.last_seen.clone());
+        let before = UnderPolicy { policy: old, alerts, groups, inhibitor, last_seen };
         log.undo.push(Undo::Policy(Box::new(before)));
     }
 
@@ -409,7 +420,9 @@ impl State {
             Undo::Order(number, old) => drop(self.set_order(&number, old)),
             Undo::Ack(key, old) => set(Arc::make_mut(&mut self.acks), key, old),
             Undo::Policy(old) => {
-                (self.policy, self.alerts, self.groups, self.inhibitor, self.last_seen) = *old;
+                let UnderPolicy { policy, alerts, groups, inhibitor, last_seen } = *old;
+                (self.policy, self.alerts, self.groups) = (policy, alerts, groups);
+                (self.inhibitor, self.last_seen) = (inhibitor, last_seen);
                 self.verdicts.clear();
                 self.time_orders();
             }

@@ -198,7 +198,7 @@ fn holds(folder: &Path, expected: &[What]) -> Result<(), String> {
         What::Fires(id) => !state.alerts.contains_key(id),
         What::Over(id) => state.alerts.get(id) != Some(&true),
         What::Silence(id) => !state.silences.contains_key(id),
-        What::SilenceEnded(id) => !state.silences.get(id).is_some_and(|ends_at| *ends_at <= now),
+        What::SilenceEnded(id) => state.silences.get(id).is_none_or(|ends_at| *ends_at > now),
     });
     missing.map_or(Ok(()), |what| Err(format!("{what:?} was acknowledged and is not there")))
 }

@@ -33,10 +33,9 @@ pub(super) fn webhook(section: &mut Section, sentences: &mut Vec<String>) {
     rules.at_most_one(section, "signing_secret");
     // What comes from the environment is looked at when it is used, and `<secret>` stands where it is shown.
     let secret = section.text("signing_secret");
-    if section.has("signing_secret") && !secret.starts_with("${") && secret != value::SECRET {
-        if let Err(why) = signing::keys(secret) {
-            rules.refuse(true, format!("signing_secret: {why}"));
-        }
+    let looked_at = section.has("signing_secret") && !secret.starts_with("${") && secret != value::SECRET;
+    if looked_at && let Err(why) = signing::keys(secret) {
+        rules.refuse(true, format!("signing_secret: {why}"));
     }
 }
 

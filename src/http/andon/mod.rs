@@ -128,32 +128,34 @@ impl Call<'_> {
     /// # Errors
     /// The answer that says what is wrong with it.
     async fn object(&mut self, most: usize) -> Result<serde_json::Map<String, serde_json::Value>, Response> {
+        self.read_object(most).await.map_err(|(code, message)| reply::andon_error(code, &message))
+    }
+
+    async fn read_object(
+        &mut self,
+        most: usize,
+    ) -> Result<serde_json::Map<String, serde_json::Value>, (StatusCode, String)> {
         let request = std::mem::take(&mut self.request);
         let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let body = read_body(self.state, request).await;
-        let refused = |code, message: &str| Err(reply::andon_error(code, message));
-        let body = match body {
-            Ok(body) => body,
-            Err(error) => {
-                return refused(StatusCode::from_u16(error.code).unwrap_or(StatusCode::BAD_REQUEST), &error.message);
-            }
-        };
+        let body =
+            body.map_err(|error| (StatusCode::from_u16(error.code).unwrap_or(StatusCode::BAD_REQUEST), error.message))?;
         if body.is_empty() {
             return Ok(serde_json::Map::new());
         }
         let media_type = media_type.unwrap_or_default();
         if media_type.split(';').next().is_none_or(|found| !found.trim().eq_ignore_ascii_case("application/json")) {
             let message = format!("Content-Type is {media_type:?}; this takes application/json");
-            return refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, &message);
+            return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
         }
         if body.len() > most {
             let message = format!("the body has {} bytes; this takes at most {most}", body.len());
-            return refused(StatusCode::PAYLOAD_TOO_LARGE, &message);
+            return Err((StatusCode::PAYLOAD_TOO_LARGE, message));
         }
         match serde_json::from_slice(&body) {
             Ok(serde_json::Value::Object(object)) => Ok(object),
-            Ok(_) => refused(StatusCode::BAD_REQUEST, "the body is JSON but no object"),
-            Err(error) => refused(StatusCode::BAD_REQUEST, &format!("the body is no JSON: {error}")),
+            Ok(_) => Err((StatusCode::BAD_REQUEST, "the body is JSON but no object".to_owned())),
+            Err(error) => Err((StatusCode::BAD_REQUEST, format!("the body is no JSON: {error}"))),
         }
     }
 }

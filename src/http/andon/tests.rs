@@ -24,7 +24,7 @@ fn every_endpoint_is_answered_and_described_and_nothing_else_is_described() {
     run(async || {
         let service = Service::start();
         for (method, path) in ENDPOINTS {
-            let path = path.replace('{', "").replace('}', "");
+            let path = path.replace(['{', '}'], "");
             let answer = service.ask(method.as_str(), &format!("/api/andon/v1/{path}"), &[], "").await;
             assert_ne!(answer.status, 501, "{method} {path}");
             assert_ne!(answer.status, 405, "{method} {path}");

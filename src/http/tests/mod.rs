@@ -175,7 +175,7 @@ impl Service {
             page: page::Pages::new(CancellationToken::new()),
         };
         change(&mut state);
-        Self { state: Arc::new(state), faults, reloads, deliveries: deliveries }
+        Self { state: Arc::new(state), faults, reloads, deliveries }
     }
 
     /// Sends a request; headers are written `name: value`.

@@ -29,9 +29,7 @@ impl Service {
     async fn numbers(&self, query: &str) -> Vec<String> {
         let answer = self.get(&format!("{ORDERS}?{query}")).await;
         assert_eq!(answer.status, 200, "{query}: {answer:?}");
-        let titles =
-            read(&answer).as_array().unwrap().iter().map(|order| order["title"].as_str().unwrap().into()).collect();
-        titles
+        read(&answer).as_array().unwrap().iter().map(|order| order["title"].as_str().unwrap().into()).collect()
     }
 }
 
