@@ -27,3 +27,4 @@ mod receivers;
 mod start_stop;
 mod store_commands;
 mod support;
+mod work_orders;
