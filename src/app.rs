@@ -31,6 +31,7 @@ use crate::delivery::trial::Trial;
 use crate::delivery::worker;
 use crate::driver::{Driver, Handle};
 use crate::http::{self, AppState, GetLimit, Reloader, StatusInfo};
+use crate::mail_link::LinkKey;
 use crate::metrics::Metrics;
 use crate::mirror;
 use crate::receivers::{Context, Receivers};
@@ -92,7 +93,8 @@ pub fn run_within(flags: &Flags, within: Within) -> Result<(), String> {
     driver.note_configuration(config.sha256.clone(), config.redacted.clone());
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
-    let parts = Parts { flags, clock, started, config, templates, handle, damage, within };
+    let links = Arc::new(LinkKey::load(&flags.storage.path)?);
+    let parts = Parts { flags, clock, started, config, templates, handle, damage, links, within };
     runtime.block_on(parts.serve(driver, rows))
 }
 
@@ -140,6 +142,7 @@ struct Parts<'a> {
     templates: Templates,
     handle: Handle,
     damage: Option<String>,
+    links: Arc<LinkKey>,
     within: Within,
 }
 
@@ -159,6 +162,7 @@ impl Parts<'_> {
             clock: self.clock,
             templates: self.templates.clone(),
             assets: Arc::new(self.config.assets.clone()),
+            links: Arc::clone(&self.links),
         };
         let receivers = Receivers::new(&self.config.receivers, context, None);
         let receivers = Arc::new(ArcSwap::from_pointee(receivers));
@@ -243,6 +247,7 @@ impl Parts<'_> {
             config: ArcSwap::from_pointee(reload::shown(&self.config, &self.templates, self.started)),
             reloader,
             trial,
+            links: Arc::clone(&self.links),
             mode: mode(self.flags.features),
             external_url: external_url.to_owned(),
             route_prefix: prefix.trim_end_matches('/').to_owned(),

@@ -13,6 +13,7 @@ pub mod failpoint;
 pub mod http;
 pub mod json;
 pub mod log;
+pub mod mail_link;
 pub mod metrics;
 pub mod mirror;
 pub mod receivers;

@@ -14,6 +14,7 @@ use super::intervals::{self, NamedInterval};
 use super::load::{Config, Scope, TemplateEngine};
 use super::node::Node;
 use super::observability;
+use super::order_mails;
 use super::own_rules::{self, RawRules, RawWatchdog};
 use super::plant_database;
 use super::print::{Map, Printed, print};
@@ -24,6 +25,7 @@ use super::section::Section;
 use super::settings::RateLimit;
 use super::severity::{self, Shorthand};
 use super::{order_policy, work_order};
+use crate::core::order_mail::OrderMails;
 use crate::core::order_rules::OrderPolicy;
 use crate::core::policy::{InhibitRule, OwnRules, Policy, Receiver, ReceiverIdx, WorkOrderRule};
 use crate::core::quote::Quoted;
@@ -47,6 +49,7 @@ pub(super) struct Document<'n> {
     event_recorder: Option<Section>,
     engine: Option<TemplateEngine>,
     plant_database: Option<Section>,
+    order_mails: Option<OrderMails>,
     watchdogs: Vec<RawWatchdog<'n>>,
     cmms: Vec<Section>,
     orders: Option<OrderPolicy>,
@@ -101,6 +104,7 @@ impl<'n> Document<'n> {
             plant_database: fields
                 .take("plant_database")
                 .map(|node| plant_database::read(node, top.key("plant_database"), scope)),
+            order_mails: order_mails::read(&mut fields),
             watchdogs: own_rules::read_watchdogs(&mut fields, scope),
             orders: order_policy::read(&mut fields),
             assets_path: fields.string("assets").filter(|path| !path.is_empty()),
@@ -138,7 +142,8 @@ impl<'n> Document<'n> {
             assets: assets::known(&self.assets),
             own: OwnRules::new(watchdogs),
         };
-        let policy = policy.with_own_routes();
+        let mut policy = policy.with_own_routes();
+        policy.orders.mails = self.order_mails.clone();
         let used: BTreeSet<ReceiverIdx> = policy.routes.iter().map(|route| route.receiver).collect();
         let mut inhibit_rules: Vec<InhibitRule> = self.rules.iter().map(RawRule::resolve).collect();
         inhibit_rules.extend(self.severity.iter().flat_map(Shorthand::expand));
@@ -215,6 +220,13 @@ impl<'n> Document<'n> {
     }
 
     fn check_own(&self, completed: &Completed<'n>, scope: &Scope<'_>) {
+        if let Some(mails) = &self.order_mails {
+            let mailing = |name: &str| {
+                let receiver = completed.receivers.iter().find(|receiver| receiver.config.name == name)?;
+                Some(receiver.integrations.iter().any(|integration| integration.kind == "email"))
+            };
+            order_mails::check(mails, mailing, scope);
+        }
         let names: Vec<&str> = completed.by_name.keys().map(String::as_str).filter(|name| !name.is_empty()).collect();
         let known = |name: &str| completed.by_name.contains_key(name);
         own_rules::check_known(self.told_by_andon(completed), &known, &one_of("receivers", &names), scope);
@@ -273,6 +285,9 @@ impl<'n> Document<'n> {
         if own {
             if let Some(severity) = &self.severity {
                 map.put("severity_inhibition", severity.printed());
+            }
+            if let Some(mails) = &self.order_mails {
+                map.put("work_order_mails", order_mails::printed(mails));
             }
             map.list_unless_empty("watchdog", self.watchdogs.iter().map(RawWatchdog::printed).collect());
             if let Some(engine) = self.engine {

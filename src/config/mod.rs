@@ -21,6 +21,7 @@ mod matching;
 mod missing;
 pub mod node;
 mod observability;
+mod order_mails;
 mod order_policy;
 mod own_rules;
 pub mod plant_database;

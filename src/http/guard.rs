@@ -30,6 +30,7 @@ pub async fn answer(State(state): State<Arc<AppState>>, request: Request<Body>) 
         Path::V2(endpoint) => (endpoint.pattern(), false),
         Path::Andon(_) => (Some("/api/andon/v1/"), true),
         Path::Page(_) => (Some("/ui/"), true),
+        Path::MailLink(_) => (Some("/mail/:token"), true),
         Path::Ops(endpoint) => (Some(endpoint.pattern()), true),
         Path::Redirect { .. } | Path::NotFound => (None, false),
     };

@@ -13,6 +13,7 @@ pub mod alerts_body;
 mod andon;
 mod guard;
 pub mod json_read;
+mod mail_link;
 mod ops;
 pub mod page;
 mod path;
@@ -47,6 +48,7 @@ use crate::core::change::Actor;
 use crate::core::matcher::Mode;
 use crate::delivery::trial::Trial;
 use crate::driver::Handle;
+use crate::mail_link::LinkKey;
 use crate::metrics::Metrics;
 use crate::template::Templates;
 use crate::time::{Clock, Timestamp};
@@ -67,6 +69,8 @@ pub struct AppState {
     pub reloader: Reloader,
     /// Sends test notifications.
     pub trial: Trial,
+    /// What the links in mails are signed with.
+    pub links: Arc<LinkKey>,
     /// Which grammar matchers and label names follow.
     pub mode: Mode,
     /// Where the service is reached from outside, without a slash at the end.
@@ -256,6 +260,7 @@ async fn dispatch(state: &AppState, path: path::Path, request: Request<Body>) ->
         path::Path::Redirect { status, to } => reply::redirect(status, request.method(), &to),
         path::Path::V2(endpoint) => v2::answer(state, endpoint, request).await,
         path::Path::Andon(rest) => andon::answer(state, &rest, request).await,
+        path::Path::MailLink(token) => mail_link::answer(state, &token, request).await,
         path::Path::Page(rest) => page::answer(state, &rest, request).await,
         path::Path::Ops(endpoint) => ops::answer(state, endpoint, request).await,
         path::Path::NotFound => reply::text_error(http::StatusCode::NOT_FOUND, "404 page not found"),

@@ -22,6 +22,8 @@ pub enum Path {
     Page(String),
     /// The endpoints for operators, and the page at `/`.
     Ops(Ops),
+    /// A link in a mail about a work order; its token.
+    MailLink(String),
     /// Nowhere.
     NotFound,
 }
@@ -178,6 +180,9 @@ impl Path {
         if let Some(rest) = path.strip_prefix("/api/andon/v1/") {
             return Self::Andon(rest.to_owned());
         }
+        if let Some(token) = path.strip_prefix("/mail/") {
+            return Self::MailLink(token.to_owned());
+        }
         match path.strip_prefix("/ui") {
             Some("" | "/") if *method == Method::GET => return moved(format!("{prefix}/")),
             Some(rest) if rest.starts_with('/') => return Self::Page(rest.trim_matches('/').to_owned()),
@@ -226,6 +231,7 @@ mod tests {
             Path::V2(V2::Silence(id)) => format!("v2 silence {id}"),
             Path::V2(endpoint) => format!("v2 {}", endpoint.pattern().unwrap()),
             Path::Andon(rest) => format!("andon {rest}"),
+            Path::MailLink(token) => format!("mail {token}"),
             Path::Page(rest) => format!("page {rest}"),
             Path::Ops(endpoint) => format!("ops {}", endpoint.pattern()),
             Path::NotFound => "404".into(),
@@ -259,6 +265,8 @@ mod tests {
             ("", "/ui", "301 /"),
             ("", "/ui/", "301 /"),
             ("", "/uix", "404"),
+            ("", "/mail/a.b", "mail a.b"),
+            ("/am", "/mail/a.b", "404"),
             ("", "/ui/work-orders/WO-1/", "page work-orders/WO-1"),
             ("/am", "/am/ui/silences", "page silences"),
             ("/am", "/ui/silences", "404"),

@@ -40,6 +40,7 @@ use futures_util::future::BoxFuture;
 use crate::config::Asset;
 use crate::config::settings::{IntegrationConfig, RateLimit, ReceiverConfig};
 use crate::core::outbox::{Delivery, Thread};
+use crate::mail_link::LinkKey;
 use crate::template::Templates;
 use crate::time::Clock;
 use answer::SendError;
@@ -60,6 +61,8 @@ pub struct Context {
     pub templates: Templates,
     /// The plant's assets, by code.
     pub assets: Arc<BTreeMap<Arc<str>, Asset>>,
+    /// What the links in mails are signed with.
+    pub links: Arc<LinkKey>,
 }
 
 /// A way of telling that makes one attempt at a time.

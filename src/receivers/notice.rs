@@ -11,6 +11,7 @@ use super::answer::SendError;
 use crate::config::Asset;
 use crate::core::label::LabelSet;
 use crate::core::notification::{AlertData, Data};
+use crate::core::order_mail::News;
 use crate::core::outbox::{Delivery, Reason, ReceiverData};
 use crate::template::{self, Pairs, TemplateError, Templates, sorted_pairs};
 
@@ -43,14 +44,21 @@ impl<'a> Notice<'a> {
     pub fn new(delivery: &Delivery, context: &'a Context, max_alerts: u64) -> (Self, usize) {
         let (data, left_out) = Data::new(delivery, &context.external_url, max_alerts);
         let mut shown = template::Context::new(data, context.clock.now());
-        shown.asset = context.assets.get(shown.data.common_labels.value("asset_code")).map(asset);
+        let code = match &delivery.news {
+            Some(News::Order(news)) => &*news.order.asset.code,
+            _ => shown.data.common_labels.value("asset_code"),
+        };
+        shown.asset = context.assets.get(code).map(asset);
+        let orders = delivery.orders.0.iter();
+        shown.work_orders =
+            orders.map(|order| template::order::order(order, &context.external_url, shown.now)).collect();
         let notice = Self { templates: &context.templates, context: shown, escaped: None, sent: Sent::default() };
         (notice, left_out)
     }
 
     /// Lets [`Notice::text`] see every name and value that comes from alerts and assets through `escape`.
     pub fn escape(&mut self, escape: fn(&str) -> String) {
-        let template::Context { data, asset, .. } = &self.context;
+        let template::Context { data, asset, work_orders, .. } = &self.context;
         let alert = |alert: &AlertData| AlertData {
             labels: escaped(&alert.labels, escape),
             annotations: escaped(&alert.annotations, escape),
@@ -66,12 +74,32 @@ impl<'a> Notice<'a> {
         };
         let asset: Option<Pairs> =
             asset.as_ref().map(|asset| asset.iter().map(|(name, value)| (name.clone(), escape(value))).collect());
-        self.escaped = Some(Box::new(template::Context { data, asset, ..self.context.clone() }));
+        let work_orders = work_orders.iter().map(|order| escaped_texts(order, escape)).collect();
+        self.escaped = Some(Box::new(template::Context { data, asset, work_orders, ..self.context.clone() }));
     }
 
     /// What the notification says.
     pub fn data(&self) -> &Data {
         &self.context.data
+    }
+
+    /// What templates see.
+    pub fn shown(&self) -> &template::Context {
+        &self.context
+    }
+
+    /// Fills in one of the templates that Andon ships, as HTML or as text. Where that fails, `built_in` takes its place.
+    pub fn own(
+        &mut self,
+        name: &str,
+        shown: &template::Context,
+        html: bool,
+        built_in: impl FnOnce() -> String,
+    ) -> String {
+        self.templates.render_own(name, html, shown).unwrap_or_else(|error| {
+            self.failed(name, &error);
+            built_in()
+        })
     }
 
     /// Whether the configuration is one of Alertmanager's, so that bodies must be too.
@@ -198,6 +226,16 @@ pub fn shorten(text: &mut String, limit: usize) -> bool {
     text.truncate(end);
     text.push('…');
     true
+}
+
+/// The value with every text in it escaped.
+fn escaped_texts(value: &Value, escape: fn(&str) -> String) -> Value {
+    match value {
+        Value::String(text) => escape(text).into(),
+        Value::Array(items) => items.iter().map(|item| escaped_texts(item, escape)).collect(),
+        Value::Object(map) => map.iter().map(|(name, value)| (name.clone(), escaped_texts(value, escape))).collect(),
+        other => other.clone(),
+    }
 }
 
 /// What templates see of an asset.

@@ -27,6 +27,7 @@ pub(crate) fn context() -> Context {
         clock: Clock::System,
         templates: Templates::load(Engine::Go, Path::new("."), &[]).unwrap(),
         assets: Arc::default(),
+        links: Arc::new(crate::mail_link::LinkKey::random()),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use crate::config::TemplateEngine;
 use crate::core::notification::Data;
 use crate::time::Timestamp;
@@ -16,8 +18,12 @@ pub struct Context {
     pub data: Data,
     /// The asset concerned, if it is known: `asset_code`, `name`, `location`, `criticality`, `supervisor`.
     pub asset: Option<Pairs>,
-    /// The work order concerned, if there is one: `number`, `title`, `kind`, `priority`, `status`, `due`.
-    pub work_order: Option<Pairs>,
+    /// The work orders concerned, as [`super::order::order`] shows them; the most urgent first.
+    pub work_orders: Vec<Value>,
+    /// What a mail about a work order says beside it.
+    pub order_mail: Option<Value>,
+    /// What a digest says, as [`super::order::digest`] shows it.
+    pub digest: Option<Value>,
     /// When it is rendered; templates have no other clock.
     pub now: Timestamp,
 }
@@ -25,7 +31,7 @@ pub struct Context {
 impl Context {
     /// A notification of which neither asset nor work order is known.
     pub fn new(data: Data, now: Timestamp) -> Self {
-        Self { data, asset: None, work_order: None, now }
+        Self { data, asset: None, work_orders: Vec::new(), order_mail: None, digest: None, now }
     }
 }
 

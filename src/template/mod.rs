@@ -12,6 +12,7 @@ mod data;
 mod files;
 mod go;
 mod handlebars;
+pub mod order;
 mod payload;
 mod yaml;
 
@@ -140,6 +141,20 @@ impl Templates {
         context: &Context,
     ) -> Result<Map<String, Value>, TemplateError> {
         details.iter().map(|(key, value)| Ok((key.clone(), self.render_payload(value, context)?))).collect()
+    }
+
+    /// Renders one of the templates that Andon ships, or the file that replaces it, whatever language the configuration
+    /// is written in.
+    ///
+    /// # Errors
+    /// What went wrong, and where in the template.
+    pub fn render_own(&self, name: &str, html: bool, context: &Context) -> Result<String, TemplateError> {
+        let mode = if html { Mode::Html } else { Mode::Text };
+        let text = format!("{{{{> {name}}}}}");
+        match &self.0 {
+            Loaded::Handlebars(templates) => templates.render(&text, mode, context),
+            Loaded::Go(_) => HandlebarsTemplates::shipped()?.render(&text, mode, context),
+        }
     }
 
     /// The labels of the route with their templates rendered, as the webhook's body has them; what fails is left out and

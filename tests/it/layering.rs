@@ -15,12 +15,13 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("config", &["core"]),
     ("store", &["core"]),
     ("template", &["core", "config"]),
-    ("receivers", &["core", "config", "template"]),
+    ("receivers", &["core", "config", "template", "mail_link"]),
     ("driver", &["core", "config", "store"]),
     ("delivery", &["core", "config", "store", "driver", "receivers"]),
     ("mirror", &["core", "config", "driver", "receivers", "template"]),
     ("ui", &["core", "config", "explain"]),
-    ("http", &["core", "config", "driver", "template", "receivers", "delivery", "explain", "ui"]),
+    ("mail_link", &[]),
+    ("http", &["mail_link", "core", "config", "driver", "template", "receivers", "delivery", "explain", "ui"]),
 ];
 
 /// They put the others together: they may name all, and nothing else names them.

@@ -17,6 +17,7 @@ mod history;
 mod layering;
 mod mail;
 mod monitoring;
+mod order_mail;
 mod page;
 mod plant_database;
 mod plant_orders;

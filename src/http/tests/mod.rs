@@ -4,6 +4,7 @@ mod alerts;
 mod dead_letters;
 mod groups;
 mod limits;
+mod mail_links;
 mod pages;
 mod routing;
 mod server;
@@ -163,6 +164,7 @@ impl Service {
             }),
             reloader: Reloader(reloader),
             trial: Trial { receivers: Arc::new(ArcSwap::from_pointee(Receivers::new(&[], context(), None))), clock },
+            links: Arc::new(LinkKey::random()),
             mode: Mode::Fallback,
             external_url: "http://andon:9093".into(),
             route_prefix: String::new(),

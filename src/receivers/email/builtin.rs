@@ -38,10 +38,12 @@ fn write_pairs(out: &mut String, pairs: &LabelSet) {
 
 /// The page: the plain text.
 pub(super) fn html(data: &Data) -> String {
-    format!(
-        "<!DOCTYPE html><html><body><pre style=\"white-space: pre-wrap\">{}</pre></body></html>",
-        escape(&text(data))
-    )
+    page(&text(data))
+}
+
+/// A page of plain text.
+pub(super) fn page(text: &str) -> String {
+    format!("<!DOCTYPE html><html><body><pre style=\"white-space: pre-wrap\">{}</pre></body></html>", escape(text))
 }
 
 /// Adds the note to the parts that there are.

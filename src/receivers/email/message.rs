@@ -1,8 +1,9 @@
 //! Makes the mail: headers, and the text as quoted-printable parts.
 
-use lettre::message::header::{ContentTransferEncoding, ContentType, Headers};
+use lettre::message::header::{ContentDisposition, ContentTransferEncoding, ContentType, Headers};
 use lettre::message::{Body, MultiPart, SinglePart};
 
+use super::calendar::Entry;
 use super::header::{header, turns_direction};
 
 /// What a mail says.
@@ -14,6 +15,8 @@ pub(super) struct Texts {
     pub(super) text: String,
     /// The page, or empty.
     pub(super) html: String,
+    /// What goes into a calendar, if anything does.
+    pub(super) calendar: Option<Entry>,
 }
 
 /// What a mail is, beside what it says.
@@ -65,11 +68,24 @@ pub(super) fn write(texts: &Texts, frame: &Frame) -> Vec<u8> {
 fn parts(texts: &Texts) -> MultiPart {
     let (text, html) = (ContentType::TEXT_PLAIN, ContentType::TEXT_HTML);
     let alternative = MultiPart::alternative();
-    match (texts.text.is_empty(), texts.html.is_empty()) {
+    let said = match (texts.text.is_empty(), texts.html.is_empty()) {
         (_, true) => alternative.singlepart(part(text, &texts.text)),
         (true, false) => alternative.singlepart(part(html, &texts.html)),
         (false, false) => alternative.singlepart(part(text, &texts.text)).singlepart(part(html, &texts.html)),
+    };
+    match texts.calendar.as_ref().and_then(attached) {
+        Some(calendar) => MultiPart::mixed().multipart(said).singlepart(calendar),
+        None => said,
     }
+}
+
+/// A calendar entry as a file.
+fn attached(entry: &Entry) -> Option<SinglePart> {
+    let content_type = ContentType::parse(&format!("text/calendar; charset=utf-8; method={}", entry.method)).ok()?;
+    let encoding = ContentTransferEncoding::Base64;
+    let body = Body::new_with_encoding(entry.text.clone().into_bytes(), encoding).ok()?;
+    let name = ContentDisposition::attachment("work-order.ics");
+    Some(SinglePart::builder().header(encoding).header(content_type).header(name).body(body))
 }
 
 fn part(content_type: ContentType, text: &str) -> SinglePart {
@@ -109,7 +125,7 @@ mod tests {
 
     fn texts(headers: &[(&str, &str)], text: &str, html: &str) -> Texts {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Texts { headers, text: text.into(), html: html.into() }
+        Texts { headers, text: text.into(), html: html.into(), calendar: None }
     }
 
     fn written(texts: &Texts, frame: &Frame) -> String {

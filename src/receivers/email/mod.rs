@@ -10,10 +10,12 @@
 mod address;
 mod auth;
 mod builtin;
+mod calendar;
 mod connection;
 mod conversation;
 mod header;
 mod message;
+mod order;
 #[cfg(test)]
 pub(crate) mod stand_in;
 #[cfg(test)]
@@ -69,6 +71,9 @@ impl Email {
     async fn attempt(&self, delivery: &Delivery, context: &Context) -> Result<Sent, SendError> {
         if let Some(name) = self.config.unset_variable() {
             return Err(SendError::NotConfigured { missing: format!("the environment variable {name} is not set") });
+        }
+        if let Some(news) = &delivery.news {
+            return self.tell(delivery, news, context).await;
         }
         let (mut notice, _) = Notice::new(delivery, context, 0);
         let from = self.sender(&notice)?;
@@ -131,7 +136,7 @@ impl Email {
         if let Some(note) = notice.note() {
             builtin::add_note(&mut text, &mut html, &note);
         }
-        Texts { headers, text, html }
+        Texts { headers, text, html, calendar: None }
     }
 
     fn frame(&self, delivery: &Delivery, context: &Context, id: &str, domain: &str) -> Frame {

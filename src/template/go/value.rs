@@ -146,9 +146,18 @@ pub(super) fn dot(context: &Context, route_labels: &Pairs) -> Value {
             ("RouteLabels".to_owned(), kv(pairs(route_labels))),
             ("ExternalURL".to_owned(), text(&data.external_url)),
             ("Asset".to_owned(), optional(&context.asset)),
-            ("WorkOrder".to_owned(), optional(&context.work_order)),
+            (
+                "WorkOrder".to_owned(),
+                kv(work_order(context).iter().map(|(name, value)| (name.as_str(), value.as_str()))),
+            ),
         ],
     )
+}
+
+/// The texts of the first work order.
+fn work_order(context: &Context) -> Pairs {
+    let order = context.work_orders.first().and_then(serde_json::Value::as_object).into_iter().flatten();
+    order.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
 }
 
 fn alert(alert: &AlertData) -> Value {

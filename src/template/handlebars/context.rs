@@ -13,7 +13,8 @@ use crate::template::go::GoTemplates;
 /// The context of a notification; `route_labels` are those already rendered.
 ///
 /// Beside the webhook's keys: `firing` and `resolved` (the alerts of that status), `subject` (Alertmanager's),
-/// `alertsURL` (the page of these alerts), `asset` and `workOrder` (null where unknown), and `now`.
+/// `alertsURL` (the page of these alerts), `asset` (null where unknown), `workOrder` (null
+/// where there is none) and `workOrders`, `now`; in mails about orders `orderMail` and `digest`.
 pub(super) fn json(context: &Context, route_labels: &Pairs, go: &Arc<GoTemplates>) -> Value {
     let data = &context.data;
     let alerts: Vec<Value> = data.alerts.iter().map(alert).collect();
@@ -38,7 +39,10 @@ pub(super) fn json(context: &Context, route_labels: &Pairs, go: &Arc<GoTemplates
         "subject": own("__subject").trim_end(),
         "alertsURL": own("__alertmanagerURL"),
         "asset": pairs(context.asset.as_ref()),
-        "workOrder": pairs(context.work_order.as_ref()),
+        "workOrder": context.work_orders.first(),
+        "workOrders": context.work_orders,
+        "orderMail": context.order_mail,
+        "digest": context.digest,
         "now": context.now.to_string(),
         "alerts": alerts,
     })

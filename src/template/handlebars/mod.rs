@@ -29,7 +29,7 @@ use super::go::GoTemplates;
 use super::{MAX_OUTPUT, MAX_SOURCE, Mode, TemplateError};
 
 /// What Andon ships: names as files have them.
-const BUILT_IN: [(&str, &str); 11] = [
+const BUILT_IN: [(&str, &str); 17] = [
     ("notify/email/subject.hbs", include_str!("../../../templates/notify/email/subject.hbs")),
     ("notify/email/body.html.hbs", include_str!("../../../templates/notify/email/body.html.hbs")),
     ("notify/email/alert.html.hbs", include_str!("../../../templates/notify/email/alert.html.hbs")),
@@ -39,6 +39,12 @@ const BUILT_IN: [(&str, &str); 11] = [
     ("notify/slack/text.hbs", include_str!("../../../templates/notify/slack/text.hbs")),
     ("notify/pagerduty/summary.hbs", include_str!("../../../templates/notify/pagerduty/summary.hbs")),
     ("notify/pagerduty/details.hbs", include_str!("../../../templates/notify/pagerduty/details.hbs")),
+    ("notify/order/subject.hbs", include_str!("../../../templates/notify/order/subject.hbs")),
+    ("notify/order/body.hbs", include_str!("../../../templates/notify/order/body.hbs")),
+    ("notify/order/body.html.hbs", include_str!("../../../templates/notify/order/body.html.hbs")),
+    ("notify/order/digest_subject.hbs", include_str!("../../../templates/notify/order/digest_subject.hbs")),
+    ("notify/order/digest.hbs", include_str!("../../../templates/notify/order/digest.hbs")),
+    ("notify/order/digest.html.hbs", include_str!("../../../templates/notify/order/digest.html.hbs")),
     ("work_order/title.hbs", include_str!("../../../templates/work_order/title.hbs")),
     ("work_order/description.hbs", include_str!("../../../templates/work_order/description.hbs")),
 ];
@@ -77,6 +83,16 @@ impl std::fmt::Debug for HandlebarsTemplates {
 }
 
 impl HandlebarsTemplates {
+    /// Those that Andon ships, alone; loaded once.
+    ///
+    /// # Errors
+    /// Never, as long as what is shipped can work, which a test sees to.
+    pub(super) fn shipped() -> Result<&'static Self, TemplateError> {
+        static SHIPPED: std::sync::LazyLock<Result<HandlebarsTemplates, TemplateError>> =
+            std::sync::LazyLock::new(|| HandlebarsTemplates::new(Vec::new()));
+        SHIPPED.as_ref().map_err(Clone::clone)
+    }
+
     /// Loads files over those that Andon ships; a name that is known already is replaced.
     ///
     /// # Errors

@@ -25,7 +25,7 @@ fn shown(text: &str, mode: Mode) -> String {
 fn shipped_texts() {
     for (name, expected) in [
         ("notify/email/subject", "[CRITICAL] Cooling water pump (PUMP-001): Critical asset PUMP-001 is offline"),
-        ("notify/slack/title", "[FIRING:1] CriticalAssetOffline PUMP-001 business critical failed"),
+        ("notify/slack/title", "[CRITICAL] Cooling water pump (PUMP-001): Critical asset PUMP-001 is offline"),
         ("notify/pagerduty/summary", "Cooling water pump (PUMP-001): Critical asset PUMP-001 is offline"),
         ("work_order/title", "Cooling water pump: Critical asset PUMP-001 is offline"),
         (

@@ -1,0 +1,238 @@
+//! Links in mails that let whoever got the mail act on a work order.
+//!
+//! A link carries a token: what may be done to which one order, by whom, and until when, signed with HMAC-SHA-256 under a
+//! key that only this service has. Promised: a token that was changed, that is for something else, or whose time is over
+//! does nothing; the comparison takes the same time for every token; the key is made at the first start and can be read
+//! by its owner alone. Refused: tokens for more than one order or one action.
+
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
+
+use crate::time::Timestamp;
+
+/// The key's file, in the folder of the store.
+const FILE: &str = "mail-link.key";
+/// The key's length in bytes.
+const KEY: usize = 32;
+/// The first part of what is signed: a token of another kind or version is never taken for one of these.
+const KIND: &str = "andon work order 1";
+/// No token is longer, in characters.
+const LONGEST: usize = 2_048;
+
+/// What a link may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Say that it was seen.
+    Acknowledge,
+    /// Give it to whoever got the mail.
+    Assign,
+    /// Begin.
+    Start,
+    /// Say that it is done.
+    Complete,
+    /// Say that it will not be done.
+    Cancel,
+}
+
+impl Action {
+    /// All of them, in the order of their buttons.
+    pub const ALL: [Self; 5] = [Self::Acknowledge, Self::Assign, Self::Start, Self::Complete, Self::Cancel];
+
+    /// The word in the token.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Acknowledge => "acknowledge",
+            Self::Assign => "assign",
+            Self::Start => "start",
+            Self::Complete => "complete",
+            Self::Cancel => "cancel",
+        }
+    }
+
+    /// What stands on the button.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Acknowledge => "Acknowledge",
+            Self::Assign => "Assign to me",
+            Self::Start => "Start work",
+            Self::Complete => "Complete",
+            Self::Cancel => "Cancel order",
+        }
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.as_str() == word)
+    }
+}
+
+/// What a token says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The order's number.
+    pub order: String,
+    /// What may be done.
+    pub action: Action,
+    /// The address that the mail went to.
+    pub recipient: String,
+    /// Until when.
+    pub expires: Timestamp,
+}
+
+/// Why a token does nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadToken {
+    /// It is none of ours, or was changed.
+    #[error("this link was not made here, or was changed on the way")]
+    Forged,
+    /// Its time is over.
+    #[error("this link has expired; a newer mail about the order has newer ones")]
+    Expired,
+}
+
+/// The key that links are signed with.
+#[derive(Clone)]
+pub struct LinkKey([u8; KEY]);
+
+impl std::fmt::Debug for LinkKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LinkKey")
+    }
+}
+
+impl LinkKey {
+    /// The key of the store in this folder, made if there is none yet.
+    ///
+    /// # Errors
+    /// What kept the file from being read or written, or that it holds no key.
+    pub fn load(folder: &Path) -> Result<Self, String> {
+        let path = folder.join(FILE);
+        let failed = |error: std::io::Error| format!("{}: {error}", path.display());
+        match std::fs::File::open(&path) {
+            Ok(file) => {
+                let mut key = Vec::new();
+                file.take(KEY as u64 + 1).read_to_end(&mut key).map_err(failed)?;
+                let key = <[u8; KEY]>::try_from(key);
+                let wrong =
+                    |_| format!("{}: this is no key of {KEY} bytes; take it away to have one made", path.display());
+                key.map(Self).map_err(wrong)
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let key = Self::random();
+                key.write(folder, &path).map_err(failed)?;
+                Ok(key)
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// A key of this process alone.
+    pub fn random() -> Self {
+        let mut key = [0; KEY];
+        // Each of these has 122 random bits.
+        let random = [(); 2].map(|()| uuid::Uuid::new_v4().into_bytes()).concat();
+        key.copy_from_slice(&random);
+        Self(key)
+    }
+
+    fn write(&self, folder: &Path, path: &Path) -> std::io::Result<()> {
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(path)?;
+        file.write_all(&self.0)?;
+        file.sync_all()?;
+        std::fs::File::open(folder)?.sync_all()
+    }
+
+    /// The token of a grant.
+    pub fn sign(&self, grant: &Grant) -> String {
+        let expires = grant.expires.secs().to_string();
+        // None of these can hold a line break: a recipient is an address, a number a line of text.
+        let body = [KIND, &grant.order, grant.action.as_str(), &grant.recipient, &expires].join("\n");
+        let signature = self.mac(&body).finalize().into_bytes();
+        format!("{}.{}", URL_SAFE_NO_PAD.encode(body), URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    /// What a token grants at `now`.
+    ///
+    /// # Errors
+    /// Why it grants nothing.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Grant, BadToken> {
+        let (body, signature) = token.split_once('.').filter(|_| token.len() <= LONGEST).ok_or(BadToken::Forged)?;
+        let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| BadToken::Forged);
+        let (body, signature) = (decode(body)?, decode(signature)?);
+        let body = String::from_utf8(body).map_err(|_| BadToken::Forged)?;
+        self.mac(&body).verify_slice(&signature).map_err(|_| BadToken::Forged)?;
+        let parts: Vec<&str> = body.split('\n').collect();
+        let [KIND, order, action, recipient, expires] = parts[..] else { return Err(BadToken::Forged) };
+        let action = Action::parse(action).ok_or(BadToken::Forged)?;
+        let expires = Timestamp::new(expires.parse().map_err(|_| BadToken::Forged)?, 0);
+        if expires <= now {
+            return Err(BadToken::Expired);
+        }
+        Ok(Grant { order: order.to_owned(), action, recipient: recipient.to_owned(), expires })
+    }
+
+    fn mac(&self, body: &str) -> Hmac<Sha256> {
+        // HMAC takes a key of any length.
+        let mac = <Hmac<Sha256> as hmac::Mac>::new_from_slice(&self.0);
+        let mut mac = mac.unwrap_or_else(|_| Hmac::new(&Default::default()));
+        mac.update(body.as_bytes());
+        mac
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant() -> Grant {
+        Grant {
+            order: "WO-2026-ABCDEFGH".into(),
+            action: Action::Start,
+            recipient: "ana@plant.example".into(),
+            expires: Timestamp::new(1_795_359_600, 0),
+        }
+    }
+
+    #[test]
+    fn a_token_grants_what_was_signed_and_nothing_else() {
+        let (key, other) = (LinkKey::random(), LinkKey::random());
+        let (before, after) = (Timestamp::new(1_795_359_599, 0), Timestamp::new(1_795_359_600, 0));
+        let token = key.sign(&grant());
+        assert_eq!(key.verify(&token, before), Ok(grant()));
+        assert_eq!(key.verify(&token, after), Err(BadToken::Expired));
+        assert_eq!(other.verify(&token, before), Err(BadToken::Forged));
+        let (_, signature) = token.split_once('.').unwrap();
+        let another = key.sign(&Grant { order: "WO-2026-AAAAAAAA".into(), ..grant() });
+        let (body, _) = another.split_once('.').unwrap();
+        let cut = &token[..token.len() - 1];
+        for forged in ["", ".", "a.b", &format!("{body}.{signature}"), cut, &format!("{token}A"), &"x".repeat(3000)] {
+            assert_eq!(key.verify(forged, before), Err(BadToken::Forged), "{forged}");
+        }
+        for place in 0..token.len() {
+            let mut changed = token.clone().into_bytes();
+            changed[place] = if changed[place] == b'Q' { b'R' } else { b'Q' };
+            let changed = String::from_utf8(changed).unwrap();
+            assert_ne!(key.verify(&changed, before).map(|found| found == grant()), Ok(false), "{changed}");
+        }
+    }
+
+    #[test]
+    fn the_key_is_made_once_and_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = LinkKey::load(folder.path()).unwrap();
+        assert_eq!(LinkKey::load(folder.path()).unwrap().0, key.0);
+        let path = folder.path().join(FILE);
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o600);
+        std::fs::write(&path, "short").unwrap();
+        assert!(LinkKey::load(folder.path()).unwrap_err().contains("this is no key of 32 bytes"));
+    }
+}
