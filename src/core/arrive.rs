@@ -48,7 +48,7 @@ impl Engine {
             annotations: same(arriving.annotations, known.map(|known| &known.annotations)),
             generator_url: match known {
                 Some(known) if *known.generator_url == *arriving.generator_url => Arc::clone(&known.generator_url),
-                _ => Arc::from(arriving.generator_url),
+                _ => self.state.urls.get(arriving.generator_url),
             },
             starts_at,
             ends_at,

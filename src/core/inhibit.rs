@@ -1,34 +1,33 @@
 //! Inhibition: which alerts hold back which others.
 //!
-//! For every rule the sources are kept by the values of the rule's `equal` labels. Of several sources with the same
-//! values Alertmanager names the one that was indexed; this one names the same as long as it fires, and falls back to
+//! For every rule the sources stand together that have the same values of the rule's `equal` labels, found by a hash of
+//! these; whether the values are the same is then seen in the alerts. Of several sources with the same values Alertmanager names the one that was indexed; this one names the same as long as it fires, and falls back to
 //! another that does. A target that is itself a source of the rule is held back only by a source that is not itself a
 //! target, so that two alerts never hold back each other, nor one itself.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-
 use super::alert::Alert;
-use super::alert_set::Kept;
+use super::alert_set::{AlertSet, Kept};
 use super::label::{Fingerprint, LabelSet};
-use super::policy::{InhibitRule, Policy, RuleIdx};
+use super::policy::{Policy, RuleIdx};
+use super::shared_map::SharedMap;
 
-/// The sources of every rule, by the values of the rule's `equal` labels.
+/// The sources of every rule. What is not here of an alert is in the [`AlertSet`] beside it.
 #[derive(Clone, Debug, Default)]
 pub struct Inhibitor {
-    rules: Vec<BTreeMap<LabelSet, Sources>>,
+    sources: SharedMap<Place, ()>,
 }
 
-#[derive(Clone, Debug)]
-struct Sources {
-    /// The one to name first.
-    named: Fingerprint,
-    all: BTreeMap<Fingerprint, Source>,
-}
-
-#[derive(Clone, Debug)]
-struct Source {
-    alert: Arc<Alert>,
+/// A source of a rule, or the note which of the sources with its values is the one to name first. Without a note that
+/// is the first source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    /// A hash of the values of the rule's `equal` labels.
+    equal: u64,
+    rule: RuleIdx,
+    /// A source, and not the note, which stands before all of them.
+    is_source: bool,
+    alert: Fingerprint,
+    /// Whether the source is a target of the same rule.
     is_target: bool,
 }
 
@@ -42,67 +41,98 @@ pub struct Inhibited {
 }
 
 impl Inhibitor {
-    /// For the rules of this policy, with no sources yet.
-    pub fn new(policy: &Policy) -> Self {
-        Self { rules: vec![BTreeMap::new(); policy.inhibit_rules.len()] }
-    }
-
-    /// Takes in an alert, or its newer version.
-    pub fn put(&mut self, policy: &Policy, kept: &Kept) {
+    /// Takes in an alert, or its newer version. `alerts` may already hold it or not.
+    pub fn put(&mut self, policy: &Policy, alerts: &AlertSet, kept: &Kept) {
         for rule in &kept.verdict.source_of {
-            let (Some(sources), Some(equal)) = (self.rules.get_mut(rule.0 as usize), equal_values(policy, *rule, kept))
-            else {
-                continue;
+            let Some(place) = place(policy, *rule, kept) else { continue };
+            let named = self.named(place);
+            self.sources.insert(place, ());
+            let Some(named) = named else { continue };
+            let ends = if named == kept.fingerprint {
+                Some(kept.alert.ends_at)
+            } else {
+                self.find(place, named).and_then(|_| alerts.get(named)).map(|named| named.alert.ends_at)
             };
-            let is_target = kept.verdict.target_of.contains(rule);
-            let source = Source { alert: Arc::clone(&kept.alert), is_target };
-            let new = || Sources { named: kept.fingerprint, all: BTreeMap::new() };
-            let sources = sources.entry(equal).or_insert_with(new);
-            sources.all.insert(kept.fingerprint, source);
-            let named_ends = sources.all.get(&sources.named).map(|named| named.alert.ends_at);
-            if named_ends.is_none_or(|ends| ends <= kept.alert.ends_at) {
-                sources.named = kept.fingerprint;
-            }
+            let takes_over = ends.is_none_or(|ends| ends <= kept.alert.ends_at);
+            self.name(place, if takes_over { kept.fingerprint } else { named });
         }
     }
 
     /// Takes out an alert that is no longer kept.
     pub fn remove(&mut self, policy: &Policy, kept: &Kept) {
         for rule in &kept.verdict.source_of {
-            let (Some(sources), Some(equal)) = (self.rules.get_mut(rule.0 as usize), equal_values(policy, *rule, kept))
-            else {
-                continue;
-            };
-            if let Some(same) = sources.get_mut(&equal) {
-                same.all.remove(&kept.fingerprint);
-                if same.all.is_empty() {
-                    sources.remove(&equal);
-                }
+            let Some(place) = place(policy, *rule, kept) else { continue };
+            let Some(named) = self.named(place) else { continue };
+            if self.sources.remove(&place).is_some() {
+                // Who was named stays so until another source comes.
+                self.name(place, named);
             }
         }
     }
 
     /// The first rule, and its source, that inhibits the target.
-    pub fn inhibits(&self, policy: &Policy, target: &Kept, firing: impl Fn(&Alert) -> bool) -> Option<Inhibited> {
+    pub fn inhibits(
+        &self,
+        policy: &Policy,
+        alerts: &AlertSet,
+        target: &Kept,
+        firing: impl Fn(&Alert) -> bool,
+    ) -> Option<Inhibited> {
         target.verdict.target_of.iter().find_map(|rule| {
-            let sources = self.rules.get(rule.0 as usize)?.get(&equal_values(policy, *rule, target)?)?;
+            let at = place(policy, *rule, target)?;
+            let equal = &policy.inhibit_rules.get(rule.0 as usize)?.equal;
             let is_source = target.verdict.source_of.contains(rule);
-            let holds = |source: &Source| !(is_source && source.is_target) && firing(&source.alert);
-            let named = sources.all.get_key_value(&sources.named).filter(|(_, source)| holds(source));
-            let (source, _) = named.or_else(|| sources.all.iter().find(|(_, source)| holds(source)))?;
-            Some(Inhibited { rule: *rule, source: *source })
+            let labels = &target.alert.labels;
+            let same = |source: &LabelSet| equal.iter().all(|name| source.value(name) == labels.value(name));
+            let holds = |source: &Place| {
+                let alert = alerts.get(source.alert).map(|kept| &kept.alert);
+                !(is_source && source.is_target) && alert.is_some_and(|alert| firing(alert) && same(&alert.labels))
+            };
+            let named = self.named(at).and_then(|named| self.find(at, named)).filter(holds);
+            let source = named.or_else(|| self.sources_at(at).find(|source| holds(source)))?;
+            Some(Inhibited { rule: *rule, source: source.alert })
         })
     }
 
-    /// All alerts that are a source of some rule.
-    pub fn sources(&self) -> BTreeSet<Fingerprint> {
-        self.rules.iter().flat_map(BTreeMap::values).flat_map(|sources| sources.all.keys().copied()).collect()
+    /// The sources with the values of this place.
+    fn sources_at(&self, at: Place) -> impl Iterator<Item = Place> {
+        let first = Place { is_source: true, alert: Fingerprint(0), is_target: false, ..at };
+        let from = self.sources.from(&first).map(|(place, ())| *place);
+        from.take_while(move |place| (place.equal, place.rule) == (at.equal, at.rule))
+    }
+
+    fn find(&self, at: Place, alert: Fingerprint) -> Option<Place> {
+        let either = [false, true].map(|is_target| Place { is_source: true, alert, is_target, ..at });
+        either.into_iter().find(|place| self.sources.get(place).is_some())
+    }
+
+    fn note(&self, at: Place) -> Option<Place> {
+        let first = Place { is_source: false, alert: Fingerprint(0), is_target: false, ..at };
+        let (note, ()) = self.sources.from(&first).next()?;
+        (!note.is_source && (note.equal, note.rule) == (at.equal, at.rule)).then_some(*note)
+    }
+
+    /// The one to name first of the sources with the values of this place; nothing if there are none.
+    fn named(&self, at: Place) -> Option<Fingerprint> {
+        self.note(at).or_else(|| self.sources_at(at).next()).map(|place| place.alert)
+    }
+
+    /// Notes who is to be named first.
+    fn name(&mut self, at: Place, alert: Fingerprint) {
+        if let Some(note) = self.note(at) {
+            self.sources.remove(&note);
+        }
+        if self.sources_at(at).next().is_some_and(|first| first.alert != alert) {
+            self.sources.insert(Place { is_source: false, alert, is_target: false, ..at }, ());
+        }
     }
 }
 
-/// The alert's values of the rule's `equal` labels; an absent label is an empty one, so it is left out like those.
-fn equal_values(policy: &Policy, rule: RuleIdx, kept: &Kept) -> Option<LabelSet> {
-    let rule: &InhibitRule = policy.inhibit_rules.get(rule.0 as usize)?;
-    let equal = &rule.equal;
-    Some(kept.alert.labels.filtered(|name| equal.iter().any(|label| **label == *name)))
+/// Where the alert stands among the sources of the rule, or would if it were one; an absent label is an empty one.
+fn place(policy: &Policy, rule: RuleIdx, kept: &Kept) -> Option<Place> {
+    let equal = &policy.inhibit_rules.get(rule.0 as usize)?.equal;
+    let pairs = kept.alert.labels.iter();
+    let values = pairs.filter(|(name, value)| !value.is_empty() && equal.iter().any(|label| **label == **name));
+    let is_target = kept.verdict.target_of.contains(&rule);
+    Some(Place { equal: Fingerprint::of(values).0, rule, is_source: true, alert: kept.fingerprint, is_target })
 }

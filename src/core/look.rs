@@ -15,7 +15,8 @@ use super::inhibit::{Inhibited, Inhibitor};
 use super::label::{Fingerprint, LabelSet};
 use super::outbox::{Reason, Thread, Told, ToldAlert};
 use super::policy::{Integration, Policy, Route};
-use super::silence::{Silence, SilenceId, SilenceState};
+use super::shared_map::SharedMap;
+use super::silence::{SilenceId, Silences};
 use super::view::Grace;
 use crate::time::Timestamp;
 
@@ -84,13 +85,13 @@ pub struct Look<'a> {
     /// The sources of the inhibit rules.
     pub inhibitor: &'a Inhibitor,
     /// The silences.
-    pub silences: &'a BTreeMap<SilenceId, Arc<Silence>>,
+    pub silences: &'a Silences,
     /// The acknowledgements by group key.
     pub acks: &'a BTreeMap<Arc<str>, Arc<Ack>>,
     /// The work orders in progress, by the code of their asset.
     pub at_work: &'a AtWork,
     /// What every thread was last told.
-    pub ledger: &'a BTreeMap<Thread, Arc<Told>>,
+    pub ledger: &'a SharedMap<Thread, Arc<Told>>,
     /// When alerts may run out.
     pub grace: Grace,
     /// As of which moment alerts fire; where there is none, as of the moment that is asked for. A forecast takes senders
@@ -138,10 +139,8 @@ impl Look<'_> {
             hold(members, &HeldBy::Within(within.clone().into()));
             return within;
         }
-        let active = |silence: &&Arc<Silence>| silence.state(now) == SilenceState::Active;
-        let silences: Vec<_> = self.silences.values().filter(active).collect();
         for member in members.iter_mut().filter(|member| member.held_by.is_none()) {
-            let silence = silences.iter().find(|silence| silence.matches(&member.kept.alert.labels));
+            let silence = self.silences.silencing(&member.kept.alert.labels, now).next();
             member.held_by = silence.map(|silence| HeldBy::Silence(silence.id));
         }
         for member in members.iter_mut().filter(|member| member.held_by.is_none()) {
@@ -161,7 +160,7 @@ impl Look<'_> {
     pub fn inhibited(&self, now: Timestamp, kept: &Kept) -> Option<Inhibited> {
         let as_of = self.fires_as_of.unwrap_or(now);
         let firing = |source: &Alert| !self.grace.resolved(source, as_of);
-        self.inhibitor.inhibits(self.policy, kept, firing)
+        self.inhibitor.inhibits(self.policy, self.alerts, kept, firing)
     }
 
     /// The active time intervals of a route, if none of them holds; and its mute time intervals that hold, each once for

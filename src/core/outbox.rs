@@ -276,9 +276,6 @@ pub enum Outcome {
     },
 }
 
-/// The outbox as it is kept: rows by id.
-pub type Outbox = BTreeMap<DeliveryId, Arc<Delivery>>;
-
 fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xF)]).collect()

@@ -70,7 +70,10 @@ impl Engine {
         match change {
             Change::By(_) | Change::Noted(_) => {}
             Change::Config { text, .. } => self.config_text = text,
-            Change::Alert(alert) => {
+            Change::Alert(mut alert) => {
+                if let Some(alert) = Arc::get_mut(&mut alert) {
+                    alert.generator_url = state.urls.get(&alert.generator_url);
+                }
                 let verdict = state.verdict(&alert.labels);
                 state.judge(Kept { fingerprint: alert.fingerprint(), alert, verdict });
             }
@@ -95,8 +98,8 @@ impl Engine {
             Change::GroupGone(id) => drop(groups.remove(&id)),
             Change::Silence(silence) => drop(Arc::make_mut(&mut state.silences).insert(silence.id, silence)),
             Change::SilenceGone(id) => drop(Arc::make_mut(&mut state.silences).remove(&id)),
-            Change::Told(thread, Some(told)) => drop(Arc::make_mut(&mut state.ledger).insert(thread, told)),
-            Change::Told(thread, None) => drop(Arc::make_mut(&mut state.ledger).remove(&thread)),
+            Change::Told(thread, Some(told)) => drop(state.ledger.insert(thread, told)),
+            Change::Told(thread, None) => drop(state.ledger.remove(&thread)),
             Change::Outbox(row) => {
                 self.next_delivery = self.next_delivery.max(row.id.0.saturating_add(1));
                 state.set_delivery(row.id, Some(row));
@@ -213,7 +216,7 @@ impl Engine {
             let receiver = Arc::clone(&self.state.policy.receiver_of(route).name);
             let from = Thread { group_key, receiver, kind: Arc::from(""), index: 0 };
             let same = |thread: &Thread| thread.group_key == from.group_key && thread.receiver == from.receiver;
-            let threads = self.state.ledger.range(&from..).take_while(|(thread, _)| same(thread));
+            let threads = self.state.ledger.from(&from).take_while(|(thread, _)| same(thread));
             threads.into_iter().any(|(_, told)| told.open.contains(&alert) || told.firing.contains(&alert))
         })
     }

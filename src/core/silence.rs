@@ -1,11 +1,15 @@
 //! Silences: who is not to be told of what, until when.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
 use uuid::Uuid;
 
 use super::label::LabelSet;
 use super::matcher::Matcher;
+use super::matcher::index::MatcherIndex;
 use crate::time::Timestamp;
 
 /// A silence's id: a UUID, written in lower case.
@@ -116,5 +120,51 @@ impl SilenceState {
             Self::Active => "active",
             Self::Expired => "expired",
         }
+    }
+}
+
+/// All silences that are kept, by id.
+#[derive(Clone, Default)]
+pub struct Silences {
+    by_id: BTreeMap<SilenceId, Arc<Silence>>,
+    /// Made when it is first needed after a change; the silences in order of id.
+    index: OnceLock<(MatcherIndex, Vec<Arc<Silence>>)>,
+}
+
+impl Silences {
+    /// Puts a silence in; gives back the one it replaces.
+    pub fn insert(&mut self, id: SilenceId, silence: Arc<Silence>) -> Option<Arc<Silence>> {
+        self.index.take();
+        self.by_id.insert(id, silence)
+    }
+
+    /// Takes a silence out.
+    pub fn remove(&mut self, id: &SilenceId) -> Option<Arc<Silence>> {
+        self.index.take();
+        self.by_id.remove(id)
+    }
+
+    /// The silences that hold at `now` and match, in order of id.
+    pub fn silencing(&self, labels: &LabelSet, now: Timestamp) -> impl Iterator<Item = &Arc<Silence>> {
+        let (index, silences) = self.index.get_or_init(|| {
+            let silences: Vec<_> = self.by_id.values().cloned().collect();
+            (MatcherIndex::new(silences.iter().map(|silence| silence.matchers.as_slice())), silences)
+        });
+        let candidates = index.candidates(labels).into_iter().filter_map(|place| silences.get(place as usize));
+        candidates.filter(move |silence| silence.state(now) == SilenceState::Active && silence.matches(labels))
+    }
+}
+
+impl Deref for Silences {
+    type Target = BTreeMap<SilenceId, Arc<Silence>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.by_id
+    }
+}
+
+impl fmt::Debug for Silences {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.by_id, f)
     }
 }

@@ -19,7 +19,9 @@ use super::mirrored::{Mirrored, MirroredKey};
 use super::note::Found;
 use super::outbox::{DeadLetter, Delivery, DeliveryId, Thread, Told};
 use super::policy::{Policy, RouteIdx};
-use super::silence::{Silence, SilenceId};
+use super::shared_map::SharedMap;
+use super::silence::{Silence, SilenceId, Silences};
+use super::texts::Texts;
 use super::urgency::Urgency;
 use super::view::Grace;
 use super::work_order::{Status, WorkOrder};
@@ -74,9 +76,9 @@ pub struct State {
     pub grace: Grace,
     pub(super) alerts: AlertSet,
     pub(super) groups: Groups,
-    pub(super) silences: Arc<BTreeMap<SilenceId, Arc<Silence>>>,
-    pub(super) ledger: Arc<BTreeMap<Thread, Arc<Told>>>,
-    pub(super) outbox: Arc<BTreeMap<DeliveryId, Arc<Delivery>>>,
+    pub(super) silences: Arc<Silences>,
+    pub(super) ledger: SharedMap<Thread, Arc<Told>>,
+    pub(super) outbox: SharedMap<DeliveryId, Arc<Delivery>>,
     pub(super) dead_letters: Arc<BTreeMap<DeliveryId, Arc<DeadLetter>>>,
     pub(super) work_orders: Arc<BTreeMap<Arc<str>, Arc<WorkOrder>>>,
     /// By group key.
@@ -105,6 +107,8 @@ pub struct State {
     /// When the alert of each watchdog last came. Follows from the alerts.
     pub(super) last_seen: Vec<Timestamp>,
     verdicts: BTreeSet<Arc<Verdict>>,
+    /// Where alerts come from.
+    pub(super) urls: Texts,
 }
 
 impl State {
@@ -112,13 +116,13 @@ impl State {
     pub fn new(policy: Arc<Policy>) -> Self {
         Self {
             grace: Grace::NONE,
-            inhibitor: Inhibitor::new(&policy),
+            inhibitor: Inhibitor::default(),
             policy,
             alerts: AlertSet::default(),
             groups: Groups::default(),
             silences: Arc::default(),
-            ledger: Arc::default(),
-            outbox: Arc::default(),
+            ledger: SharedMap::default(),
+            outbox: SharedMap::default(),
             dead_letters: Arc::default(),
             work_orders: Arc::default(),
             acks: Arc::default(),
@@ -134,6 +138,7 @@ impl State {
             assets: Arc::default(),
             last_seen: Vec::new(),
             verdicts: BTreeSet::new(),
+            urls: Texts::default(),
         }
     }
 
@@ -150,7 +155,7 @@ impl State {
 
     pub(super) fn put_alert(&mut self, kept: Kept, change: Change, log: &mut Log) {
         let fingerprint = kept.fingerprint;
-        self.inhibitor.put(&self.policy, &kept);
+        self.inhibitor.put(&self.policy, &self.alerts, &kept);
         let old = self.alerts.insert(kept);
         log.undo.push(Undo::Alert(fingerprint, old));
         log.changes.push(change);
@@ -230,7 +235,7 @@ impl State {
 
     pub(super) fn put_told(&mut self, thread: &Thread, told: Option<Told>, log: &mut Log) {
         let told = told.map(Arc::new);
-        let ledger = Arc::make_mut(&mut self.ledger);
+        let ledger = &mut self.ledger;
         let old = match &told {
             Some(told) => ledger.insert(thread.clone(), Arc::clone(told)),
             None => ledger.remove(thread),
@@ -376,7 +381,7 @@ impl State {
     pub(super) fn put_policy(&mut self, policy: Arc<Policy>, log: &mut Log) {
         let old = std::mem::replace(&mut self.policy, policy);
         let groups = std::mem::take(&mut self.groups);
-        let inhibitor = std::mem::replace(&mut self.inhibitor, Inhibitor::new(&self.policy));
+        let inhibitor = std::mem::take(&mut self.inhibitor);
         self.verdicts.clear();
         self.time_orders();
         let (alerts, last_seen) = (self.alerts.clone(), self.last_seen.clone());
@@ -386,7 +391,7 @@ impl State {
 
     /// Gives an alert the verdict of new rules.
     pub(super) fn judge(&mut self, kept: Kept) {
-        self.inhibitor.put(&self.policy, &kept);
+        self.inhibitor.put(&self.policy, &self.alerts, &kept);
         self.alerts.insert(kept);
     }
 
@@ -406,8 +411,17 @@ impl State {
             Undo::Found(at, found) => drop(self.groups.set_found(at, found)),
             Undo::Joined(at, alert) => drop(self.groups.leave(at, alert)),
             Undo::Left(at, alert) => drop(self.groups.join(at, alert)),
-            Undo::Silence(id, old) => set(Arc::make_mut(&mut self.silences), id, old),
-            Undo::Told(thread, old) => set(Arc::make_mut(&mut self.ledger), thread, old),
+            Undo::Silence(id, old) => {
+                let silences = Arc::make_mut(&mut self.silences);
+                drop(match old {
+                    Some(old) => silences.insert(id, old),
+                    None => silences.remove(&id),
+                });
+            }
+            Undo::Told(thread, old) => drop(match old {
+                Some(old) => self.ledger.insert(thread, old),
+                None => self.ledger.remove(&thread),
+            }),
             Undo::Delivery(id, old) => drop(self.set_delivery(id, old)),
             Undo::InFlight(id) => drop(Arc::make_mut(&mut self.in_flight).insert(id)),
             Undo::Parked(id) => {
@@ -434,13 +448,13 @@ impl State {
             self.inhibitor.remove(&self.policy, &new);
         }
         if let Some(old) = old {
-            self.inhibitor.put(&self.policy, &old);
+            self.inhibitor.put(&self.policy, &self.alerts, &old);
             self.alerts.insert(old);
         }
     }
 
     pub(super) fn set_delivery(&mut self, id: DeliveryId, row: Option<Arc<Delivery>>) -> Option<Arc<Delivery>> {
-        let outbox = Arc::make_mut(&mut self.outbox);
+        let outbox = &mut self.outbox;
         match row {
             Some(row) => {
                 self.queues.entry(row.thread.clone()).or_default().insert(id);

@@ -14,7 +14,8 @@ use super::look::{AtWork, Look};
 use super::mirrored::{Mirrored, MirroredKey};
 use super::outbox::{DeadLetter, Delivery, DeliveryId, IntegrationKey, Thread, Told};
 use super::policy::{Policy, RouteIdx};
-use super::silence::{Silence, SilenceId, SilenceState};
+use super::shared_map::SharedMap;
+use super::silence::{SilenceId, Silences};
 use super::work_order::WorkOrder;
 use crate::time::Timestamp;
 
@@ -66,7 +67,7 @@ pub struct View {
     /// The groups, in no order that means anything.
     pub groups: Vec<Arc<GroupView>>,
     /// The silences, expired ones among them until they are forgotten.
-    pub silences: Arc<BTreeMap<SilenceId, Arc<Silence>>>,
+    pub silences: Arc<Silences>,
     /// All work orders by number.
     pub work_orders: Arc<BTreeMap<Arc<str>, Arc<WorkOrder>>>,
     /// The work orders in progress, by the code of their asset.
@@ -74,13 +75,15 @@ pub struct View {
     /// What other systems have taken of work orders, by number and system.
     pub mirrored: Arc<BTreeMap<MirroredKey, Arc<Mirrored>>>,
     /// What waits to be told.
-    pub outbox: Arc<BTreeMap<DeliveryId, Arc<Delivery>>>,
+    pub outbox: SharedMap<DeliveryId, Arc<Delivery>>,
     /// What could not be told.
     pub dead_letters: Arc<BTreeMap<DeliveryId, Arc<DeadLetter>>>,
     /// The acknowledgements by group key; one whose time is over may still be among them.
     pub acks: Arc<BTreeMap<Arc<str>, Arc<Ack>>>,
     /// What every thread was last told.
-    pub ledger: Arc<BTreeMap<Thread, Arc<Told>>>,
+    pub ledger: SharedMap<Thread, Arc<Told>>,
+    /// The sources of the inhibit rules.
+    pub(super) inhibitor: Inhibitor,
     /// How the integrations fare that were sent anything since the start.
     pub faring: BTreeMap<IntegrationKey, Faring>,
     /// When alerts may run out.
@@ -98,31 +101,19 @@ pub struct View {
 }
 
 /// Who holds back which alert at one moment.
-pub struct Muting {
-    at_work: Arc<AtWork>,
-    silences: Vec<Arc<Silence>>,
-    inhibitor: Inhibitor,
-    policy: Arc<Policy>,
-    grace: Grace,
+#[derive(Clone, Copy)]
+pub struct Muting<'a> {
+    view: &'a View,
     now: Timestamp,
 }
 
 impl View {
-    /// The sources of the inhibit rules, found among all alerts of the view.
-    pub fn inhibitor(&self) -> Inhibitor {
-        let mut inhibitor = Inhibitor::new(&self.policy);
-        for kept in self.alerts.iter().filter(|kept| !kept.verdict.source_of.is_empty()) {
-            inhibitor.put(&self.policy, kept);
-        }
-        inhibitor
-    }
-
-    /// What the engine would look at when it flushed a group; `inhibitor` is [`View::inhibitor`].
-    pub fn look<'a>(&'a self, inhibitor: &'a Inhibitor) -> Look<'a> {
+    /// What the engine would look at when it flushed a group.
+    pub fn look(&self) -> Look<'_> {
         Look {
             policy: &self.policy,
             alerts: &self.alerts,
-            inhibitor,
+            inhibitor: &self.inhibitor,
             silences: &self.silences,
             acks: &self.acks,
             at_work: &self.at_work,
@@ -134,30 +125,27 @@ impl View {
     }
 
     /// What holds alerts back at `now`, over all alerts and silences of the view.
-    pub fn muting(&self, now: Timestamp) -> Muting {
-        let inhibitor = self.inhibitor();
-        let active = |silence: &&Arc<Silence>| silence.state(now) == SilenceState::Active;
-        let silences = self.silences.values().filter(active).cloned().collect();
-        let keeps_back = self.policy.orders.suppress_pages;
-        let at_work = if keeps_back { Arc::clone(&self.at_work) } else { Arc::default() };
-        Muting { at_work, silences, inhibitor, policy: Arc::clone(&self.policy), grace: self.grace, now }
+    pub fn muting(&self, now: Timestamp) -> Muting<'_> {
+        Muting { view: self, now }
     }
 }
 
-impl Muting {
+impl Muting<'_> {
     /// The active silences that match, in order of id.
     pub fn silenced_by(&self, labels: &LabelSet) -> Vec<SilenceId> {
-        self.silences.iter().filter(|silence| silence.matches(labels)).map(|silence| silence.id).collect()
+        self.view.silences.silencing(labels, self.now).map(|silence| silence.id).collect()
     }
 
     /// The work orders in progress on the alert's asset that keep pages back.
     pub fn kept_back_by(&self, labels: &LabelSet) -> Vec<Arc<str>> {
-        self.at_work.get(labels.value("asset_code")).into_iter().flatten().cloned().collect()
+        let at_work = Some(&self.view.at_work).filter(|_| self.view.policy.orders.suppress_pages);
+        at_work.and_then(|orders| orders.get(labels.value("asset_code"))).into_iter().flatten().cloned().collect()
     }
 
     /// The source that inhibits the alert, if one does.
     pub fn inhibited_by(&self, kept: &Kept) -> Option<Fingerprint> {
-        let firing = |source: &Alert| !self.grace.resolved(source, self.now);
-        self.inhibitor.inhibits(&self.policy, kept, firing).map(|by| by.source)
+        let view = self.view;
+        let firing = |source: &Alert| !view.grace.resolved(source, self.now);
+        view.inhibitor.inhibits(&view.policy, &view.alerts, kept, firing).map(|by| by.source)
     }
 }

@@ -1,10 +1,11 @@
 //! The way to the driver: what others may ask of it.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::past::Reading;
 use crate::core::ack::{Ack, AckDraft, AckRefused};
@@ -79,12 +80,41 @@ pub struct Health {
     pub trouble: ArcSwapOption<String>,
 }
 
+/// Lets the driver sleep until so many requests wait, rather than wake for each.
+#[derive(Debug, Default)]
+pub(super) struct Gathering {
+    /// 0 while nobody gathers.
+    wanted: AtomicUsize,
+    enough: Notify,
+}
+
+impl Gathering {
+    /// Waits until so many requests wait in the inbox, at most for a time.
+    pub(super) async fn wait(&self, inbox: &mpsc::Receiver<Request>, wanted: usize, most: Duration) {
+        self.wanted.store(wanted, Ordering::SeqCst);
+        if inbox.len() < wanted {
+            // Whether it was enough or too long, what is there is taken.
+            let _ = tokio::time::timeout(most, self.enough.notified()).await;
+        }
+        self.wanted.store(0, Ordering::SeqCst);
+    }
+
+    /// A request was put into the inbox.
+    fn came(&self, inbox: &mpsc::Sender<Request>) {
+        let wanted = self.wanted.load(Ordering::SeqCst);
+        if wanted > 0 && inbox.max_capacity() - inbox.capacity() >= wanted {
+            self.enough.notify_one();
+        }
+    }
+}
+
 /// The way to the driver; cheap to clone.
 #[derive(Clone)]
 pub struct Handle {
     pub(super) inbox: mpsc::Sender<Request>,
     pub(super) health: Arc<Health>,
     pub(super) reading: Reading,
+    pub(super) gathering: Arc<Gathering>,
 }
 
 impl Handle {
@@ -92,7 +122,8 @@ impl Handle {
     #[cfg(test)]
     pub(crate) fn to(inbox: mpsc::Sender<Request>) -> Self {
         use crate::store::Store as _;
-        Self { inbox, health: Arc::default(), reading: Reading::new(crate::store::memory::Memory::default().past()) }
+        let reading = Reading::new(crate::store::memory::Memory::default().past());
+        Self { inbox, health: Arc::default(), reading, gathering: Arc::default() }
     }
 
     /// Takes in alerts. What is not rejected is durable when this returns.
@@ -266,6 +297,7 @@ impl Handle {
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Unavailable> {
         let (done, answer) = oneshot::channel();
         self.inbox.send(request(done)).await.map_err(|_| stopping())?;
+        self.gathering.came(&self.inbox);
         answer.await.map_err(|_| stopping())
     }
 }

@@ -307,8 +307,7 @@ pub fn explain(view: &View, labels: &LabelSet, now: Timestamp) -> Explanation {
         Some(kept) => AlertState::Firing { since: kept.alert.starts_at, ends_at: kept.alert.ends_at },
     };
     let kept = kept.cloned().unwrap_or_else(|| as_if_it_fired(view, labels, now));
-    let inhibitor = view.inhibitor();
-    let look = Look { fires_as_of: Some(now), ..view.look(&inhibitor) };
+    let look = Look { fires_as_of: Some(now), ..view.look() };
     let subject = Subject { view, look, now, kept: &kept, state: &state };
     let taken = kept.verdict.routes.iter().map(|route| subject.on(*route)).collect();
     let steps = walk::steps(&view.policy, labels, &kept.verdict.routes);

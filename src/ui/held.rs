@@ -28,7 +28,7 @@ pub struct Held {
 /// What holds alerts back at one moment.
 pub struct HeldBack<'a> {
     sight: &'a Sight<'a>,
-    muting: Muting,
+    muting: Muting<'a>,
 }
 
 impl<'a> HeldBack<'a> {

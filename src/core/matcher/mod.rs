@@ -5,6 +5,7 @@
 //! them reads an input, and which wins where both do, is the [`Mode`]'s matter and decided here.
 
 mod classic;
+pub mod index;
 pub mod pattern;
 mod utf8;
 

@@ -44,8 +44,7 @@ pub fn all(view: &View, call: &Call<'_>) -> Response {
     let wanted = |group: &&Arc<GroupView>| receiver.is_none_or(|wanted| **name(group) == *wanted) && has(group);
     let mut groups: Vec<_> = view.groups.iter().filter(wanted).collect();
     groups.sort_by(|a, b| a.labels.order(&b.labels).then_with(|| name(a).cmp(name(b))));
-    let (inhibitor, now) = (view.inhibitor(), call.state.clock.now());
-    let look = view.look(&inhibitor);
+    let (look, now) = (view.look(), call.state.clock.now());
     reply::json(list(groups.into_iter().map(|group| group_object(&look, group, now))))
 }
 

@@ -21,7 +21,7 @@ pub struct Status {
 /// Which alerts a client wants to see, and what is true of them now.
 pub struct Wanted<'a> {
     view: &'a View,
-    muting: Muting,
+    muting: Muting<'a>,
     now: Timestamp,
     labels: LabelFilter,
     active: bool,

@@ -56,10 +56,10 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// Not strict, 16 MiB of ballast, 8 MiB of cache.
+    /// Not strict, 16 MiB of ballast, 1 MiB of cache: what was appended is not read again before the next start.
     fn default() -> Self {
         let retention = Retention::default();
-        Self { strict: false, retention, ballast: 16 << 20, cache: 8 << 20, steps: migrate::STEPS }
+        Self { strict: false, retention, ballast: 16 << 20, cache: 1 << 20, steps: migrate::STEPS }
     }
 }
 

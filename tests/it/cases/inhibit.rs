@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use andon::core::alert::Alert;
-use andon::core::alert_set::{Kept, Verdict};
+use andon::core::alert_set::{AlertSet, Kept, Verdict};
 use andon::core::change::Actor;
 use andon::core::engine::{Engine, Input, Options};
 use andon::core::ingest::Batch;
@@ -46,18 +46,20 @@ fn is_muted(case: &Value) -> Result<bool, String> {
 /// Whether a source that fires agrees with the target on the labels of a rule, whatever its matchers say.
 fn has_equal(case: &Value) -> Result<bool, String> {
     let policy = rule_of_equal(case)?;
-    let mut inhibitor = Inhibitor::new(&policy);
+    let (mut inhibitor, mut alerts) = (Inhibitor::default(), AlertSet::default());
     let part = |is_source: bool| {
         let rule = |part: bool| if part { vec![RuleIdx(0)] } else { Vec::new() };
         Verdict { routes: Vec::new(), source_of: rule(is_source), target_of: rule(!is_source) }
     };
     for source in list(case, "source_alerts") {
-        inhibitor.put(&policy, &kept(alert(source)?, part(true)));
+        let source = kept(alert(source)?, part(true));
+        inhibitor.put(&policy, &alerts, &source);
+        alerts.insert(source);
     }
     let target = kept(with_labels(labels(&case["target"])?), part(false));
     // Without an end an alert goes on, as in Alertmanager; the service gives it one when it arrives.
     let firing = |alert: &Alert| alert.ends_at.is_zero() || !alert.ended(now());
-    Ok(inhibitor.inhibits(&policy, &target, firing).is_some())
+    Ok(inhibitor.inhibits(&policy, &alerts, &target, firing).is_some())
 }
 
 fn rule_of_equal(case: &Value) -> Result<Policy, String> {

@@ -24,6 +24,8 @@ pub const MAX_NESTING: u32 = 250;
 
 /// How many texts a pattern may stand for to be looked up.
 const MAX_LITERALS: usize = 2048;
+/// How many beginnings or ends are kept of a pattern that cannot be looked up.
+const MAX_EDGES: usize = 64;
 
 /// Why a text is no pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,7 +57,29 @@ pub enum Anchored {
 
 /// A compiled pattern.
 #[derive(Clone, Debug)]
-pub struct Pattern(Test);
+pub struct Pattern {
+    test: Test,
+    edge: Option<Edge>,
+}
+
+/// What every text begins or ends with that the pattern is met by, in bytes: one of these, none of which is empty.
+#[derive(Clone, Debug)]
+enum Edge {
+    Start(Box<[Box<[u8]>]>),
+    End(Box<[Box<[u8]>]>),
+}
+
+/// What a text must be, begin with or end with for a pattern to be met by it: one of these. None is empty but among
+/// whole texts.
+#[derive(Debug, PartialEq)]
+pub enum Literals<'a> {
+    /// It is one of these.
+    Whole(Vec<&'a [u8]>),
+    /// It begins with one of these.
+    Start(Vec<&'a [u8]>),
+    /// It ends with one of these.
+    End(Vec<&'a [u8]>),
+}
 
 #[derive(Clone, Debug)]
 enum Test {
@@ -77,9 +101,11 @@ impl Pattern {
             Anchored::Yes => parse::parse(&format!("^(?:{pattern})$"))?,
             Anchored::No => parse::parse(pattern)?,
         };
-        if let Some(texts) = texts(&hir) {
-            return Ok(Self(Test::OneOf(texts)));
+        let inner = between_anchors(&hir);
+        if let Some(texts) = inner.as_ref().and_then(texts) {
+            return Ok(Self { test: Test::OneOf(texts), edge: None });
         }
+        let edge = inner.as_ref().and_then(edge);
         let config = meta::Config::new()
             .nfa_size_limit(Some(MAX_COMPILED))
             .hybrid_cache_capacity(MAX_COMPILED)
@@ -87,13 +113,13 @@ impl Pattern {
         meta::Builder::new()
             .configure(config)
             .build_from_hir(&hir)
-            .map(|regex| Self(Test::Search(regex)))
+            .map(|regex| Self { test: Test::Search(regex), edge })
             .map_err(|_| PatternError::TooLarge)
     }
 
     /// Whether the pattern is met by the text.
     pub fn matches(&self, text: &str) -> bool {
-        match &self.0 {
+        match &self.test {
             Test::OneOf(texts) => texts.binary_search_by(|one| (**one).cmp(text)).is_ok(),
             Test::Search(regex) => regex.is_match(text),
         }
@@ -101,25 +127,40 @@ impl Pattern {
 
     /// Whether the pattern became a lookup.
     pub fn is_lookup(&self) -> bool {
-        matches!(self.0, Test::OneOf(_))
+        matches!(self.test, Test::OneOf(_))
+    }
+
+    /// What a text must be, begin with or end with to be met, where that can be said in a few words.
+    pub fn literals(&self) -> Option<Literals<'_>> {
+        match (&self.test, &self.edge) {
+            (Test::OneOf(texts), _) => Some(Literals::Whole(texts.iter().map(|text| text.as_bytes()).collect())),
+            (Test::Search(_), Some(Edge::Start(texts))) => Some(Literals::Start(texts.iter().map(|text| &**text).collect())),
+            (Test::Search(_), Some(Edge::End(texts))) => Some(Literals::End(texts.iter().map(|text| &**text).collect())),
+            (Test::Search(_), None) => None,
+        }
     }
 }
 
-/// All texts that the expression stands for, in order, if it is anchored at both ends and they are few.
-fn texts(hir: &Hir) -> Option<Box<[Box<str>]>> {
+/// What stands between the anchors of an expression that is anchored at both ends.
+fn between_anchors(hir: &Hir) -> Option<Hir> {
     let HirKind::Concat(parts) = hir.kind() else { return None };
     let is = |look: Look| move |part: &Hir| matches!(part.kind(), HirKind::Look(found) if *found == look);
     let (starts, ends) = (is(Look::Start), is(Look::End));
     let from = parts.iter().take_while(|part| starts(part)).count();
     let after = parts.len() - parts.iter().rev().take_while(|part| ends(part)).count();
     let inner = Hir::concat(parts.get(from..after)?.to_vec());
+    (from > 0 && after < parts.len()).then_some(inner)
+}
+
+/// All texts that the expression stands for, in order, if they are few.
+fn texts(inner: &Hir) -> Option<Box<[Box<str>]>> {
     // The extraction below takes no notice of assertions.
-    if from == 0 || after == parts.len() || !inner.properties().look_set().is_empty() {
+    if !inner.properties().look_set().is_empty() {
         return None;
     }
     let mut extractor = Extractor::new();
     extractor.kind(ExtractKind::Prefix).limit_class(16).limit_literal_len(512).limit_total(MAX_LITERALS);
-    let found = extractor.extract(&inner);
+    let found = extractor.extract(inner);
     let mut texts = found
         .literals()?
         .iter()
@@ -131,4 +172,23 @@ fn texts(hir: &Hir) -> Option<Box<[Box<str>]>> {
     texts.sort_unstable();
     texts.dedup();
     Some(texts.into_boxed_slice())
+}
+
+/// What all texts begin with, or end with, whichever says more. Assertions only make the texts fewer.
+fn edge(inner: &Hir) -> Option<Edge> {
+    let extract = |kind: ExtractKind| {
+        let mut extractor = Extractor::new();
+        extractor.kind(kind).limit_class(10).limit_literal_len(64).limit_total(MAX_EDGES);
+        let found = extractor.extract(inner);
+        let mut texts: Vec<Box<[u8]>> = found.literals()?.iter().map(|literal| literal.as_bytes().into()).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        let shortest = texts.iter().map(|text| text.len()).min().filter(|length| *length > 0)?;
+        Some((shortest, texts.into_boxed_slice()))
+    };
+    match (extract(ExtractKind::Prefix), extract(ExtractKind::Suffix)) {
+        (Some((start, _)), Some((end, texts))) if end > start => Some(Edge::End(texts)),
+        (Some((_, texts)), _) => Some(Edge::Start(texts)),
+        (None, end) => end.map(|(_, texts)| Edge::End(texts)),
+    }
 }
