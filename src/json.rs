@@ -4,14 +4,32 @@
 
 use crate::core::label::LabelSet;
 
+/// The bytes that may begin what is escaped. Most texts have none of them.
+const SPECIAL: [bool; 256] = {
+    let mut special = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        // 0xE2 begins U+2028 and U+2029.
+        special[byte] = matches!(byte as u8, 0..0x20 | b'"' | b'\\' | b'<' | b'>' | b'&' | 0xE2);
+        byte += 1;
+    }
+    special
+};
+
 /// Appends `text` as a JSON string, quotes included.
 ///
 /// `html_escape` writes `<`, `>` and `&` as `\u003c`, `\u003e` and `\u0026`, as Go does unless told otherwise. The line
 /// separators U+2028 and U+2029 are escaped either way; DEL is not.
 pub fn write_string(out: &mut String, text: &str, html_escape: bool) {
     out.push('"');
+    let Some(plain) = text.bytes().position(|byte| SPECIAL[usize::from(byte)]) else {
+        out.push_str(text);
+        out.push('"');
+        return;
+    };
     let mut plain_from = 0;
-    for (at, c) in text.char_indices() {
+    // What is special begins a character.
+    for (at, c) in text.get(plain..).unwrap_or_default().char_indices().map(|(at, c)| (plain + at, c)) {
         let short = match c {
             '"' => "\\\"",
             '\\' => "\\\\",

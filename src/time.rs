@@ -143,12 +143,18 @@ impl Timestamp {
     }
 
     fn write_seconds(self, out: &mut String) {
-        let [year, rest @ ..] = self.civil();
-        push_padded(out, year, 4);
-        for (separator, part) in ['-', '-', 'T', ':', ':'].into_iter().zip(rest) {
-            out.push(separator);
-            push_padded(out, part, 2);
+        let [year, month, day, hour, minute, second] = self.civil();
+        let mut text = *b"0000-00-00T00:00:00";
+        let parts = [(year, 4), (month, 7), (day, 10), (hour, 13), (minute, 16), (second, 19)];
+        for (number, end) in parts {
+            let (mut rest, digits) = (number, if end == 4 { 4 } else { 2 });
+            for place in text.iter_mut().take(end).rev().take(digits) {
+                *place = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
         }
+        // These are digits and separators.
+        out.push_str(std::str::from_utf8(&text).unwrap_or_default());
     }
 
     fn write_zone(self, out: &mut String) {

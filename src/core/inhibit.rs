@@ -88,15 +88,17 @@ impl Inhibitor {
                 let alert = alerts.get(source.alert).map(|kept| &kept.alert);
                 !(is_source && source.is_target) && alert.is_some_and(|alert| firing(alert) && same(&alert.labels))
             };
-            let named = self.named(at).and_then(|named| self.find(at, named)).filter(holds);
-            let source = named.or_else(|| self.sources_at(at).find(|source| holds(source)))?;
+            let mut places = self.places(at);
+            let first = places.next()?;
+            let named = if first.is_source { Some(first) } else { self.find(at, first.alert) };
+            let source = named.filter(holds).or_else(|| places.find(|source| holds(source)))?;
             Some(Inhibited { rule: *rule, source: source.alert })
         })
     }
 
-    /// The sources with the values of this place.
-    fn sources_at(&self, at: Place) -> impl Iterator<Item = Place> {
-        let first = Place { is_source: true, alert: Fingerprint(0), is_target: false, ..at };
+    /// The sources with the values of this place, and before them the note, if there is one.
+    fn places(&self, at: Place) -> impl Iterator<Item = Place> {
+        let first = Place { is_source: false, alert: Fingerprint(0), is_target: false, ..at };
         let from = self.sources.from(&first).map(|(place, ())| *place);
         from.take_while(move |place| (place.equal, place.rule) == (at.equal, at.rule))
     }
@@ -106,23 +108,23 @@ impl Inhibitor {
         either.into_iter().find(|place| self.sources.get(place).is_some())
     }
 
-    fn note(&self, at: Place) -> Option<Place> {
-        let first = Place { is_source: false, alert: Fingerprint(0), is_target: false, ..at };
-        let (note, ()) = self.sources.from(&first).next()?;
-        (!note.is_source && (note.equal, note.rule) == (at.equal, at.rule)).then_some(*note)
-    }
-
     /// The one to name first of the sources with the values of this place; nothing if there are none.
     fn named(&self, at: Place) -> Option<Fingerprint> {
-        self.note(at).or_else(|| self.sources_at(at).next()).map(|place| place.alert)
+        self.places(at).next().map(|place| place.alert)
     }
 
     /// Notes who is to be named first.
     fn name(&mut self, at: Place, alert: Fingerprint) {
-        if let Some(note) = self.note(at) {
-            self.sources.remove(&note);
+        let (note, first) = {
+            let mut places = self.places(at);
+            let first = places.next();
+            let note = first.filter(|place| !place.is_source);
+            (note, if note.is_some() { places.next() } else { first })
+        };
+        if note.is_some_and(|note| first.is_none() || note.alert != alert) {
+            note.and_then(|note| self.sources.remove(&note));
         }
-        if self.sources_at(at).next().is_some_and(|first| first.alert != alert) {
+        if first.is_some_and(|first| first.alert != alert) {
             self.sources.insert(Place { is_source: false, alert, is_target: false, ..at }, ());
         }
     }
