@@ -180,7 +180,7 @@ impl Engine {
         for thread in threads {
             self.queue(&thread);
         }
-        for row in Arc::clone(&self.state.outbox).values() {
+        for row in self.state.outbox.clone().values() {
             self.watch_delivery(row);
         }
     }
