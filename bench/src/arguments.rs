@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 /// What is said where the command line is not understood.
 const USAGE: &str = "\
-usage: bench/run [--peer PATH] [--quick] [--runs N] [--only NAME] [--json FILE]";
+usage: bench/run [--peer PATH] [--quick] [--runs N] [--only NAME] [--json FILE]
+       bench/run --scale [--quick] [--only NAME] [--plot FILE]";
 
 /// The command line.
 pub struct Arguments {
@@ -18,6 +19,10 @@ pub struct Arguments {
     pub runs: usize,
     /// Scenarios whose name holds this.
     pub only: String,
+    /// Andon alone, from a thousand alerts to a million.
+    pub scale: bool,
+    /// Where the picture of the scale goes.
+    pub plot: PathBuf,
     /// Where the figures go.
     pub json: PathBuf,
 }
@@ -31,6 +36,8 @@ impl Arguments {
             quick: false,
             runs: 3,
             only: String::new(),
+            scale: false,
+            plot: "target/scale.svg".into(),
             json: "target/bench.json".into(),
         };
         let mut args = std::env::args().skip(1);
@@ -41,6 +48,8 @@ impl Arguments {
                 "--peer" => arguments.peer = Some(value()?.into()),
                 "--runs" => arguments.runs = value()?.parse().map_err(|error| format!("--runs: {error}"))?,
                 "--only" => arguments.only = value()?,
+                "--scale" => arguments.scale = true,
+                "--plot" => arguments.plot = value()?.into(),
                 "--json" => arguments.json = value()?.into(),
                 "--quick" => (arguments.quick, arguments.runs) = (true, 1),
                 _ => return Err(format!("{flag} is unknown\n{USAGE}")),

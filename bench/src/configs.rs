@@ -30,6 +30,27 @@ pub fn regex_routes(count: usize) -> String {
     config
 }
 
+/// So many inhibit rules, each for a line of its own.
+pub fn inhibit_rules(count: usize) -> String {
+    let mut config = ingest();
+    for number in 0..count {
+        let _ = write!(
+            config,
+            "- source_matchers: ['severity=\"critical\"', 'line=\"line-{number}\"']\n  \
+             target_matchers: ['severity=\"warning\"', 'line=\"line-{number}\"']\n  equal: [asset_code]\n"
+        );
+    }
+    config
+}
+
+/// Every alert is a group of its own, which is flushed for the first time after so many seconds; nobody is told.
+pub fn groups(group_wait: usize) -> String {
+    format!(
+        "route:\n  receiver: plant\n  group_by: [asset_code]\n  group_wait: {group_wait}s\n  group_interval: 1h\n\
+         receivers:\n- name: plant\n"
+    )
+}
+
 /// Every alert is a group of its own, and goes to a webhook; pages go to it at once.
 pub fn storm(address: &str) -> String {
     format!(

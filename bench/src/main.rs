@@ -9,6 +9,8 @@ mod alerts;
 mod arguments;
 mod client;
 mod configs;
+mod plot;
+mod scale;
 mod scenarios;
 mod server;
 mod table;
@@ -31,6 +33,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), String> {
+    if arguments.scale {
+        return scale::run(arguments);
+    }
     let wanted = |scenario: &&Scenario| scenario.name.contains(&arguments.only);
     let mut rows = Vec::new();
     for scenario in scenarios::ALL.iter().filter(wanted) {
