@@ -29,9 +29,9 @@ use crate::store::{Fence, Store, StoreError};
 use crate::time::{Clock, Timestamp};
 
 pub use crate::store::Seq;
-use handle::{Answer, Gathering};
 pub(crate) use handle::Request;
 pub use handle::{AckResult, Handle, Health, Unavailable};
+use handle::{Answer, Gathering};
 use past::Reading;
 pub use past::{Cursor, HistoryPage, HistoryQuery, ViewThen};
 use unsettled::{Report, Unsettled};
@@ -108,8 +108,7 @@ impl Driver {
         health.store_bytes.store(store.size(), Ordering::Relaxed);
         let reading = Reading::new(store.past());
         let gathering = Arc::<Gathering>::default();
-        let handle =
-            Handle { inbox: sender, health: Arc::clone(&health), reading, gathering: Arc::clone(&gathering) };
+        let handle = Handle { inbox: sender, health: Arc::clone(&health), reading, gathering: Arc::clone(&gathering) };
         let driver = Self {
             engine,
             store,

@@ -134,8 +134,12 @@ impl Pattern {
     pub fn literals(&self) -> Option<Literals<'_>> {
         match (&self.test, &self.edge) {
             (Test::OneOf(texts), _) => Some(Literals::Whole(texts.iter().map(|text| text.as_bytes()).collect())),
-            (Test::Search(_), Some(Edge::Start(texts))) => Some(Literals::Start(texts.iter().map(|text| &**text).collect())),
-            (Test::Search(_), Some(Edge::End(texts))) => Some(Literals::End(texts.iter().map(|text| &**text).collect())),
+            (Test::Search(_), Some(Edge::Start(texts))) => {
+                Some(Literals::Start(texts.iter().map(|text| &**text).collect()))
+            }
+            (Test::Search(_), Some(Edge::End(texts))) => {
+                Some(Literals::End(texts.iter().map(|text| &**text).collect()))
+            }
             (Test::Search(_), None) => None,
         }
     }
