@@ -214,6 +214,8 @@ impl Driver {
                 let again = self.unsettled.keep(settled, now);
                 let again = again.into_iter().filter_map(|delivery| self.engine.claim(delivery));
                 again.for_each(|row| drop(self.workers.send(row)));
+                // What is due was stored before.
+                self.hand_out(now);
                 refuse(waiting, &error.to_string(), &mut self.engine);
                 Ok(())
             }

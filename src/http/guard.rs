@@ -20,7 +20,9 @@ use http::{Method, Request, StatusCode};
 use http_body::Body as _;
 
 use super::path::{Ops, Path};
+use super::server::Crowded;
 use super::{AppState, dispatch, page, reply};
+use crate::driver::Unavailable;
 
 /// Answers one request.
 pub async fn answer(State(state): State<Arc<AppState>>, request: Request<Body>) -> Response {
@@ -58,11 +60,14 @@ fn method_word(method: &Method) -> Option<&'static str> {
 }
 
 async fn limited(state: &Arc<AppState>, path: Path, request: Request<Body>) -> Response {
+    let health = matches!(path, Path::Ops(Ops::Healthy | Ops::Ready));
+    if !health && request.extensions().get::<Crowded>().is_some() {
+        return reply::unavailable(&Unavailable("there are too many connections".into()));
+    }
     if matches!(&path, Path::Page(page) if page::is_stream(page)) {
         // It lasts as long as somebody looks, and has a limit of its own.
         return dispatch(state, path, request).await;
     }
-    let health = matches!(path, Path::Ops(Ops::Healthy | Ops::Ready));
     if request.method() != Method::GET || health {
         return timed(state, path, request).await;
     }

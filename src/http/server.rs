@@ -1,7 +1,8 @@
 //! Listens, and serves each connection until it ends or the service stops.
 //!
 //! A client that is slow or silent costs one connection and nothing else: headers must arrive in 5 seconds, connections
-//! are counted, and beyond the limit new ones wait unaccepted. On stop nothing new is accepted, idle connections close,
+//! are counted, and beyond the limit a few more are told to come again, or that Andon is healthy, so that many clients do
+//! not get a healthy process killed; beyond these new ones wait unaccepted. On stop nothing new is accepted, idle connections close,
 //! and what is being answered has 10 seconds to end.
 
 use std::convert::Infallible;
@@ -15,7 +16,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
@@ -26,6 +27,8 @@ use crate::metrics::Metrics;
 const HEADER_TIME: Duration = Duration::from_secs(5);
 /// How long what is being answered may take once the service stops.
 const DRAIN: Duration = Duration::from_secs(10);
+/// How many connections beyond the limit are answered all the same: with health, or with 503.
+const BEYOND: usize = 64;
 /// How long to wait after `accept` failed, as it does when file descriptors run out.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
@@ -39,6 +42,7 @@ pub async fn serve(
     stop: CancellationToken,
 ) {
     let connections = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
+    let beyond = Arc::new(Semaphore::new(BEYOND));
     let (tracker, abort) = (TaskTracker::new(), CancellationToken::new());
     let accepting = TaskTracker::new();
     for listener in listeners {
@@ -46,6 +50,7 @@ pub async fn serve(
             router: router.clone(),
             metrics: Arc::clone(&metrics),
             connections: Arc::clone(&connections),
+            beyond: Arc::clone(&beyond),
             tracker: tracker.clone(),
             stop: stop.clone(),
             abort: abort.clone(),
@@ -67,19 +72,41 @@ struct Shared {
     router: Router,
     metrics: Arc<Metrics>,
     connections: Arc<Semaphore>,
+    beyond: Arc<Semaphore>,
     tracker: TaskTracker,
     stop: CancellationToken,
     abort: CancellationToken,
 }
 
+/// Marks a request that came over a connection beyond the limit: it is answered if it asks for health, and is the last one
+/// of its connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Crowded;
+
+impl Shared {
+    /// Leave for one more connection, and whether it is beyond the limit. The semaphores are never closed.
+    async fn permit(&self) -> Option<(OwnedSemaphorePermit, bool)> {
+        let (within, beyond) = (Arc::clone(&self.connections), Arc::clone(&self.beyond));
+        tokio::select! {
+            biased;
+            permit = within.acquire_owned() => Some((permit.ok()?, false)),
+            permit = beyond.acquire_owned() => Some((permit.ok()?, true)),
+        }
+    }
+}
+
 async fn accept(listener: TcpListener, shared: Shared) {
     loop {
         let next = async {
-            // The semaphore is never closed.
-            let permit = Arc::clone(&shared.connections).acquire_owned().await.ok()?;
-            Some((permit, listener.accept().await))
+            let (permit, crowded) = shared.permit().await?;
+            let accepted = listener.accept().await;
+            // There may be room by now.
+            match Arc::clone(&shared.connections).try_acquire_owned() {
+                Ok(permit) if crowded => Some((permit, false, accepted)),
+                _ => Some((permit, crowded, accepted)),
+            }
         };
-        let (permit, accepted) = tokio::select! {
+        let (permit, crowded, accepted) = tokio::select! {
             () = shared.stop.cancelled() => return,
             next = next => match next {
                 Some(next) => next,
@@ -88,7 +115,7 @@ async fn accept(listener: TcpListener, shared: Shared) {
         };
         match accepted {
             Ok((stream, peer)) => {
-                let connection = connection(stream, peer, shared.clone());
+                let connection = connection(stream, peer, crowded, shared.clone());
                 shared.tracker.spawn(async move {
                     connection.await;
                     drop(permit);
@@ -102,7 +129,7 @@ async fn accept(listener: TcpListener, shared: Shared) {
     }
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, shared: Shared) {
+async fn connection(stream: TcpStream, peer: SocketAddr, crowded: bool, shared: Shared) {
     let _counted = shared.metrics.connection();
     // An answer is one write; waiting for more to send would only delay it. Failing at that is harmless.
     let _ = stream.set_nodelay(true);
@@ -110,12 +137,16 @@ async fn connection(stream: TcpStream, peer: SocketAddr, shared: Shared) {
     let service = tower::service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
+        if crowded {
+            request.extensions_mut().insert(Crowded);
+        }
         let router = router.clone();
         async move { Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {})) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIME)
+        .keep_alive(!crowded)
         .title_case_headers(true)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     tokio::pin!(connection);

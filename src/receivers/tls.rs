@@ -4,12 +4,14 @@
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls_platform_verifier::Verifier;
 
 use super::answer::SendError;
 use super::secret;
@@ -96,16 +98,27 @@ fn verifier(
             .build()
             .map_err(|error| wrong("ca", error))?
     } else {
-        match rustls_platform_verifier::Verifier::new(Arc::clone(&provider)) {
-            Ok(verifier) => Arc::new(verifier),
-            Err(error) => Arc::new(NoRoots { provider, error }),
-        }
+        roots_of_this_machine(provider)
     };
     if config.server_name.is_empty() {
         return Ok(inner);
     }
     let name = ServerName::try_from(config.server_name.clone()).map_err(|error| wrong("server_name", error))?;
     Ok(Arc::new(Named { inner, name }))
+}
+
+/// Trusts whom this machine trusts. Its roots are read once for all receivers: that takes a hundredth of a second and
+/// some hundred kilobytes, and there may be a thousand receivers.
+fn roots_of_this_machine(provider: Arc<CryptoProvider>) -> Arc<dyn ServerCertVerifier> {
+    static SHARED: Mutex<Option<Arc<Verifier>>> = Mutex::new(None);
+    let mut shared = SHARED.lock();
+    if let Some(verifier) = &*shared {
+        return Arc::clone(verifier) as _;
+    }
+    match Verifier::new(Arc::clone(&provider)) {
+        Ok(verifier) => Arc::clone(shared.insert(Arc::new(verifier))) as _,
+        Err(error) => Arc::new(NoRoots { provider, error }),
+    }
 }
 
 fn certificates(field: &str, pem: &str) -> Result<Vec<CertificateDer<'static>>, SendError> {

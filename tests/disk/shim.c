@@ -3,7 +3,7 @@
  *
  * DISK_FOLDER   the folder that is watched, an absolute path without links in it
  * DISK_LOG      where to append what was done
- * DISK_FAIL     N:EIO, N:ENOSPC or N:SHORT: what happens to the N-th operation from the start; with `N+:` to it and all
+ * DISK_FAIL     N:EIO, N:ENOSPC, N:EROFS or N:SHORT: what happens to the N-th operation from the start; with `N+:` to it and all
  *               that follow, as long as the file DISK_FAIL_WHILE exists
  * DISK_HIT      a file that is made when an operation was failed
  *
@@ -54,7 +54,7 @@ static void init(void) {
         fail_all = *end == '+';
         end += fail_all + 1;
         fail_short = !strcmp(end, "SHORT");
-        fail_errno = !strcmp(end, "EIO") ? EIO : ENOSPC;
+        fail_errno = !strcmp(end, "EIO") ? EIO : !strcmp(end, "EROFS") ? EROFS : ENOSPC;
     }
 }
 

@@ -14,6 +14,7 @@ mod disk_faults;
 mod e2e_prometheus;
 mod flags;
 mod history;
+mod hostile;
 mod layering;
 mod mail;
 mod monitoring;

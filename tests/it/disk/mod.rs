@@ -35,6 +35,11 @@ pub fn fail(command: &mut Command, folder: &Path, how: &str, hit: &Path) {
     watch(command, folder).env("DISK_FAIL", how).env("DISK_HIT", hit);
 }
 
+/// Likewise, as long as the file `reason` exists.
+pub fn fail_while(command: &mut Command, folder: &Path, how: &str, reason: &Path) {
+    watch(command, folder).env("DISK_FAIL", how).env("DISK_FAIL_WHILE", reason);
+}
+
 fn watch<'a>(command: &'a mut Command, folder: &Path) -> &'a mut Command {
     command.env("LD_PRELOAD", shim()).env("DISK_FOLDER", folder)
 }

@@ -23,7 +23,12 @@ struct Shared {
 
 impl Webhook {
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        Self::listening_on("127.0.0.1:0")
+    }
+
+    /// Listens at an address that was free a moment ago.
+    pub fn listening_on(address: &str) -> Self {
+        let listener = TcpListener::bind(address).expect("a free port");
         let port = listener.local_addr().expect("it is bound").port();
         let shared = Shared { told: Mutex::default(), open: AtomicUsize::new(0) };
         let hook = Self { port, shared: Arc::new(shared) };

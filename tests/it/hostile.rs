@@ -1,0 +1,268 @@
+//! Real sockets and a real disk: receivers that hang, clients that never finish, a mail server that never greets, a disk
+//! that is full and one that is read-only. None of it keeps the others from being told, or `/-/healthy` from answering.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use andon::time::Clock;
+use serde_json::json;
+
+use crate::disk;
+use crate::support::http::{Client, Message};
+use crate::support::process::{Andon, Place};
+use crate::support::webhook::Webhook;
+use crate::support::{skip, until};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Accepts connections and never says anything; keeps them open.
+struct Silent(String);
+
+impl Silent {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("it is bound").to_string();
+        std::thread::spawn(move || {
+            let _kept: Vec<_> = listener.incoming().collect();
+        });
+        Self(address)
+    }
+}
+
+fn post(andon: &Andon, name: &str) -> Message {
+    let alert = json!([{"labels": {"alertname": name}, "startsAt": Clock::System.now().to_string()}]);
+    andon.request("POST", "/api/v2/alerts", &alert.to_string())
+}
+
+fn is_told(webhook: &Webhook, name: &str) -> bool {
+    webhook.told().iter().any(|told| told.json()["groupLabels"]["alertname"] == name)
+}
+
+fn healthy(andon: &Andon) {
+    let began = Instant::now();
+    for path in ["/-/healthy", "/-/ready"] {
+        assert_eq!(andon.get(path).status(), 200, "{path}");
+    }
+    assert!(began.elapsed() < 2 * SECOND, "{:?}", began.elapsed());
+}
+
+/// A root that tells two receivers, each group at once.
+fn config(first: &str, second: &str) -> String {
+    format!(
+        "route:\n  receiver: first\n  group_by: [alertname]\n  group_wait: 0s\n  group_interval: 1s\n  routes:\n  \
+         - {{receiver: first, continue: true}}\n  - {{receiver: second}}\n\
+         receivers:\n- name: first\n  {first}\n- name: second\n  {second}\n"
+    )
+}
+
+fn webhook_to(address: &str) -> String {
+    format!("webhook_configs: [{{url: 'http://{address}/'}}]")
+}
+
+#[test]
+fn receivers_that_hang_delay_nobody_else() {
+    let (well, silent) = (Webhook::start(), Silent::start());
+    // A thousand that hang, on as many routes, and one that is well.
+    let routes = (0..1_000).map(|n| format!("  - {{receiver: hangs-{n}, continue: true}}\n")).collect::<String>();
+    let receivers = (0..1_000).map(|n| format!("- name: hangs-{n}\n  {}\n", webhook_to(&silent.0)));
+    let place = Place::with_config(&format!(
+        "route:\n  receiver: well\n  group_by: [alertname]\n  group_wait: 0s\n  group_interval: 1s\n  routes:\n{routes}  \
+         - {{receiver: well}}\nreceivers:\n- name: well\n  {}\n{}",
+        webhook_to(&well.address()),
+        receivers.collect::<String>()
+    ));
+    let andon = place.start(&[]);
+    for number in 0..5 {
+        let name = format!("Alert{number}");
+        assert_eq!(post(&andon, &name).status(), 200);
+        until(20 * SECOND, "who is well is told", || is_told(&well, &name).then_some(()));
+        healthy(&andon);
+    }
+    let memory = resident_mib(&andon);
+    assert!(memory < 400, "{memory} MiB");
+    // The drain has its bound, whatever hangs.
+    let began = Instant::now();
+    assert_eq!(andon.stop().code(), Some(0));
+    assert!(began.elapsed() < 15 * SECOND, "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_mail_server_that_never_greets_holds_up_no_webhook_beside_it() {
+    let (well, silent) = (Webhook::start(), Silent::start());
+    let mail = format!("email_configs: [{{to: a@b, from: c@d, smarthost: '{}', require_tls: false}}]", silent.0);
+    let both = format!("webhook_configs: [{{url: '{}'}}]\n  {mail}", well.url());
+    let place = Place::with_config(&config(&both, &webhook_to(&well.address())));
+    let andon = place.start(&[]);
+    for number in 0..3 {
+        let name = format!("Alert{number}");
+        assert_eq!(post(&andon, &name).status(), 200);
+        until(5 * SECOND, "the webhook is told", || is_told(&well, &name).then_some(()));
+    }
+    until(45 * SECOND, "the conversation is given up", || {
+        let failed = r#"alertmanager_notification_requests_failed_total{integration="email""#;
+        let metrics = andon.get("/metrics").body;
+        metrics.lines().any(|line| line.starts_with(failed) && !line.ends_with(" 0")).then_some(())
+    });
+}
+
+#[test]
+fn clients_that_never_finish_cost_a_connection_and_nothing_else() {
+    let well = Webhook::start();
+    let place = Place::with_config(&config(&webhook_to(&well.address()), &webhook_to(&well.address())));
+    let andon = place.start(&["--web.get-concurrency=8"]);
+    let text = "x".repeat(100_000);
+    for number in 0..20 {
+        let alert = json!([{"labels": {"alertname": "Large", "n": number.to_string()}, "annotations": {"text": text}}]);
+        assert_eq!(andon.request("POST", "/api/v2/alerts", &alert.to_string()).status(), 200);
+    }
+    let connect = || TcpStream::connect(andon.address()).expect("it accepts");
+    // Two megabytes each, which nobody reads.
+    let unread: Vec<_> = (0..200)
+        .map(|_| {
+            let mut stream = connect();
+            stream.write_all(b"GET /api/v2/alerts HTTP/1.1\r\nHost: a\r\n\r\n").expect("it is sent");
+            stream
+        })
+        .collect();
+    let mut halves: Vec<_> = (0..1_000)
+        .map(|_| {
+            let mut stream = connect();
+            stream.write_all(b"GET /-/healthy HTTP/1.1\r\nHost:").expect("it is sent");
+            stream
+        })
+        .collect();
+    healthy(&andon);
+    assert_eq!(post(&andon, "Meanwhile").status(), 200);
+    until(5 * SECOND, "what comes meanwhile is told", || is_told(&well, "Meanwhile").then_some(()));
+    let began = Instant::now();
+    for stream in &mut halves {
+        stream.set_read_timeout(Some(20 * SECOND)).expect("a time");
+        let mut rest = Vec::new();
+        let ended = stream.read_to_end(&mut rest);
+        let by_timeout = ended.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
+        assert!(!by_timeout, "it is still open");
+    }
+    assert!(began.elapsed() < 15 * SECOND, "{:?}", began.elapsed());
+    healthy(&andon);
+    drop(unread);
+}
+
+/// A small disk of its own, where this process may mount one.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mounted(path: &Path) -> Option<Self> {
+        std::fs::create_dir(path).expect("a new folder");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=40m", "tmpfs"]).arg(path).status();
+        mounted.is_ok_and(|status| status.success()).then(|| Self(path.to_owned()))
+    }
+
+    fn fill(&self) {
+        let mut file = std::fs::File::create(self.0.join("filler")).expect("a file");
+        for block in [1 << 20, 4096, 1] {
+            while file.write_all(&vec![7; block]).is_ok() {}
+        }
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_alerts_and_tells_what_is_stored() {
+    let place = Place::with_config("");
+    let Some(disk) = SmallDisk::mounted(&place.path().join("data")) else {
+        return skip("a small disk cannot be mounted here; run as root");
+    };
+    let filler = disk.0.join("filler");
+    let empty = || std::fs::remove_file(&filler).expect("it can be removed");
+    a_disk_that_cannot_be_written(&place, place.command(&[]), || disk.fill(), empty);
+}
+
+/// The system keeps a disk from becoming read-only while a file on it is open; an error on it does not ask.
+#[test]
+fn a_disk_that_became_read_only_refuses_alerts_and_tells_what_is_stored() {
+    let place = Place::with_config("");
+    let read_only = place.path().join("read-only");
+    let mut command = place.command(&[]);
+    disk::fail_while(&mut command, &place.path().join("data"), "1+:EROFS", &read_only);
+    let begin = || std::fs::write(&read_only, "").expect("there is room");
+    let end = || std::fs::remove_file(&read_only).expect("it was made");
+    a_disk_that_cannot_be_written(&place, command, begin, end);
+}
+
+fn a_disk_that_cannot_be_written(place: &Place, command: Command, begin: impl FnOnce(), end: impl FnOnce()) {
+    let well = Webhook::start();
+    // Nobody listens there yet: what is to be told there waits in the outbox.
+    let late = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = late.local_addr().expect("it is bound").to_string();
+    drop(late);
+    place.write_config(&config(&webhook_to(&address), &webhook_to(&well.address())));
+    let andon = Andon::start(command);
+    assert_eq!(post(&andon, "Stored").status(), 200);
+    until(5 * SECOND, "it is told", || is_told(&well, "Stored").then_some(()));
+
+    begin();
+    let refused = until(20 * SECOND, "alerts are refused", || {
+        let answer = post(&andon, &format!("Refused{}", Clock::System.now().subsec_nanos()));
+        (answer.status() != 200).then_some(answer)
+    });
+    assert_eq!((refused.status(), refused.header("retry-after").is_some()), (503, true), "{}", refused.body);
+    let ready = andon.get("/-/ready");
+    assert!(ready.status() == 503 && ready.body.contains("nothing can be stored: "), "{}", ready.body);
+    assert_eq!(andon.get("/-/healthy").status(), 200);
+    assert!(andon.get("/api/v2/alerts").body.contains("Stored"), "reading goes on");
+    let late = Webhook::listening_on(&address);
+    until(90 * SECOND, "what is stored is told", || is_told(&late, "Stored").then_some(()));
+    assert_eq!(andon.get("/-/ready").status(), 503, "it still cannot be written");
+
+    end();
+    until(20 * SECOND, "it recovers by itself", || (post(&andon, "After").status() == 200).then_some(()));
+    assert_eq!(andon.get("/-/ready").body, "OK");
+    until(10 * SECOND, "what comes afterwards is told", || is_told(&well, "After").then_some(()));
+    andon.kill();
+    let alerts = place.start(&[]).get("/api/v2/alerts").body;
+    assert!(alerts.contains("Stored") && alerts.contains("After"), "{alerts}");
+}
+
+#[test]
+fn an_outbox_that_is_full_sheds_alerts_until_somebody_was_told() {
+    let place = Place::with_config("");
+    let late = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = late.local_addr().expect("it is bound").to_string();
+    drop(late);
+    place.write_config(&config(&webhook_to(&address), "webhook_configs: []"));
+    let andon = place.start(&["--limits.outbox=5"]);
+    let refused = (0..200).map(|number| post(&andon, &format!("Alert{number}"))).find(|answer| answer.status() != 200);
+    let refused = refused.expect("the limit is reached");
+    assert_eq!((refused.status(), refused.header("retry-after").is_some()), (503, true), "{}", refused.body);
+    assert!(refused.body.contains("notifications wait, which is the limit"), "{}", refused.body);
+    healthy(&andon);
+    let _late = Webhook::listening_on(&address);
+    until(70 * SECOND, "there is room again", || (post(&andon, "After").status() == 200).then_some(()));
+}
+
+#[test]
+fn more_connections_than_there_may_be_leave_health_alone() {
+    let place = Place::with_config(&config("webhook_configs: []", "webhook_configs: []"));
+    let andon = place.start(&["--limits.connections=20"]);
+    let mut held: Vec<_> = (0..40).filter_map(|_| Client::connect(andon.address()).ok()).collect();
+    for client in held.iter_mut().take(20) {
+        assert_eq!(client.request("GET", "/-/healthy", "").map(|answer| answer.status()).ok(), Some(200));
+    }
+    healthy(&andon);
+}
+
+/// What the process has in memory.
+fn resident_mib(andon: &Andon) -> u64 {
+    let metrics = andon.get("/metrics").body;
+    let line = metrics.lines().find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
+    let bytes: f64 = line.and_then(|bytes| bytes.parse().ok()).expect("it is measured");
+    bytes as u64 >> 20
+}
