@@ -182,6 +182,7 @@ impl<'n> Document<'n> {
             let mut receiver = receiver.complete(&self.global, scope.errors);
             receiver.config.rate_limit = own.rate_limit;
             receiver.config.digest = own.rules.digest();
+            receiver.config.was = own.rules.was();
             completed.receivers.push(receiver);
             completed.own.push(own);
         }

@@ -134,6 +134,11 @@ impl RawRules<'_> {
         self.digest.unwrap_or(true)
     }
 
+    /// Names that the receiver had before.
+    pub(super) fn was(&self) -> Vec<String> {
+        self.was.iter().map(|named| named.name.clone()).collect()
+    }
+
     /// As the engine takes them.
     pub(super) fn resolve(&self, index_of: &dyn Fn(&str) -> Option<ReceiverIdx>) -> ReceiverRules {
         let fallback = self

@@ -128,6 +128,8 @@ pub enum TlsVersion {
 pub struct ReceiverConfig {
     /// The receiver's name.
     pub name: String,
+    /// Names that it had before.
+    pub was: Vec<String>,
     /// One for each integration.
     pub integrations: Vec<IntegrationConfig>,
     /// How often each of them is told at most; nothing where the default of its kind holds.

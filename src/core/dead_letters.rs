@@ -76,7 +76,7 @@ impl Engine {
     fn replay(&mut self, now: Timestamp, letter: &DeadLetter) -> Result<DeadLetterDone, DeadLetterRefused> {
         let row = &letter.delivery;
         let Thread { receiver, kind, index, .. } = &row.thread;
-        if self.integration(&row.thread).is_none() {
+        if self.state.policy.integration(&row.thread.integration_key()).is_none() {
             let (receiver, kind) = (Arc::clone(receiver), Arc::clone(kind));
             return Err(DeadLetterRefused::ReceiverGone { receiver, kind, index: *index });
         }

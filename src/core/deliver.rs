@@ -377,11 +377,10 @@ impl Engine {
         self.integration(thread).is_none_or(|integration| integration.says_both)
     }
 
-    /// The thread's integration in the rules in force, if they still have it.
+    /// The thread's integration in the rules in force, or as it was when they still had it.
     pub(super) fn integration(&self, thread: &Thread) -> Option<&Integration> {
-        let receiver = self.state.policy.receivers.iter().find(|receiver| receiver.name == thread.receiver)?;
-        let same = |i: &&Integration| *i.kind == *thread.kind && i.index == thread.index;
-        receiver.integrations.iter().find(same)
+        let key = thread.integration_key();
+        self.state.policy.integration(&key).or_else(|| self.state.former.get(&key))
     }
 }
 

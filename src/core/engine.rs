@@ -355,6 +355,7 @@ impl Engine {
             ledger: state.ledger.clone(),
             inhibitor: state.inhibitor.clone(),
             faring: self.circuits.faring(),
+            former: Arc::clone(&state.former),
             grace: state.grace,
             counters: self.counters,
             in_flight: Arc::clone(&state.in_flight),

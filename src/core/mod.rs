@@ -14,6 +14,7 @@ pub mod deliver;
 pub mod engine;
 mod fallback;
 pub mod flush;
+mod former;
 pub mod group;
 pub mod history;
 pub mod ingest;

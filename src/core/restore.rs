@@ -39,11 +39,14 @@ impl Engine {
         if let Some(last) = last {
             engine.state.grace = Grace { from: last, until: now.after(engine.options.resend_grace) };
         }
+        engine.adopt_names();
+        // Names that receivers were given while we were away are the only news to the store.
+        let renamed = std::mem::take(&mut engine.log).changes;
         engine.regroup(now, groups);
         engine.watch_anew(now);
         engine.queue_all();
-        // Nothing of this is news to the store.
         engine.log = Default::default();
+        engine.log.changes = renamed;
         engine
     }
 
@@ -135,7 +138,9 @@ impl Engine {
         let members: BTreeSet<Fingerprint> =
             self.state.groups.iter().flat_map(|(_, group)| group.members.iter().copied()).collect();
         self.lower_what_is_nobodys(now, &policy);
+        self.remember_former(&policy);
         self.state.put_policy(policy, &mut self.log);
+        self.adopt_names();
         self.note_config(hash, text);
         let all: Vec<_> = self.state.alerts.iter().cloned().collect();
         for mut kept in all {
@@ -235,12 +240,15 @@ impl Engine {
             .iter()
             .map(|(_, group)| (Arc::clone(&group.key), Arc::clone(&policy.receiver_of(policy.route(group.route)).name)))
             .collect();
-        let orphan = |thread: &Thread| !alive.contains(&(Arc::clone(&thread.group_key), Arc::clone(&thread.receiver)));
+        let orphan = |thread: &Thread| {
+            let grouped = alive.contains(&(Arc::clone(&thread.group_key), Arc::clone(&thread.receiver)));
+            !grouped || policy.integration(&thread.integration_key()).is_none()
+        };
         let owing = self.state.ledger.iter().filter(|(thread, told)| !told.open.is_empty() && orphan(thread));
         owing.map(|(thread, told)| (thread.clone(), Arc::clone(told))).collect()
     }
 
-    /// Tells those threads what is over. The debt of a receiver that is no longer there goes with its last alert.
+    /// Tells those threads what is over. What nobody can be told stands, until its alerts are forgotten.
     pub(super) fn check_orphans(&mut self, now: Timestamp) {
         let orphans = self.orphans();
         self.next_orphan_check = if orphans.is_empty() { Timestamp::MAX } else { now.after(ORPHAN_INTERVAL) };
@@ -261,6 +269,9 @@ impl Engine {
             entry.next_sequence = entry.next_sequence.saturating_add(1);
             let done = entry.open.is_empty();
             let says_both = self.integration(&thread).map(|integration| integration.says_both);
+            if says_both.is_none() && forgotten.len() < told.open.len() {
+                continue;
+            }
             // A message that can only say that all is over waits for the last alert.
             if entry.open == told.open || (says_both == Some(false) && !done) {
                 continue;

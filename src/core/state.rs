@@ -17,8 +17,8 @@ use super::label::Fingerprint;
 use super::look::AtWork;
 use super::mirrored::{Mirrored, MirroredKey};
 use super::note::Found;
-use super::outbox::{DeadLetter, Delivery, DeliveryId, Thread, Told};
-use super::policy::{Policy, RouteIdx};
+use super::outbox::{DeadLetter, Delivery, DeliveryId, IntegrationKey, Thread, Told};
+use super::policy::{Integration, Policy, RouteIdx};
 use super::shared_map::SharedMap;
 use super::silence::{Silence, SilenceId, Silences};
 use super::texts::Texts;
@@ -104,6 +104,8 @@ pub struct State {
     pub(super) order_timers: BTreeSet<(Timestamp, Arc<str>)>,
     /// What another system says of the plant's assets. Not stored: that system is asked again.
     pub(super) assets: Arc<Assets>,
+    /// Integrations that the rules have no more, and whose settings are still known. Not stored.
+    pub(super) former: Arc<BTreeMap<IntegrationKey, Integration>>,
     /// When the alert of each watchdog last came. Follows from the alerts.
     pub(super) last_seen: Vec<Timestamp>,
     verdicts: BTreeSet<Arc<Verdict>>,
@@ -136,6 +138,7 @@ impl State {
             at_work: Arc::default(),
             order_timers: BTreeSet::new(),
             assets: Arc::default(),
+            former: Arc::default(),
             last_seen: Vec::new(),
             verdicts: BTreeSet::new(),
             urls: Texts::default(),
@@ -251,6 +254,16 @@ impl State {
         log.changes.push(Change::Outbox(Arc::clone(&delivery)));
         let old = self.set_delivery(id, Some(delivery));
         log.undo.push(Undo::Delivery(id, old));
+    }
+
+    /// Puts a row into another thread; whoever has it keeps it.
+    pub(super) fn move_delivery(&mut self, row: Delivery, log: &mut Log) {
+        let (id, parked) = (row.id, self.parked.contains(&row.id));
+        self.remove_delivery(id, log);
+        self.put_delivery(row, log);
+        if parked {
+            Arc::make_mut(&mut self.parked).insert(id);
+        }
     }
 
     pub(super) fn remove_delivery(&mut self, id: DeliveryId, log: &mut Log) {

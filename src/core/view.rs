@@ -13,7 +13,7 @@ use super::label::{Fingerprint, LabelSet};
 use super::look::{AtWork, Look};
 use super::mirrored::{Mirrored, MirroredKey};
 use super::outbox::{DeadLetter, Delivery, DeliveryId, IntegrationKey, Thread, Told};
-use super::policy::{Policy, RouteIdx};
+use super::policy::{Integration, Policy, RouteIdx};
 use super::shared_map::SharedMap;
 use super::silence::{SilenceId, Silences};
 use super::work_order::WorkOrder;
@@ -86,6 +86,8 @@ pub struct View {
     pub(super) inhibitor: Inhibitor,
     /// How the integrations fare that were sent anything since the start.
     pub faring: BTreeMap<IntegrationKey, Faring>,
+    /// Integrations that the rules have no more, and that can still be told what is over.
+    pub former: Arc<BTreeMap<IntegrationKey, Integration>>,
     /// When alerts may run out.
     pub grace: Grace,
     /// What was counted since the start.

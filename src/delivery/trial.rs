@@ -145,7 +145,8 @@ mod tests {
     use crate::receivers::test_support::{context, inline, webhook_config};
 
     fn trial(integrations: Vec<IntegrationConfig>) -> Trial {
-        let configs = [ReceiverConfig { name: "team".into(), integrations, rate_limit: None, digest: true }];
+        let configs =
+            [ReceiverConfig { name: "team".into(), was: Vec::new(), integrations, rate_limit: None, digest: true }];
         let receivers = Receivers::new(&configs, context(), None);
         Trial { receivers: Arc::new(ArcSwap::from_pointee(receivers)), clock: Clock::System }
     }

@@ -24,6 +24,7 @@ pub struct StateGauges {
     dead_letters: IntGauge,
     threads: IntGauge,
     failing: IntGaugeVec,
+    orphaned: IntGauge,
     work_orders: IntGaugeVec,
     overdue: IntGaugeVec,
 }
@@ -51,6 +52,11 @@ impl StateGauges {
             outbox_oldest: gauge(r, "andon_outbox_oldest_seconds", "Age of the oldest notification that waits."),
             dead_letters: gauge(r, "andon_dead_letters", "Notifications that could not be delivered."),
             threads: gauge(r, "andon_ledger_threads", "Threads whose receiver was told of something that still fires."),
+            orphaned: gauge(
+                r,
+                "andon_orphaned_threads",
+                "Threads that were told of something and that no receiver of the configuration can tell that it is over.",
+            ),
             failing: register(
                 r,
                 IntGaugeVec::new(
@@ -95,6 +101,7 @@ impl StateGauges {
         self.integrations.set(count(receivers.map(|receiver| receiver.integrations.len()).sum()));
         self.set_outbox(view, now);
         self.threads.set(count(view.ledger.len()));
+        self.orphaned.set(count(view.orphaned().count()));
         self.set_work_orders(view, now);
     }
 

@@ -184,7 +184,13 @@ async fn attempt(kind: &str, url: &str, timeout: Duration) -> Result<(), SendErr
             ..slack::tests::config(url)
         })),
     };
-    let receiver = ReceiverConfig { name: "team".into(), integrations: Vec::new(), rate_limit: None, digest: true };
+    let receiver = ReceiverConfig {
+        name: "team".into(),
+        was: Vec::new(),
+        integrations: Vec::new(),
+        rate_limit: None,
+        digest: true,
+    };
     let integration = Integration::new(&config, &receiver, None);
     let now = super::test_support::starts_at();
     let context = Context { clock: Clock::Virtual { epoch: now, started: tokio::time::Instant::now() }, ..context() };

@@ -129,6 +129,10 @@ impl Integration {
 pub struct Receivers {
     context: Context,
     by_name: BTreeMap<String, Vec<Arc<Integration>>>,
+    /// Former names of receivers, and the present ones.
+    renamed: BTreeMap<String, String>,
+    /// What earlier configurations had, by receiver: it may still be owed something.
+    former: BTreeMap<String, Vec<Arc<Integration>>>,
     shared_limits: SharedLimits,
 }
 
@@ -137,9 +141,11 @@ impl Receivers {
     /// connections and tokens.
     pub fn new(configs: &[ReceiverConfig], context: Context, previous: Option<&Self>) -> Self {
         let mut shared_limits = SharedLimits::default();
-        let mut by_name = BTreeMap::new();
+        let (mut by_name, mut renamed) = (BTreeMap::new(), BTreeMap::new());
         for receiver in configs {
-            let known = previous.and_then(|previous| previous.by_name.get(&receiver.name));
+            renamed.extend(receiver.was.iter().map(|was| (was.clone(), receiver.name.clone())));
+            let names = std::iter::once(&receiver.name).chain(&receiver.was);
+            let known = names.filter_map(|name| previous?.by_name.get(name)).next();
             let integrations = receiver.integrations.iter().map(|config| {
                 let limit = match receiver.rate_limit {
                     Some(limit) => Some(Arc::new(Limit::new(limit))),
@@ -151,7 +157,9 @@ impl Receivers {
             });
             by_name.insert(receiver.name.clone(), integrations.collect());
         }
-        Self { context, by_name, shared_limits }
+        let mut former = previous.map(|previous| previous.former.clone()).unwrap_or_default();
+        former.extend(previous.into_iter().flat_map(|previous| previous.by_name.clone()));
+        Self { context, by_name, renamed, former, shared_limits }
     }
 
     /// What senders need to know.
@@ -159,26 +167,32 @@ impl Receivers {
         &self.context
     }
 
-    /// The integration that a thread speaks to.
+    /// The integration that a thread speaks to; where the configuration has it no more, as it was when it still did.
     ///
     /// # Errors
-    /// [`SendError::Refused`] if the configuration has it no more.
+    /// [`SendError::Refused`] if no configuration since the start had it.
     pub fn find(&self, thread: &Thread) -> Result<Arc<Integration>, SendError> {
-        let Some(integrations) = self.by_name.get(&*thread.receiver) else {
-            return Err(SendError::refused(format!("the configuration has no receiver {:?}", thread.receiver)));
+        let name = self.renamed.get(&*thread.receiver).map_or(&*thread.receiver, String::as_str);
+        let at = |integrations: &[Arc<Integration>]| {
+            let mut of_kind = integrations.iter().filter(|integration| integration.config.kind() == &*thread.kind);
+            of_kind.nth(usize::try_from(thread.index).unwrap_or(usize::MAX)).cloned()
+        };
+        let present = self.by_name.get(name);
+        let found = present.and_then(|integrations| at(integrations));
+        if let Some(found) = found.or_else(|| self.former.get(&*thread.receiver).and_then(|former| at(former))) {
+            return Ok(found);
+        }
+        let Some(integrations) = present else {
+            return Err(SendError::refused(format!("the configuration has no receiver {name:?}")));
         };
         let of_kind = integrations.iter().filter(|integration| integration.config.kind() == &*thread.kind);
-        let place = usize::try_from(thread.index).unwrap_or(usize::MAX);
-        of_kind.clone().nth(place).cloned().ok_or_else(|| {
-            SendError::refused(format!(
-                "the receiver {:?} has {} integrations of the kind {}, and no {}[{}]",
-                thread.receiver,
-                of_kind.count(),
-                thread.kind,
-                thread.kind,
-                thread.index
-            ))
-        })
+        Err(SendError::refused(format!(
+            "the receiver {name:?} has {} integrations of the kind {}, and no {}[{}]",
+            of_kind.count(),
+            thread.kind,
+            thread.kind,
+            thread.index
+        )))
     }
 
     /// The integrations of a receiver: the kind, the place among those of its kind, and whether one message can say that
@@ -236,14 +250,20 @@ mod tests {
 
     fn receivers(integrations: Vec<IntegrationConfig>, previous: Option<&Receivers>) -> Receivers {
         Receivers::new(
-            &[ReceiverConfig { name: "team".into(), integrations, rate_limit: None, digest: true }],
+            &[ReceiverConfig { name: "team".into(), was: Vec::new(), integrations, rate_limit: None, digest: true }],
             context(),
             previous,
         )
     }
 
     fn nobody() -> ReceiverConfig {
-        ReceiverConfig { name: "team".into(), integrations: Vec::new(), rate_limit: None, digest: true }
+        ReceiverConfig {
+            name: "team".into(),
+            was: Vec::new(),
+            integrations: Vec::new(),
+            rate_limit: None,
+            digest: true,
+        }
     }
 
     fn webhook(url: &str) -> IntegrationConfig {

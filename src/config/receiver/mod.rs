@@ -184,6 +184,7 @@ impl RawReceiver<'_> {
         Receiver {
             config: ReceiverConfig {
                 name: self.name,
+                was: Vec::new(),
                 integrations: self.integrations.iter().map(resolve).collect(),
                 rate_limit: None,
                 digest: true,

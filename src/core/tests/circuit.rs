@@ -86,7 +86,7 @@ fn what_is_held_is_given_up_when_its_time_is_over() {
 fn in_a_storm_a_critical_page_leaves_before_every_other() {
     let mut world = World::new(policy());
     let alerts: Vec<String> = (0..10_000)
-        .map(|i| format!("Alert{i:05} a severity={}", if i == 9_999 { "critical" } else { "warning" }))
+        .map(|i| format!("Alert{i:05} a severity={}", if i == 9_999 { "critical" } else { "info" }))
         .collect();
     let alerts: Vec<&str> = alerts.iter().map(String::as_str).collect();
     world.post(&alerts, true);

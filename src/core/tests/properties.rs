@@ -7,13 +7,44 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::play::*;
+use crate::core::interval::TimeInterval;
 use crate::core::label::LabelSet;
 use crate::core::matcher::{Matcher, Op};
-use crate::core::outbox::Outcome;
+use crate::core::outbox::{Outcome, Thread};
 use crate::core::policy::{Policy, RouteIdx};
 
 const MINUTE: Duration = Duration::from_secs(60);
-const ALERTS: [&str; 4] = ["Disk a", "Disk b", "Net a", "CriticalAssetOffline asset_code=PUMP-001"];
+const ALERTS: [&str; 6] = [
+    "Disk a",
+    "Disk b",
+    "Net a",
+    "CriticalAssetOffline asset_code=PUMP-001",
+    // The one inhibits the other.
+    "Down c severity=critical",
+    "Slow c severity=warning",
+];
+
+/// How many random schedules are played; `ANDON_SCHEDULES` names another number.
+fn schedules() -> u32 {
+    std::env::var("ANDON_SCHEDULES").ok().and_then(|number| number.parse().ok()).unwrap_or(300)
+}
+
+/// The rules that a schedule may put in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rules {
+    /// Grouped by alertname, told to `hook`.
+    Plain,
+    /// Grouped by instance, told to `two`: every group key is another.
+    Others,
+    /// As the plain ones, with a matcher in the route, which changes every group key.
+    Matching,
+    /// Nobody is told now.
+    Muted,
+    /// `hook` is called `renamed`.
+    Renamed,
+    /// There is no `hook` any more.
+    Removed,
+}
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
@@ -21,7 +52,7 @@ enum Step {
     Resolve(usize),
     Silence(usize),
     Pass(u32),
-    Reload(bool),
+    Reload(Rules),
     Crash(u32),
     Fails(usize),
     Refuses,
@@ -33,25 +64,53 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0..ALERTS.len()).prop_map(Step::Resolve),
         1 => (0..ALERTS.len()).prop_map(Step::Silence),
         4 => (1..12_u32).prop_map(Step::Pass),
-        1 => any::<bool>().prop_map(Step::Reload),
+        2 => rules_in_force().prop_map(Step::Reload),
         1 => (0..10_u32).prop_map(Step::Crash),
         1 => (1..30_usize).prop_map(Step::Fails),
         1 => Just(Step::Refuses),
     ]
 }
 
-/// The rules, or others that group by another label and tell another receiver.
-fn rules(other: bool, kind: &'static str) -> Policy {
+fn rules_in_force() -> impl Strategy<Value = Rules> {
+    use Rules::{Matching, Muted, Others, Plain, Removed, Renamed};
+    proptest::sample::select(vec![Plain, Others, Matching, Muted, Renamed, Removed])
+}
+
+fn rules(which: Rules, kind: &'static str) -> Policy {
     let mut rules = policy();
     rules.receivers[0].integrations[0].kind = kind;
+    rules.receivers[0].rules.was = vec![Arc::from("renamed")];
     rules.receivers[0].integrations[0].says_both = kind != "pagerduty";
     rules.receivers.push(receiver("two", kind, true));
-    if other {
-        let mut root = route(vec![], 1, &["instance"]);
-        (root.parent, root.key, root.id) = (None, Arc::from("{}"), Arc::from("{}"));
-        rules.routes[0] = root;
+    let top = |receiver, by: &[&str], key: &str| {
+        let mut root = route(vec![], receiver, by);
+        (root.parent, root.key, root.id) = (None, Arc::from(key), Arc::from(key));
+        root
+    };
+    match which {
+        Rules::Plain => {}
+        Rules::Others => rules.routes[0] = top(1, &["instance"], "{}"),
+        Rules::Matching => rules.routes[0] = top(0, &["alertname"], "{}/{alertname=~\".+\"}"),
+        Rules::Muted => {
+            rules.intervals.insert(Arc::from("always"), vec![TimeInterval::default()]);
+            rules.routes[0].mute_time_intervals = vec![Arc::from("always")];
+        }
+        Rules::Renamed => {
+            rules.receivers[0].name = Arc::from("renamed");
+            rules.receivers[0].rules.was = vec![Arc::from("hook")];
+        }
+        Rules::Removed => {
+            rules.receivers.remove(0);
+            rules.routes[0] = top(0, &["alertname"], "{}");
+        }
     }
     rules
+}
+
+/// Where a thread goes: whatever the receiver is called, it is the same place.
+fn place(thread: &Thread) -> String {
+    let receiver = if &*thread.receiver == "renamed" { "hook" } else { &thread.receiver };
+    format!("{receiver} {}", thread.group_key)
 }
 
 /// What a receiver believes that is open, from what it was told: by alert for one that reads the alerts, by thread for
@@ -59,7 +118,7 @@ fn rules(other: bool, kind: &'static str) -> Policy {
 fn believed_open(world: &World, kind: &str) -> BTreeMap<String, BTreeSet<String>> {
     let mut open: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for row in &world.told {
-        let thread = format!("{} {}", row.thread.receiver, row.thread.group_key);
+        let thread = place(&row.thread);
         let alerts = open.entry(thread).or_default();
         if kind == "pagerduty" {
             // An incident stays open for what it was told before, although a later event no longer lists what is muted.
@@ -84,8 +143,8 @@ fn believed_open(world: &World, kind: &str) -> BTreeMap<String, BTreeSet<String>
 
 /// Plays the steps and lets everything come to rest, with what fires still firing.
 fn play(steps: &[Step], kind: &'static str) -> (World, BTreeSet<usize>) {
-    let mut world = World::new(rules(false, kind));
-    let mut firing = BTreeSet::new();
+    let mut world = World::new(rules(Rules::Plain, kind));
+    let (mut firing, mut last) = (BTreeSet::new(), Rules::Plain);
     let again = |world: &mut World, firing: &BTreeSet<usize>, minutes: u32| {
         for _ in 0..minutes {
             let alerts: Vec<_> = firing.iter().map(|alert| ALERTS[*alert]).collect();
@@ -109,7 +168,10 @@ fn play(steps: &[Step], kind: &'static str) -> (World, BTreeSet<usize>) {
                 world.silence(name, value, 20 * MINUTE);
             }
             Step::Pass(minutes) => again(&mut world, &firing, minutes),
-            Step::Reload(other) => world.reload(rules(other, kind)),
+            Step::Reload(which) => {
+                last = which;
+                world.reload(rules(which, kind));
+            }
             Step::Crash(minutes) => world.crash(minutes * MINUTE),
             Step::Fails(times) => {
                 let failure = Outcome::Retry { error: "500".into(), after: None, exchange: Default::default() };
@@ -122,6 +184,9 @@ fn play(steps: &[Step], kind: &'static str) -> (World, BTreeSet<usize>) {
         }
     }
     world.receivers.0.clear();
+    if last == Rules::Muted {
+        world.reload(rules(Rules::Plain, kind));
+    }
     again(&mut world, &firing, 40);
     (world, firing)
 }
@@ -130,7 +195,13 @@ fn at_rest(steps: &[Step], kind: &'static str) -> Result<(), TestCaseError> {
     let (mut world, firing) = play(steps, kind);
     let truth: BTreeSet<_> =
         firing.iter().map(|alert| LabelSet::new(pairs(ALERTS[*alert])).unwrap().to_string()).collect();
-    let open = believed_open(&world, kind);
+    let mut open = believed_open(&world, kind);
+    // Whom nobody can tell any more is listed, and is all that may be wrong.
+    let orphaned: BTreeSet<String> = {
+        let view = world.engine.view();
+        view.orphaned().map(|(thread, _)| place(thread)).collect()
+    };
+    open.retain(|thread, _| !orphaned.contains(thread));
     for (thread, alerts) in &open {
         // One that knows only incidents keeps one open as long as any alert of it fires.
         let over: Vec<_> = alerts.difference(&truth).collect();
@@ -138,7 +209,9 @@ fn at_rest(steps: &[Step], kind: &'static str) -> Result<(), TestCaseError> {
         prop_assert!(!wrong, "open and over: {thread} {over:?}\n{:#?}", world.lines());
     }
     let told: BTreeSet<_> = open.values().flatten().cloned().collect();
-    let untold: Vec<_> = truth.difference(&told).collect();
+    // What another alert inhibits need not be told.
+    let inhibited = |alert: &&String| alert.contains("Slow") && truth.iter().any(|other| other.contains("Down"));
+    let untold: Vec<_> = truth.difference(&told).filter(|alert| !inhibited(alert)).collect();
     prop_assert!(untold.is_empty(), "fires and is not open: {untold:?}\n{:#?}", world.lines());
     let view = world.engine.view();
     prop_assert!(view.outbox.is_empty(), "{:?}", view.outbox);
@@ -151,7 +224,7 @@ fn at_rest(steps: &[Step], kind: &'static str) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: schedules(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn told_firing_then_told_resolved_by_messages(steps in proptest::collection::vec(step(), 1..30)) {

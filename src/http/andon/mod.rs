@@ -7,6 +7,7 @@ mod explain;
 mod groups;
 mod history;
 mod object;
+mod orphans;
 mod receivers;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ const ENDPOINTS: &[(Method, &str)] = &[
     (Method::POST, "groups/{hash}/ack"),
     (Method::DELETE, "groups/{hash}/ack"),
     (Method::GET, "openapi.json"),
+    (Method::GET, "orphans"),
     (Method::GET, "receivers"),
     (Method::POST, "receivers/{name}/test"),
     (Method::GET, "work-orders"),
@@ -84,6 +86,10 @@ async fn dispatch(method: &Method, pattern: &str, call: Call<'_>) -> Response {
         ("GET", "groups") => call.with_view(groups::all).await,
         ("POST", "groups/{hash}/ack") => groups::acknowledge(call).await,
         ("DELETE", "groups/{hash}/ack") => groups::withdraw(call).await,
+        ("GET", "orphans") => {
+            let now = call.state.clock.now();
+            call.with_view(|view, _| orphans::all(view, now)).await
+        }
         ("GET", "receivers") => receivers::all(call.state).await,
         ("POST", "receivers/{name}/test") => receivers::test(call).await,
         ("GET", "dead-letters") => call.with_view(|view, call| dead_letters::all(view, &call.query)).await,
