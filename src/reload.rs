@@ -31,6 +31,7 @@ pub fn load(path: &Path, mode: Mode) -> Result<(Config, Templates), ConfigErrors
         ConfigErrors::one(&path.to_string_lossy(), None, sentence)
     })?;
     check_texts(&mut config, &templates, path)?;
+    Arc::make_mut(&mut config.policy).order_texts = Some(Arc::new(templates.clone()));
     Ok((config, templates))
 }
 
@@ -42,6 +43,15 @@ fn check_texts(config: &mut Config, templates: &Templates, path: &Path) -> Resul
         for (name, text) in integration.config.templates() {
             if let Err(error) = templates.check(text) {
                 wrong.push(format!("receiver {:?}: {}.{name}: {error}", integration.receiver, integration.name()));
+            }
+        }
+    }
+    for receiver in &config.policy.receivers {
+        for (place, rule) in receiver.work_orders.iter().enumerate() {
+            for (name, text) in [("title", &rule.title), ("description", &rule.description)] {
+                if let Some(Err(error)) = text.as_ref().map(|text| templates.check(text)) {
+                    wrong.push(format!("receiver {:?}: work_order[{place}].{name}: {error}", receiver.name));
+                }
             }
         }
     }

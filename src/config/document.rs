@@ -141,6 +141,7 @@ impl<'n> Document<'n> {
             orders: self.orders.clone().unwrap_or_default(),
             assets: assets::known(&self.assets),
             own: OwnRules::new(watchdogs),
+            order_texts: None,
         };
         let mut policy = policy.with_own_routes();
         policy.orders.mails = self.order_mails.clone();

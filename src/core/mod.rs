@@ -33,6 +33,7 @@ mod order_life;
 pub mod order_mail;
 mod order_news;
 pub mod order_rules;
+pub mod order_text;
 mod order_watch;
 mod orders;
 pub mod outbox;

@@ -11,6 +11,7 @@ use super::asset::{Asset, SparePart};
 use super::engine::{Engine, OrderCounters};
 use super::label::LabelSet;
 use super::order_alerts::{escalated, joined, recovered, reopened};
+use super::order_text::{Occasion, OrderText};
 use super::outbox::ToldAlert;
 use super::policy::{Receiver, WorkOrderRule};
 use super::state::State;
@@ -139,21 +140,42 @@ impl Engine {
         let asset = asset_of(labels, known.map(|known| &known.asset));
         let urgency = self.state.policy.orders.urgency(rule, alert, Some(&asset));
         let mut order = WorkOrder::opened(order_number(&self.state, &key, opened_at), key, opened_at);
-        let title = rule.title.clone().unwrap_or_else(|| default_title(labels));
+        let texts = self.texts(now, receiver, rule, alert, &asset);
+        let title = texts.title.unwrap_or_else(|| default_title(labels));
         order.receiver = Arc::clone(&receiver.name);
         order.kind = rule.kind;
         order.priority = urgency.priority;
         order.condition = Some(Condition::Active);
         order.title = title.chars().take(LONGEST_TITLE).collect();
-        order.description = rule.description.clone().unwrap_or_else(|| default_description(alert));
+        order.description = texts.description.unwrap_or_else(|| default_description(alert));
         order.asset = asset;
         order.parts = known.map(|known| known.parts.clone()).unwrap_or_default();
         order.due_at = now.after(urgency.due_after);
         let by = By { why: &urgency.because.join("; "), ..By::clock(now) };
         order.record(by, OrderEvent::Opened, format!("opened for {labels}"));
+        for failed in &texts.failed {
+            order.note(By::clock(now), format!("a template failed, a built-in text stands in its place: {failed}"));
+        }
         order.note_missing_parts(By::clock(now));
         order.add(alert);
         order
+    }
+
+    /// The texts of a new order, as far as they are not built in.
+    fn texts(
+        &self,
+        now: Timestamp,
+        receiver: &Receiver,
+        rule: &WorkOrderRule,
+        alert: &Alert,
+        asset: &Asset,
+    ) -> OrderText {
+        let Some(texts) = &self.state.policy.order_texts else {
+            let (title, description) = (rule.title.clone(), rule.description.clone());
+            return OrderText { title, description, failed: Vec::new() };
+        };
+        let told = ToldAlert { alert: Arc::new(alert.clone()), resolved: false };
+        texts.fill_in(Occasion { receiver: &receiver.name, rule, told: &told, asset, now })
     }
 }
 

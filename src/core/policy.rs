@@ -8,6 +8,7 @@ use super::asset::Assets;
 use super::interval::TimeInterval;
 use super::matcher::Matcher;
 use super::order_rules::OrderPolicy;
+use super::order_text::OrderTexts;
 
 /// A route's place in [`Policy::routes`], which is in depth-first order; 0 is the root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,6 +41,8 @@ pub struct Policy {
     pub assets: Assets,
     /// What Andon itself tells, and whom.
     pub own: OwnRules,
+    /// Who fills in the texts of new orders; nothing where they stand as they are written.
+    pub order_texts: Option<Arc<dyn OrderTexts>>,
 }
 
 /// What Andon itself tells: that it could not tell somebody, or that nobody tells it anything any more.

@@ -77,5 +77,6 @@ pub fn policy() -> Policy {
         orders: Default::default(),
         assets: BTreeMap::new(),
         own: Default::default(),
+        order_texts: None,
     }
 }

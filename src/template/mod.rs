@@ -13,6 +13,7 @@ mod files;
 mod go;
 mod handlebars;
 pub mod order;
+mod order_texts;
 mod payload;
 mod yaml;
 

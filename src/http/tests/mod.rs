@@ -122,6 +122,7 @@ fn policy() -> Policy {
         orders: Default::default(),
         assets: BTreeMap::new(),
         own: Default::default(),
+        order_texts: None,
     }
 }
 
