@@ -9,7 +9,8 @@ use super::Sight;
 use super::held::name;
 use super::parts::{Pager, paged};
 use super::words::{When, count, short, thousands};
-use crate::core::outbox::{DeadLetter, Delivery, Thread};
+use crate::core::circuit::Faring;
+use crate::core::outbox::{DeadLetter, Delivery, IntegrationKey, Thread};
 
 /// Dead letters on one page.
 const PER_PAGE: usize = 20;
@@ -54,10 +55,14 @@ struct Integration {
     word: &'static str,
     why: String,
     since: Option<When>,
+    probed: Option<When>,
     waiting: String,
+    limited: String,
     queue: Vec<Waiting>,
     more: usize,
+    /// When it was last told anything, since the start.
     told: Option<When>,
+    last_error: Option<(When, String)>,
     threads: String,
 }
 
@@ -117,38 +122,50 @@ fn place(thread: &Thread) -> (&str, &str, u32) {
 }
 
 fn integration(sight: &Sight<'_>, shown: &Configured, queue: &[&Arc<Delivery>]) -> Integration {
+    let view = sight.view;
     let own = (&*shown.receiver, &*shown.kind, shown.index);
-    let threads: Vec<_> = sight.view.ledger.iter().filter(|(thread, _)| place(thread) == own).collect();
-    let told = threads.iter().map(|(_, told)| told.at).max();
-    let dead = sight.view.dead_letters.values().filter(|letter| place(&letter.delivery.thread) == own).count();
-    let failing = queue.iter().filter(|row| row.attempts > 0).min_by_key(|row| row.decided_at);
-    let (state, word, why, since) = match (&shown.missing, failing) {
-        (Some(missing), _) => ("waits", "not configured", missing.clone(), None),
-        (None, Some(row)) => ("failing", "failing", short(&row.last_error), Some(When::new(row.decided_at, sight.now))),
-        (None, None) if dead > 0 => ("failing", "refuses", format!("{} here", count(dead, "dead letter")), None),
-        (None, None) if queue.is_empty() => ("good", "healthy", String::new(), None),
-        (None, None) => ("slow", "sending", String::new(), None),
+    let key = IntegrationKey { receiver: Arc::from(own.0), kind: Arc::from(own.1), index: own.2 };
+    let unknown = Faring::default();
+    let faring = view.faring.get(&key).unwrap_or(&unknown);
+    let dead = view.dead_letters.values().filter(|letter| place(&letter.delivery.thread) == own).count();
+    let limited = queue.iter().filter(|row| view.parked.contains(&row.id)).count();
+    let when = |at| When::new(at, sight.now);
+    let error = faring.last_error.as_ref().map(|(at, error)| (when(*at), short(error)));
+    let failing = || {
+        let error = error.as_ref().map_or("", |(_, error)| error.as_str());
+        format!("{} failed in a row: {error}", count(faring.failures as usize, "attempt"))
+    };
+    let (state, word, why) = match &shown.missing {
+        Some(missing) => ("waits", "not configured", missing.clone()),
+        None if faring.failing_since.is_some() => ("failing", "failing", failing()),
+        None if dead > 0 => ("failing", "refuses", format!("{} above", count(dead, "dead letter"))),
+        None if limited > 0 => ("slow", "limited", "It may be told no more often; what waits is merged.".into()),
+        None => ("good", "healthy", String::new()),
     };
     let waiting = |row: &&Arc<Delivery>| Waiting {
         about: about(row),
         reason: row.reason.as_str(),
-        decided: When::new(row.decided_at, sight.now),
+        decided: when(row.decided_at),
         attempts: row.attempts,
-        due: When::new(row.due_at, sight.now),
+        due: when(row.due_at),
         due_now: row.due_at <= sight.now,
         error: short(&row.last_error),
     };
+    let number = |number: usize, one| if number == 0 { String::new() } else { count(number, one) };
     Integration {
         name: format!("{}[{}]", shown.kind, shown.index),
         state,
         word,
         why,
-        since,
-        waiting: if queue.is_empty() { String::new() } else { count(queue.len(), "notification") },
+        since: faring.failing_since.filter(|_| state == "failing").map(when),
+        probed: faring.probed_at.map(|at| when(at.max(sight.now))),
+        waiting: number(queue.len(), "notification"),
+        limited: number(limited, "notification"),
         queue: queue.iter().take(NAMED).map(waiting).collect(),
         more: queue.len().saturating_sub(NAMED),
-        told: told.map(|at| When::new(at, sight.now)),
-        threads: thousands(threads.len()),
+        told: faring.last_success.map(when),
+        last_error: error.filter(|_| state != "failing" && shown.missing.is_none()),
+        threads: thousands(view.ledger.keys().filter(|thread| place(thread) == own).count()),
     }
 }
 
