@@ -7,6 +7,8 @@ use serde::Serialize;
 
 use super::Sight;
 use super::held::name;
+use super::history::{Attempt, Attempts, of_integration};
+use super::link::encoded;
 use super::parts::{Pager, paged};
 use super::words::{When, count, short, thousands};
 use crate::core::circuit::Faring;
@@ -44,6 +46,8 @@ pub struct Deliveries {
 #[derive(Debug, Serialize)]
 struct Receiver {
     name: String,
+    /// As it stands in a link.
+    link: String,
     integrations: Vec<Integration>,
 }
 
@@ -58,6 +62,7 @@ struct Integration {
     probed: Option<When>,
     waiting: String,
     limited: String,
+    attempts: Vec<Attempt>,
     queue: Vec<Waiting>,
     more: usize,
     /// When it was last told anything, since the start.
@@ -97,7 +102,7 @@ struct Dead {
 }
 
 /// Makes the page.
-pub fn deliveries(sight: &Sight<'_>, configured: &[Configured], page: usize) -> Deliveries {
+pub fn deliveries(sight: &Sight<'_>, configured: &[Configured], attempts: &Attempts, page: usize) -> Deliveries {
     let mut queues: BTreeMap<(&str, &str, u32), Vec<&Arc<Delivery>>> = BTreeMap::new();
     for row in sight.view.outbox.values() {
         queues.entry(place(&row.thread)).or_default().push(row);
@@ -105,10 +110,14 @@ pub fn deliveries(sight: &Sight<'_>, configured: &[Configured], page: usize) -> 
     let mut receivers: Vec<Receiver> = Vec::new();
     for shown in configured.iter().filter(|shown| shown.used) {
         let queue = queues.remove(&(&*shown.receiver, &*shown.kind, shown.index)).unwrap_or_default();
-        let integration = integration(sight, shown, &queue);
+        let integration =
+            Integration { attempts: of_integration(attempts, shown), ..integration(sight, shown, &queue) };
         match receivers.last_mut().filter(|last| last.name == shown.receiver) {
             Some(last) => last.integrations.push(integration),
-            None => receivers.push(Receiver { name: shown.receiver.clone(), integrations: vec![integration] }),
+            None => {
+                let (name, link) = (shown.receiver.clone(), encoded(&shown.receiver));
+                receivers.push(Receiver { name, link, integrations: vec![integration] });
+            }
         }
     }
     let letters: Vec<_> = sight.view.dead_letters.values().rev().collect();
@@ -161,6 +170,7 @@ fn integration(sight: &Sight<'_>, shown: &Configured, queue: &[&Arc<Delivery>]) 
         probed: faring.probed_at.map(|at| when(at.max(sight.now))),
         waiting: number(queue.len(), "notification"),
         limited: number(limited, "notification"),
+        attempts: Vec::new(),
         queue: queue.iter().take(NAMED).map(waiting).collect(),
         more: queue.len().saturating_sub(NAMED),
         told: faring.last_success.map(when),

@@ -21,17 +21,20 @@ pub enum Here {
     Deliveries,
     /// The route tree.
     Routes,
+    /// What happened.
+    History,
     /// The service itself.
     Status,
 }
 
 impl Here {
-    const ALL: [(Self, &'static str, &'static str); 6] = [
+    const ALL: [(Self, &'static str, &'static str); 7] = [
         (Self::Now, "Now", ""),
         (Self::Silences, "Silences", "ui/silences"),
         (Self::WorkOrders, "Work orders", "ui/work-orders"),
         (Self::Deliveries, "Deliveries", "ui/deliveries"),
         (Self::Routes, "Routes", "ui/routes"),
+        (Self::History, "History", "ui/history"),
         (Self::Status, "Status", "ui/status"),
     ];
 }
@@ -154,6 +157,6 @@ fn badge(sight: &Sight<'_>, page: Here) -> (Option<usize>, bool) {
             (Some(view.work_orders.values().filter(|order| open(order.status)).count()), false)
         }
         Here::Deliveries => (Some(view.dead_letters.len()), true),
-        Here::Routes | Here::Status => (None, false),
+        Here::Routes | Here::History | Here::Status => (None, false),
     }
 }

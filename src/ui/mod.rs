@@ -13,6 +13,7 @@ pub mod deliveries;
 pub mod filter;
 mod frame;
 mod held;
+pub mod history;
 pub mod link;
 pub mod now;
 pub mod orders;

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::frame::Frame;
 
 /// Names and texts of the templates.
-const TEMPLATES: [(&str, &str); 17] = [
+const TEMPLATES: [(&str, &str); 18] = [
     ("layout", include_str!("../../templates/ui/layout.html.hbs")),
     ("label", include_str!("../../templates/ui/label.html.hbs")),
     ("held", include_str!("../../templates/ui/held.html.hbs")),
@@ -23,6 +23,7 @@ const TEMPLATES: [(&str, &str); 17] = [
     ("card", include_str!("../../templates/ui/card.html.hbs")),
     ("orders", include_str!("../../templates/ui/orders.html.hbs")),
     ("order", include_str!("../../templates/ui/order.html.hbs")),
+    ("history", include_str!("../../templates/ui/history.html.hbs")),
     ("deliveries", include_str!("../../templates/ui/deliveries.html.hbs")),
     ("routes", include_str!("../../templates/ui/routes.html.hbs")),
     ("status", include_str!("../../templates/ui/status.html.hbs")),

@@ -30,7 +30,6 @@ pub struct Routes {
     walk: String,
     /// Depth first; a template cannot include itself without an end, so depth is a number.
     nodes: Vec<Node>,
-    counted: bool,
 }
 
 /// A route.
@@ -48,7 +47,7 @@ struct Node {
     labels: Vec<Pair>,
     firing: String,
     firing_href: String,
-    matched: Option<String>,
+    matched: String,
     never: bool,
     /// The class while something is tried: `hit`, `on-path`, `missed`, `not-asked`, or empty.
     state: &'static str,
@@ -66,11 +65,8 @@ struct Taken {
     fires: bool,
 }
 
-/// How often routes took an alert within the last day, by their place; nothing where that is not known.
-pub type Matched = Option<BTreeMap<RouteIdx, usize>>;
-
-/// Makes the page; `typed` is a label set to try, or empty.
-pub fn routes(sight: &Sight<'_>, typed: &str, matched: &Matched) -> Routes {
+/// Makes the page; `typed` is a label set to try, or empty. `matched` says how often routes took an alert within a day.
+pub fn routes(sight: &Sight<'_>, typed: &str, matched: &BTreeMap<RouteIdx, usize>) -> Routes {
     let policy = &sight.view.policy;
     let tried = (!typed.trim().is_empty()).then(|| read_labels(sight, typed));
     let (labels, problem) = match tried {
@@ -90,7 +86,7 @@ pub fn routes(sight: &Sight<'_>, typed: &str, matched: &Matched) -> Routes {
     let explained =
         labels.as_ref().filter(|labels| !labels.is_empty()).map(|labels| explain(sight.view, labels, sight.now));
     let (why, walk) = explained.map(|it| (it.summary(), it.to_string())).unwrap_or_default();
-    Routes { typed: short(typed), problem, tried, why, walk, nodes, counted: matched.is_some() }
+    Routes { typed: short(typed), problem, tried, why, walk, nodes }
 }
 
 /// A label set as it is typed: matchers that all say `=`.
@@ -112,7 +108,7 @@ struct Walk<'a> {
     labels: Option<&'a LabelSet>,
     taken: &'a [RouteIdx],
     firing: &'a BTreeMap<RouteIdx, usize>,
-    matched: &'a Matched,
+    matched: &'a BTreeMap<RouteIdx, usize>,
 }
 
 impl Walk<'_> {
@@ -144,7 +140,7 @@ impl Walk<'_> {
     fn node(&self, at: RouteIdx, route: &Route, depth: usize) -> Node {
         let receiver = self.sight.view.policy.receiver_of(route).name.to_string();
         let firing = self.firing.get(&at).copied().unwrap_or_default();
-        let matched = self.matched.as_ref().map(|matched| matched.get(&at).copied().unwrap_or_default());
+        let matched = self.matched.get(&at).copied().unwrap_or_default();
         Node {
             id: route.id.to_string(),
             depth: depth.min(8),
@@ -158,8 +154,8 @@ impl Walk<'_> {
             active: route.active_time_intervals.join(", "),
             labels: pairs(route.labels.iter().map(|(name, value)| (&**name, &**value)), |_, _| String::new()),
             firing: if firing > 0 { thousands(firing) } else { String::new() },
-            never: matched == Some(0),
-            matched: matched.filter(|number| *number > 0).map(thousands),
+            never: matched == 0,
+            matched: if matched > 0 { thousands(matched) } else { String::new() },
             state: "",
             why: String::new(),
         }

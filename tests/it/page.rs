@@ -66,12 +66,12 @@ fn groups_are_taken_on_work_is_done_and_dead_letters_are_dealt_with() {
     for scripts in [true, false] {
         browser.look(Look { scripts, ..Look::DESKTOP });
         browser.go("/?filter=alertname%3D%22ServiceDown%22");
-        browser.click(".group header .actions a");
+        browser.click(".group header .actions a[href$=ack]");
         browser.fill("#who", "ben");
         browser.fill("#comment", "on my way");
         browser.click("form.form button[type=submit]");
         assert!(browser.text(".held").contains("acknowledged by ben: on my way"), "{}", browser.text("main"));
-        browser.click(".group header .actions a");
+        browser.click(".group header .actions a[href$=ack]");
         browser.click("button.danger");
         assert!(browser.text(".note.said").contains("withdrawn"), "{}", browser.text("main"));
     }

@@ -9,7 +9,8 @@ use http::StatusCode;
 use http::header::HeaderValue;
 use serde_json::json;
 
-use self::shown::{cursor, event};
+use self::shown::event;
+pub use self::shown::{cursor, sentence};
 use super::Call;
 use crate::core::history::{EventKind, Wanted};
 use crate::core::label::Fingerprint;
@@ -26,7 +27,7 @@ const PAGE: usize = 100;
 const LARGEST_PAGE: usize = 1_000;
 
 /// Answers with a page, or with all lines.
-pub async fn answer(call: Call<'_>) -> Response {
+pub(super) async fn answer(call: Call<'_>) -> Response {
     let (query, lines) = match read(&call.query, call.state.mode) {
         Ok(read) => read,
         Err(message) => return reply::andon_error(StatusCode::BAD_REQUEST, &message),
@@ -123,7 +124,8 @@ fn kinds(query: &Query) -> Result<Vec<EventKind>, String> {
     words.map(|word| kind(word).ok_or_else(|| format!("kind: {word:?} is none of {}", known()))).collect()
 }
 
-fn read_cursor(text: &str) -> Option<Cursor> {
+/// A cursor from its text.
+pub fn read_cursor(text: &str) -> Option<Cursor> {
     let (seq, place) = text.split_once('-')?;
     Some((Seq(seq.parse().ok()?), place.parse().ok()?))
 }

@@ -5,7 +5,7 @@
 mod dead_letters;
 mod explain;
 mod groups;
-mod history;
+pub(in crate::http) mod history;
 mod object;
 mod orphans;
 mod receivers;

@@ -7,6 +7,7 @@
 mod form;
 mod live;
 mod orders;
+mod past;
 pub mod rates;
 mod reading;
 mod scene;
@@ -38,12 +39,18 @@ pub struct Pages {
     live: live::Live,
     /// For the plots.
     pub rates: rates::Rates,
+    counted: past::Counted,
 }
 
 impl Pages {
     /// `stop` ends the streams of events, so that open pages do not delay the end of the service.
     pub fn new(stop: CancellationToken) -> Self {
-        Self { key: Key::fresh(), live: live::Live::new(stop), rates: rates::Rates::default() }
+        Self {
+            key: Key::fresh(),
+            live: live::Live::new(stop),
+            rates: rates::Rates::default(),
+            counted: past::Counted::default(),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use axum::response::Response;
 
 use super::scene::{Problem, Scene};
-use super::{AppState, orders, service, silences};
+use super::{AppState, orders, past, service, silences};
 use crate::core::label::Fingerprint;
 use crate::http::query::Query;
 use crate::ui::filter::Filter;
@@ -22,8 +22,9 @@ pub async fn answer(state: &AppState, scene: &Scene, path: &str) -> Result<Respo
         ["work-orders"] => orders::list(scene).await,
         ["work-orders", number] => orders::one(scene, number).await,
         ["groups", hash, "ack"] => orders::ack_form(scene, hash).await,
-        ["deliveries"] => service::deliveries(scene).await,
-        ["routes"] => service::routes(scene).await,
+        ["history"] => past::page(state, scene).await,
+        ["deliveries"] => service::deliveries(state, scene).await,
+        ["routes"] => service::routes(state, scene).await,
         ["status"] => service::status(state, scene).await,
         ["silences"] => silences::list(scene).await,
         ["silences", "new"] => silences::new(scene).await,

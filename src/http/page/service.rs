@@ -6,7 +6,7 @@ use axum::response::Response;
 
 use super::form::Form;
 use super::scene::{Problem, Scene};
-use super::{AppState, done, rates};
+use super::{AppState, done, past, rates};
 use crate::core::dead_letters::{DeadLetterCommand, DeadLetterDone};
 use crate::core::outbox::DeliveryId;
 use crate::ui::deliveries::Configured;
@@ -14,8 +14,8 @@ use crate::ui::status::Facts;
 use crate::ui::{self, Here, Said};
 
 /// `GET deliveries`
-pub async fn deliveries(scene: &Scene) -> Result<Response, Problem> {
-    let number = scene.page_number();
+pub async fn deliveries(state: &AppState, scene: &Scene) -> Result<Response, Problem> {
+    let (number, attempts) = (scene.page_number(), past::attempts(state).await?);
     scene
         .show(move |scene| {
             // Files are looked at.
@@ -27,7 +27,8 @@ pub async fn deliveries(scene: &Scene) -> Result<Response, Problem> {
                 missing: shown.config.missing(),
             });
             let configured: Vec<_> = configured.collect();
-            let page = ui::deliveries::deliveries(&scene.sight(), &configured, number);
+            let attempts = ui::history::attempts(&scene.sight(), &attempts);
+            let page = ui::deliveries::deliveries(&scene.sight(), &configured, &attempts, number);
             Ok(ui::page("deliveries", &scene.frame(Here::Deliveries, "Deliveries"), &page))
         })
         .await
@@ -59,11 +60,12 @@ pub async fn dead_letter(
 }
 
 /// `GET routes`
-pub async fn routes(scene: &Scene) -> Result<Response, Problem> {
+pub async fn routes(state: &AppState, scene: &Scene) -> Result<Response, Problem> {
+    let matched = past::matched(state, scene).await?;
     let typed = scene.query.last("labels").unwrap_or_default().to_owned();
     scene
         .show(move |scene| {
-            let page = ui::routes::routes(&scene.sight(), &typed, &None);
+            let page = ui::routes::routes(&scene.sight(), &typed, &matched);
             Ok(ui::page("routes", &scene.frame(Here::Routes, "Routes"), &page))
         })
         .await

@@ -34,6 +34,7 @@ fn pages(plant: &Plant) -> Vec<(&'static str, String)> {
         ("orders", "/ui/work-orders".into()),
         ("list", "/ui/work-orders?view=list".into()),
         ("order", format!("/ui/work-orders/{number}")),
+        ("history", "/ui/history".into()),
         ("deliveries", "/ui/deliveries".into()),
         ("routes", "/ui/routes?labels=severity%3D%22info%22".into()),
         ("status", "/ui/status".into()),

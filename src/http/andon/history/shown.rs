@@ -13,8 +13,13 @@ use crate::time::Timestamp;
 const LISTED: usize = 200;
 
 /// A cursor as text.
-pub(super) fn cursor((seq, place): Cursor) -> String {
+pub fn cursor((seq, place): Cursor) -> String {
     format!("{}-{place}", seq.0)
+}
+
+/// What happened, in a sentence.
+pub fn sentence(event: &Event) -> String {
+    told(&event.what).0
 }
 
 /// One event.

@@ -1,0 +1,101 @@
+//! What pages show of the history.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::response::Response;
+use parking_lot::Mutex;
+
+use super::AppState;
+use super::scene::{Problem, Scene};
+use crate::core::history::{Event, EventKind, Wanted as Asked};
+use crate::core::label::Fingerprint;
+use crate::core::policy::RouteIdx;
+use crate::driver::HistoryQuery;
+use crate::http::andon::history::{cursor, read_cursor, sentence};
+use crate::time::Timestamp;
+use crate::ui::filter::Filter;
+use crate::ui::history::Wanted;
+use crate::ui::{self, Here};
+
+/// Events on a page.
+const PER_PAGE: usize = 100;
+/// Attempts that are looked at for the page of deliveries.
+const ATTEMPTS: usize = 300;
+/// Alerts of a day that are counted for the page of routes; beyond that only the latest are.
+const COUNTED: usize = 20_000;
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+/// How old what was counted may be.
+const FRESH: Duration = Duration::from_secs(60);
+
+type Counts = Arc<BTreeMap<RouteIdx, usize>>;
+
+/// How often routes took an alert, as it was counted last, and when.
+#[derive(Default)]
+pub struct Counted(Mutex<Option<(Timestamp, String, Counts)>>);
+
+/// `GET history`
+pub async fn page(state: &AppState, scene: &Scene) -> Result<Response, Problem> {
+    let query = &scene.query;
+    let text = |name| query.last(name).unwrap_or_default().to_owned();
+    let wanted = Wanted {
+        filter: Filter::read(scene.mode, query.all("filter")),
+        receiver: text("receiver"),
+        alert: text("alert"),
+        group: text("group"),
+        kind: text("kind"),
+    };
+    let after = query.last("cursor").and_then(read_cursor);
+    let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    let asked = Asked {
+        matchers: wanted.filter.matchers().to_vec(),
+        alert: Fingerprint::parse(&wanted.alert),
+        receiver: some(&wanted.receiver),
+        group: some(&wanted.group),
+        kinds: EventKind::ALL.into_iter().filter(|kind| kind.as_str() == wanted.kind).collect(),
+        ..Asked::default()
+    };
+    let page = if wanted.filter.problem().is_some() {
+        crate::driver::HistoryPage::default()
+    } else {
+        read(state, HistoryQuery { wanted: asked, limit: PER_PAGE, after, oldest_first: false }).await?
+    };
+    let older = page.next.map(cursor);
+    let told = |event: Event| {
+        let text = sentence(&event);
+        (event, text)
+    };
+    let events: Vec<_> = page.events.into_iter().map(told).collect();
+    scene
+        .show(move |scene| {
+            let page = ui::history::history(&scene.sight(), &wanted, &events, older, after.is_none());
+            Ok(ui::page("history", &scene.frame(Here::History, "History"), &page))
+        })
+        .await
+}
+
+async fn read(state: &AppState, query: HistoryQuery) -> Result<crate::driver::HistoryPage, Problem> {
+    state.driver.history(query).await.map_err(|error| Problem::not_stored(error.to_string()))
+}
+
+/// The last attempts to tell anybody, the latest first.
+pub async fn attempts(state: &AppState) -> Result<Vec<Event>, Problem> {
+    let kinds = vec![EventKind::AttemptFailed, EventKind::Delivered, EventKind::Refused];
+    let wanted = Asked { kinds, ..Asked::default() };
+    Ok(read(state, HistoryQuery { wanted, limit: ATTEMPTS, ..HistoryQuery::default() }).await?.events)
+}
+
+/// How often each route took an alert within a day. Counted at most once a minute and for each configuration.
+pub async fn matched(state: &AppState, scene: &Scene) -> Result<Counts, Problem> {
+    let known = state.page.counted.0.lock().clone();
+    if let Some((_, _, counts)) = known.filter(|(at, of, _)| *of == scene.config.sha256 && scene.now.since(*at) < FRESH)
+    {
+        return Ok(counts);
+    }
+    let wanted = Asked { start: Some(scene.now.before(DAY)), kinds: vec![EventKind::Fired], ..Asked::default() };
+    let page = read(state, HistoryQuery { wanted, limit: COUNTED, ..HistoryQuery::default() }).await?;
+    let counts = Arc::new(ui::history::matched(&scene.sight(), &page.events));
+    *state.page.counted.0.lock() = Some((scene.now, scene.config.sha256.clone(), Arc::clone(&counts)));
+    Ok(counts)
+}
