@@ -311,6 +311,21 @@ mod tests {
     }
 
     #[test]
+    fn templates_name_the_order_behind_the_alerts() {
+        let context = context();
+        let mut order = crate::store::record::samples::work_order();
+        order.title = "<!channel>".into();
+        let mut row = row();
+        row.orders.0 = vec![std::sync::Arc::new(order)];
+        let (mut notice, _) = Notice::new(&row, &context, 0);
+        notice.escape(|text| text.replace('<', "&lt;"));
+        let template = "{{ .WorkOrder.number }} {{ .WorkOrder.priority }} {{ .WorkOrder.title }}";
+        assert_eq!(notice.text("text", template, subject), "WO-2026-ABCDEFGH high &lt;!channel>");
+        assert_eq!(notice.shown().work_orders[0]["url"], "http://host:9093/ui/work-orders/WO-2026-ABCDEFGH");
+        assert_eq!(notice.note(), None);
+    }
+
+    #[test]
     fn texts_are_shortened_by_characters() {
         for (text, limit, expected, cut) in
             [("äöü", 3, "äöü", false), ("äöüß", 3, "äö…", true), ("", 3, "", false), ("ab", 1, "…", true)]
