@@ -71,7 +71,9 @@ impl Room {
             return Vec::new();
         }
         let out = joining.iter().filter_map(|turn| self.rows.remove(turn)).collect::<Vec<_>>();
-        out.iter().for_each(|row| drop(self.turns.remove(&row.thread)));
+        for row in &out {
+            self.turns.remove(&row.thread);
+        }
         out
     }
 

@@ -297,6 +297,33 @@ mod tests {
     }
 
     #[test]
+    fn a_former_name_leads_to_the_receiver_and_what_was_removed_can_still_be_told() {
+        let before = receivers(vec![webhook("http://a"), webhook("http://b")], None);
+        let named = |was: &[&str]| ReceiverConfig {
+            name: "crew".into(),
+            was: was.iter().map(|was| (*was).to_owned()).collect(),
+            integrations: vec![webhook("http://a")],
+            rate_limit: None,
+            digest: true,
+        };
+        let mut thread = delivery(vec![told(&[("a", "1")], &[], false)]).thread;
+        (thread.receiver, thread.kind) = ("team".into(), "webhook".into());
+        let found = |receivers: &Receivers, thread: &Thread| receivers.find(thread).map(|found| found.config.clone());
+        for was in [&["team"][..], &[]] {
+            let after = Receivers::new(&[named(was)], context(), Some(&before));
+            for (index, url) in [(0, "http://a"), (1, "http://b")] {
+                thread.index = index;
+                assert_eq!(found(&after, &thread), Ok(webhook(url)), "{was:?} {index}");
+            }
+        }
+        // After a restart only the name is known.
+        let (renamed, gone) =
+            (Receivers::new(&[named(&["team"])], context(), None), Receivers::new(&[named(&[])], context(), None));
+        thread.index = 0;
+        assert_eq!((found(&renamed, &thread), found(&gone, &thread).is_err()), (Ok(webhook("http://a")), true));
+    }
+
+    #[test]
     fn a_reload_keeps_what_did_not_change() {
         let before = receivers(vec![webhook("http://a"), webhook("http://b")], None);
         let after = receivers(vec![webhook("http://b"), webhook("http://c")], Some(&before));

@@ -4,6 +4,7 @@ mod acks;
 mod circuit;
 mod dead_letters;
 mod faults;
+mod former;
 mod history;
 mod order_mails;
 mod orders;

@@ -24,9 +24,10 @@ const ALERTS: [&str; 6] = [
     "Slow c severity=warning",
 ];
 
-/// How many random schedules are played; `ANDON_SCHEDULES` names another number.
+/// How many random schedules are played; `ANDON_SCHEDULES` names another number, and `tests/long` plays many.
 fn schedules() -> u32 {
-    std::env::var("ANDON_SCHEDULES").ok().and_then(|number| number.parse().ok()).unwrap_or(300)
+    let usual = if std::env::var_os("ANDON_LONG").is_some() { 10_000 } else { 300 };
+    std::env::var("ANDON_SCHEDULES").ok().and_then(|number| number.parse().ok()).unwrap_or(usual)
 }
 
 /// The rules that a schedule may put in force.

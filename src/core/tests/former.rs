@@ -1,0 +1,101 @@
+//! Receivers that are renamed or removed while something is owed to them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::play::*;
+use crate::core::outbox::Outcome;
+use crate::core::policy::Policy;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The rules with `hook` under another name, which it says that it had.
+fn renamed() -> Policy {
+    let mut rules = policy();
+    rules.receivers[0].name = Arc::from("renamed");
+    rules.receivers[0].rules.was = vec![Arc::from("hook")];
+    rules
+}
+
+/// The rules with somebody else in the place of `hook`.
+fn removed() -> Policy {
+    let mut rules = policy();
+    rules.receivers = vec![receiver("other", "webhook", true)];
+    rules
+}
+
+fn fires(world: &mut World) {
+    world.post(&["Disk a"], true);
+    world.pass(MINUTE);
+    assert_eq!(world.lines(), ["00:30 hook {alertname=\"Disk\"}: first notification firing=[a] resolved=[]"]);
+}
+
+/// Who was told what since the last call, without the times.
+fn told(world: &mut World) -> Vec<String> {
+    world.lines().iter().map(|line| line.split_once(' ').unwrap_or_default().1.to_owned()).collect()
+}
+
+#[test]
+fn what_was_told_waits_or_is_dead_under_a_former_name_is_so_under_the_new_one() {
+    for restarted in [false, true] {
+        let mut world = World::new(policy());
+        fires(&mut world);
+        let refusal = Outcome::Refused { error: "no".into(), exchange: Default::default() };
+        let failure = Outcome::Retry { error: "500".into(), after: None, exchange: Default::default() };
+        world.receivers.0.insert("hook".into(), vec![refusal, failure]);
+        world.post(&["Net a"], true);
+        world.pass(MINUTE);
+        world.post(&["Cpu a"], true);
+        world.pass(30 * SECOND);
+        told(&mut world);
+        world.reload(renamed());
+        if restarted {
+            world.crash(Duration::ZERO);
+        }
+        let view = world.engine.view();
+        let names: Vec<_> = view.ledger.keys().map(|thread| thread.receiver.to_string()).collect();
+        assert!(names.iter().all(|name| name == "renamed"), "{names:?}");
+        assert!(view.outbox.values().all(|row| &*row.thread.receiver == "renamed") && !view.outbox.is_empty());
+        assert!(view.dead_letters.values().all(|letter| &*letter.delivery.thread.receiver == "renamed"));
+        assert_eq!((view.dead_letters.len(), view.orphaned().count()), (1, 0));
+        drop(view);
+        world.post(&["Disk a"], false);
+        world.pass(6 * MINUTE);
+        let lines = told(&mut world);
+        let over = "renamed {alertname=\"Disk\"}: all alerts resolved firing=[] resolved=[a]";
+        assert_eq!(lines.iter().filter(|line| *line == over).count(), 1, "{lines:?}");
+        let again = |line: &&String| line.contains("Disk") && line.contains("first notification");
+        assert_eq!(lines.iter().find(again), None, "nobody is told anew for a name");
+    }
+}
+
+#[test]
+fn a_removed_receiver_is_told_what_is_over_while_its_settings_are_known() {
+    let mut world = World::new(policy());
+    fires(&mut world);
+    world.reload(removed());
+    assert_eq!(world.engine.view().orphaned().count(), 0);
+    world.post(&["Disk a"], false);
+    world.pass(6 * MINUTE);
+    assert!(told(&mut world).contains(&"hook {alertname=\"Disk\"}: all alerts resolved firing=[] resolved=[a]".into()));
+    assert!(world.engine.view().ledger.is_empty());
+}
+
+#[test]
+fn what_nobody_can_be_told_is_listed_until_the_receiver_is_back() {
+    let mut world = World::new(policy());
+    fires(&mut world);
+    world.reload(removed());
+    world.crash(SECOND);
+    world.post(&["Disk a"], false);
+    world.pass(60 * MINUTE);
+    assert!(told(&mut world).iter().all(|line| !line.starts_with("hook")));
+    let view = world.engine.view();
+    let orphans: Vec<_> = view.orphaned().map(|(thread, told)| (&*thread.receiver, told.open.len())).collect();
+    assert_eq!(orphans, [("hook", 1)]);
+    drop(view);
+    world.reload(policy());
+    world.pass(6 * MINUTE);
+    assert_eq!(told(&mut world), ["hook {alertname=\"Disk\"}: all alerts resolved firing=[] resolved=[a]"]);
+    assert_eq!(world.engine.view().orphaned().count(), 0);
+}
