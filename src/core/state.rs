@@ -3,13 +3,14 @@
 //! Deciding changes the state at once, so that the next input of the same batch sees it; what is to be stored and how
 //! to undo it go to the [`Log`]. When the commit fails, [`State::undo`] leaves the state as it was.
 
-use std::borrow::Borrow;
+mod orders;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::ack::{Ack, AckEnd};
 use super::alert_set::{AlertSet, Kept, Verdict};
-use super::asset::{Assets, KnownAsset};
+use super::asset::Assets;
 use super::change::{Change, StoredGroup};
 use super::group::{Group, GroupIdx, Groups};
 use super::inhibit::Inhibitor;
@@ -24,7 +25,7 @@ use super::silence::{Silence, SilenceId, Silences};
 use super::texts::Texts;
 use super::urgency::Urgency;
 use super::view::Grace;
-use super::work_order::{Status, WorkOrder};
+use super::work_order::WorkOrder;
 use crate::time::Timestamp;
 
 /// What was decided and not committed yet.
@@ -309,74 +310,6 @@ impl State {
         }
     }
 
-    pub(super) fn put_order(&mut self, order: WorkOrder, log: &mut Log) -> Arc<WorkOrder> {
-        let (number, order) = (Arc::clone(&order.number), Arc::new(order));
-        log.changes.push(Change::WorkOrder(Arc::clone(&order)));
-        let old = self.set_order(&number, Some(Arc::clone(&order)));
-        log.undo.push(Undo::Order(number, old));
-        order
-    }
-
-    pub(super) fn put_digested(&mut self, at: Timestamp, log: &mut Log) {
-        log.changes.push(Change::Digested(at));
-        log.undo.push(Undo::Digested(self.digested.replace(at)));
-    }
-
-    pub(super) fn forget_order(&mut self, number: &Arc<str>, log: &mut Log) {
-        if let Some(old) = self.set_order(number, None) {
-            log.changes.push(Change::WorkOrderGone(Arc::clone(number)));
-            log.undo.push(Undo::Order(Arc::clone(number), Some(old)));
-            let gone = self.drop_mirrored(number).into_iter();
-            log.undo.extend(gone.map(|(key, old)| Undo::Mirrored(key, Some(old))));
-        }
-    }
-
-    pub(super) fn put_mirrored(&mut self, mirrored: Mirrored, log: &mut Log) {
-        let mirrored = Arc::new(mirrored);
-        log.changes.push(Change::Mirrored(Arc::clone(&mirrored)));
-        let (key, old) = self.set_mirrored(mirrored);
-        log.undo.push(Undo::Mirrored(key, old));
-    }
-
-    pub(super) fn set_mirrored(&mut self, mirrored: Arc<Mirrored>) -> (MirroredKey, Option<Arc<Mirrored>>) {
-        let key = (Arc::clone(&mirrored.order), Arc::clone(&mirrored.target));
-        (key.clone(), Arc::make_mut(&mut self.mirrored).insert(key, mirrored))
-    }
-
-    /// What other systems have taken of an order goes with it.
-    pub(super) fn drop_mirrored(&mut self, number: &Arc<str>) -> Vec<(MirroredKey, Arc<Mirrored>)> {
-        let from = (Arc::clone(number), Arc::from(""));
-        let of_order = self.mirrored.range(from..).take_while(|((order, _), _)| order == number);
-        let gone: Vec<_> = of_order.map(|(key, mirrored)| (key.clone(), Arc::clone(mirrored))).collect();
-        if !gone.is_empty() {
-            let mirrored = Arc::make_mut(&mut self.mirrored);
-            gone.iter().for_each(|(key, _)| drop(mirrored.remove(key)));
-        }
-        gone
-    }
-
-    /// The newest order of a key, which alone may be open.
-    pub(super) fn latest_order(&self, key: &str) -> Option<&Arc<WorkOrder>> {
-        let (_, number) = self.orders_of.get(key)?.last()?;
-        self.work_orders.get(number)
-    }
-
-    /// The open orders about an asset, by number.
-    pub(super) fn open_orders_on(&self, asset_code: &str) -> impl Iterator<Item = &Arc<WorkOrder>> {
-        let numbers = self.orders_on.get(asset_code).into_iter().flatten();
-        numbers.filter_map(|number| self.work_orders.get(number))
-    }
-
-    /// What is known of an asset: what the plant's own system says comes before the configuration's file.
-    pub(super) fn known_asset(&self, code: &str) -> Option<&KnownAsset> {
-        self.assets.get(code).or_else(|| self.policy.assets.get(code))
-    }
-
-    /// Whether anybody has said which assets there are.
-    pub(super) fn knows_assets(&self) -> bool {
-        !self.assets.is_empty() || !self.policy.assets.is_empty()
-    }
-
     pub(super) fn put_ack(&mut self, ack: Arc<Ack>, log: &mut Log) {
         let key = Arc::clone(&ack.group_key);
         log.changes.push(Change::Ack(Arc::clone(&ack)));
@@ -484,63 +417,6 @@ impl State {
                 }
                 Some(old)
             }
-        }
-    }
-
-    pub(super) fn set_order(&mut self, number: &Arc<str>, order: Option<Arc<WorkOrder>>) -> Option<Arc<WorkOrder>> {
-        let orders = Arc::make_mut(&mut self.work_orders);
-        let old = match &order {
-            Some(order) => orders.insert(Arc::clone(number), Arc::clone(order)),
-            None => orders.remove(number),
-        };
-        if let Some(old) = &old {
-            self.unlist_order(old);
-        }
-        if let Some(order) = order {
-            self.list_order(&order);
-        }
-        old
-    }
-
-    /// Enters an order where it is found by key, by asset and by time.
-    fn list_order(&mut self, order: &WorkOrder) {
-        let number = || Arc::clone(&order.number);
-        self.orders_of.entry(Arc::clone(&order.key)).or_default().insert((order.opened_at, number()));
-        if order.status.is_open() && !order.asset.code.is_empty() {
-            self.orders_on.entry(order.asset.code.clone()).or_default().insert(number());
-            if order.status == Status::InProgress {
-                Arc::make_mut(&mut self.at_work).entry(order.asset.code.clone()).or_default().insert(number());
-            }
-        }
-        if let Some((at, _)) = self.policy.orders.next_step(order) {
-            self.order_timers.insert((at, number()));
-        }
-    }
-
-    fn unlist_order(&mut self, order: &WorkOrder) {
-        unlist(&mut self.orders_of, &*order.key, &(order.opened_at, Arc::clone(&order.number)));
-        unlist(&mut self.orders_on, order.asset.code.as_str(), &order.number);
-        if order.status == Status::InProgress {
-            unlist(Arc::make_mut(&mut self.at_work), order.asset.code.as_str(), &order.number);
-        }
-        if let Some((at, _)) = self.policy.orders.next_step(order) {
-            self.order_timers.remove(&(at, Arc::clone(&order.number)));
-        }
-    }
-
-    /// Finds anew when each order's next step is due, after the rules changed.
-    fn time_orders(&mut self) {
-        let step = |order: &Arc<WorkOrder>| Some((self.policy.orders.next_step(order)?.0, Arc::clone(&order.number)));
-        self.order_timers = self.work_orders.values().filter_map(step).collect();
-    }
-}
-
-/// Takes a value out of the set under a key, and the set with its last value.
-fn unlist<K: Ord + Borrow<Q>, Q: Ord + ?Sized, V: Ord>(map: &mut BTreeMap<K, BTreeSet<V>>, key: &Q, value: &V) {
-    if let Some(set) = map.get_mut(key) {
-        set.remove(value);
-        if set.is_empty() {
-            map.remove(key);
         }
     }
 }

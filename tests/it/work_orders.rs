@@ -63,7 +63,7 @@ fn order_when(andon: &Andon, what: &str, is: impl Fn(&Value) -> bool) -> Value {
 fn an_order_is_worked_on_from_the_command_line_and_survives_kills() {
     let place = Place::with_config(CONFIG);
     let mut andon = place.start(&[]);
-    let mut again = |andon: Andon| {
+    let again = |andon: Andon| {
         andon.kill();
         place.start(&[])
     };
