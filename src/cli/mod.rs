@@ -14,6 +14,7 @@ pub mod flags;
 mod history;
 mod kingpin;
 mod receivers;
+mod routes;
 mod serve;
 mod store;
 pub mod this_host;
@@ -49,6 +50,9 @@ enum Command {
     /// Look at whom a running Andon can tell, and try one.
     #[command(subcommand)]
     Receivers(receivers::Command),
+    /// Draw the route tree of a configuration, or walk it with a label set.
+    #[command(subcommand)]
+    Routes(routes::Command),
     /// Read, open and change the work orders of a running Andon.
     #[command(subcommand)]
     WorkOrder(work_order::Command),
@@ -86,6 +90,7 @@ fn subcommand(args: &[String]) -> ExitCode {
             Command::Demo(arguments) => demo::run(&arguments),
             Command::DeadLetter(command) => dead_letter::run(&command),
             Command::Receivers(command) => receivers::run(&command),
+            Command::Routes(command) => routes::run(&command),
             Command::Explain(arguments) => explain::run(&arguments),
             Command::History(arguments) => history::run(&arguments),
             Command::WorkOrder(command) => work_order::run(&command),

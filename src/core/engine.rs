@@ -167,8 +167,6 @@ pub struct Engine {
     pub(super) log: Log,
     pub(super) counters: Counters,
     pub(super) next_delivery: u64,
-    /// The text of the configuration in force, as far as known; for the history.
-    pub(super) config_text: String,
     pub(super) next_gc: Timestamp,
     pub(super) next_orphan_check: Timestamp,
     /// Rows that may be due: those that are the first of their thread.
@@ -192,7 +190,6 @@ impl Engine {
             log: Log::default(),
             counters: Counters::default(),
             next_delivery: 0,
-            config_text: String::new(),
             next_gc,
             next_orphan_check: Timestamp::MAX,
             due: BTreeSet::new(),
@@ -270,7 +267,7 @@ impl Engine {
 
     /// Says which configuration is in force from the start, for the history.
     pub fn know_configuration(&mut self, text: String) {
-        self.config_text = text;
+        self.state.config_text = text.into();
     }
 
     /// When to call [`Engine::handle`] with [`Input::Tick`] next.
@@ -354,6 +351,7 @@ impl Engine {
             acks: Arc::clone(&state.acks),
             ledger: state.ledger.clone(),
             inhibitor: state.inhibitor.clone(),
+            configuration: Arc::clone(&state.config_text),
             faring: self.circuits.faring(),
             former: Arc::clone(&state.former),
             grace: state.grace,

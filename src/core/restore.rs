@@ -72,7 +72,7 @@ impl Engine {
         let state = &mut self.state;
         match change {
             Change::By(_) | Change::Noted(_) => {}
-            Change::Config { text, .. } => self.config_text = text,
+            Change::Config { text, .. } => state.config_text = text.into(),
             Change::Alert(mut alert) => {
                 if let Some(alert) = Arc::get_mut(&mut alert) {
                     alert.generator_url = state.urls.get(&alert.generator_url);
@@ -167,9 +167,8 @@ impl Engine {
 
     /// Notes the configuration that is in force from now on, and what is different in it.
     fn note_config(&mut self, hash: String, text: String) {
-        let difference = line_diff(&self.config_text, &text);
-        self.config_text.clone_from(&text);
-        self.log.changes.push(Change::Config { hash, text });
+        let difference = line_diff(&self.state.config_text, &text);
+        self.state.put_config(hash, text, &mut self.log);
         self.note(Note::ConfigChanged(difference));
     }
 

@@ -53,6 +53,7 @@ enum Undo {
     Dead(DeliveryId, Option<Arc<DeadLetter>>),
     Order(Arc<str>, Option<Arc<WorkOrder>>),
     Ack(Arc<str>, Option<Arc<Ack>>),
+    Config(Arc<str>),
     Mirrored(MirroredKey, Option<Arc<Mirrored>>),
     Policy(Box<UnderPolicy>),
     Digested(Option<Timestamp>),
@@ -75,6 +76,8 @@ pub struct State {
     pub policy: Arc<Policy>,
     /// When alerts may run out.
     pub grace: Grace,
+    /// The text of the configuration in force, as far as known, without secrets; for the history.
+    pub(super) config_text: Arc<str>,
     pub(super) alerts: AlertSet,
     pub(super) groups: Groups,
     pub(super) silences: Arc<Silences>,
@@ -121,6 +124,7 @@ impl State {
             grace: Grace::NONE,
             inhibitor: Inhibitor::default(),
             policy,
+            config_text: Arc::default(),
             alerts: AlertSet::default(),
             groups: Groups::default(),
             silences: Arc::default(),
@@ -323,6 +327,12 @@ impl State {
         }
     }
 
+    pub(super) fn put_config(&mut self, hash: String, text: String, log: &mut Log) {
+        let old = std::mem::replace(&mut self.config_text, text.as_str().into());
+        log.undo.push(Undo::Config(old));
+        log.changes.push(Change::Config { hash, text });
+    }
+
     /// Puts other rules in force. Groups and verdicts are the caller's to make anew.
     pub(super) fn put_policy(&mut self, policy: Arc<Policy>, log: &mut Log) {
         let old = std::mem::replace(&mut self.policy, policy);
@@ -378,6 +388,7 @@ impl State {
             Undo::Mirrored(key, old) => set(Arc::make_mut(&mut self.mirrored), key, old),
             Undo::Digested(old) => self.digested = old,
             Undo::Order(number, old) => drop(self.set_order(&number, old)),
+            Undo::Config(old) => self.config_text = old,
             Undo::Ack(key, old) => set(Arc::make_mut(&mut self.acks), key, old),
             Undo::Policy(old) => {
                 let UnderPolicy { policy, alerts, groups, inhibitor, last_seen } = *old;

@@ -92,6 +92,8 @@ pub struct View {
     pub grace: Grace,
     /// What was counted since the start.
     pub counters: Counters,
+    /// The text of the configuration in force, as far as known, without secrets.
+    pub configuration: Arc<str>,
     /// The rows that a worker is sending.
     pub in_flight: Arc<BTreeSet<DeliveryId>>,
     /// The rows that a worker keeps until their receiver may be told again (`rate_limit`).

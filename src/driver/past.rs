@@ -196,7 +196,8 @@ fn then(past: &dyn Past, at: Timestamp, now: &View) -> Result<ViewThen, StoreErr
     let checkpoint = past.checkpoint_before(at)?;
     let whole = checkpoint.is_some();
     let (mut after, mut changes) = checkpoint.unwrap_or_default();
-    let (mut policy, mut first) = (None, None);
+    let (mut text, mut first) = (None, None);
+    let from = after;
     'journal: loop {
         let entries = past.entries(after, PAGE as usize)?;
         let Some(last) = entries.last() else { break };
@@ -208,7 +209,7 @@ fn then(past: &dyn Past, at: Timestamp, now: &View) -> Result<ViewThen, StoreErr
             first.get_or_insert((entry.seq, entry.at));
             for change in entry.changes {
                 match change {
-                    Change::Config { text, .. } => policy = Some(text),
+                    Change::Config { text: newer, .. } => text = Some(newer),
                     Change::By(_) | Change::Noted(_) => {}
                     other => changes.push(other),
                 }
@@ -222,10 +223,18 @@ fn then(past: &dyn Past, at: Timestamp, now: &View) -> Result<ViewThen, StoreErr
         None if !whole => notes.push("nothing of that time is kept".to_owned()),
         _ => {}
     }
-    let policy = match policy.map(|text| parsed(&text)) {
-        Some(Some(policy)) => policy,
-        // The rules of the checkpoint's time are those of the last change before it, which may be gone.
-        _ => {
+    let text = match text {
+        Some(text) => Some(text),
+        None => configuration_before(past, from)?,
+    };
+    let policy = match text {
+        Some(text) if *text == *now.configuration => Some(Arc::clone(&now.policy)),
+        Some(text) => parsed(&text),
+        None => None,
+    };
+    let policy = match policy {
+        Some(policy) => policy,
+        None => {
             notes.push("the rules are those in force now".to_owned());
             Arc::clone(&now.policy)
         }
@@ -233,6 +242,27 @@ fn then(past: &dyn Past, at: Timestamp, now: &View) -> Result<ViewThen, StoreErr
     let options = Options { resolved_while_muted: now.resolved_while_muted, ..Options::default() };
     let view = Engine::restore(policy, options, changes, None, at).view();
     Ok(ViewThen { view: Arc::new(view), notes })
+}
+
+/// The configuration that the last entry up to this one says, of those that have one.
+fn configuration_before(past: &dyn Past, seq: Seq) -> Result<Option<String>, StoreError> {
+    let first = past.entries(Seq(0), 1)?.first().map_or(u64::MAX, |first| first.seq.0);
+    let mut end = seq.0;
+    while end >= first {
+        let begin = end.saturating_sub(PAGE);
+        let entries = past.entries(Seq(begin), PAGE as usize)?;
+        for entry in entries.into_iter().rev().filter(|entry| entry.seq.0 <= end) {
+            let text = entry.changes.into_iter().rev().find_map(|change| match change {
+                Change::Config { text, .. } => Some(text),
+                _ => None,
+            });
+            if text.is_some() {
+                return Ok(text);
+            }
+        }
+        end = begin;
+    }
+    Ok(None)
 }
 
 /// The rules of a configuration as the journal keeps it: without its secrets.

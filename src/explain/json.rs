@@ -23,7 +23,9 @@ impl Explanation {
             AlertState::Firing { since, ends_at } => {
                 json!({"status": "firing", "since": time(*since), "endsAt": time(*ends_at)})
             }
-            AlertState::Resolved { at } => json!({"status": "resolved", "at": time(*at)}),
+            AlertState::Resolved { since, at } => {
+                json!({"status": "resolved", "since": time(*since), "at": time(*at)})
+            }
             AlertState::NotKnown => json!({"status": "not firing"}),
         };
         json!({
@@ -32,7 +34,7 @@ impl Explanation {
             "labels": labels(&self.labels),
             "alert": state,
             "summary": self.summary(),
-            "routes": self.steps.iter().map(step).collect::<Value>(),
+            "routes": self.steps.iter().map(Step::to_json).collect::<Value>(),
             "taken": self.taken.iter().map(taken).collect::<Value>(),
             "notes": self.notes,
             "text": self.to_string(),
@@ -40,24 +42,27 @@ impl Explanation {
     }
 }
 
-fn step(step: &Step) -> Value {
-    let mut value = json!({
-        "id": &*step.id,
-        "depth": step.depth,
-        "matchers": step.matchers,
-        "receiver": &*step.receiver,
-    });
-    let verdict = match &step.verdict {
-        StepVerdict::Matched { takes, continues } => {
-            json!({"matched": true, "takes": takes, "continue": continues})
+impl Step {
+    /// As it stands in an explanation.
+    pub fn to_json(&self) -> Value {
+        let mut value = json!({
+            "id": &*self.id,
+            "depth": self.depth,
+            "matchers": self.matchers,
+            "receiver": &*self.receiver,
+        });
+        let verdict = match &self.verdict {
+            StepVerdict::Matched { takes, continues } => {
+                json!({"matched": true, "takes": takes, "continue": continues})
+            }
+            StepVerdict::Failed { matcher, value } => json!({"matched": false, "failed": matcher, "value": value}),
+            StepVerdict::NotReached { because } => json!({"notReached": &**because}),
+        };
+        if let (Some(all), Value::Object(verdict)) = (value.as_object_mut(), verdict) {
+            all.extend(verdict);
         }
-        StepVerdict::Failed { matcher, value } => json!({"matched": false, "failed": matcher, "value": value}),
-        StepVerdict::NotReached { because } => json!({"notReached": &**because}),
-    };
-    if let (Some(all), Value::Object(verdict)) = (value.as_object_mut(), verdict) {
-        all.extend(verdict);
+        value
     }
-    value
 }
 
 fn taken(taken: &Taken) -> Value {

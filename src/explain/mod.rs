@@ -12,7 +12,7 @@ mod json;
 mod tests;
 mod text;
 mod threads;
-mod walk;
+pub mod walk;
 
 use std::sync::Arc;
 
@@ -61,7 +61,9 @@ pub enum AlertState {
     },
     /// It is over.
     Resolved {
-        /// Since when.
+        /// Since when it had fired.
+        since: Timestamp,
+        /// Since when it is over.
         at: Timestamp,
     },
     /// Nobody sent it: the answer says what would happen if it fired now.
@@ -273,6 +275,14 @@ pub struct Attempt {
 }
 
 impl Explanation {
+    /// Since when the alert fires, or fired; nothing if it is not known.
+    pub fn since(&self) -> Option<Timestamp> {
+        match self.state {
+            AlertState::Firing { since, .. } | AlertState::Resolved { since, .. } => Some(since),
+            AlertState::NotKnown => None,
+        }
+    }
+
     /// Adds attempts to tell this alert, in the order in which they are given.
     pub fn add_attempts<'a>(&mut self, attempts: impl Iterator<Item = (Timestamp, &'a Attempted)>) {
         for (at, attempted) in attempts {
@@ -303,7 +313,9 @@ pub fn explain(view: &View, labels: &LabelSet, now: Timestamp) -> Explanation {
     let kept = view.alerts.get(fingerprint).filter(|kept| kept.alert.labels == *labels);
     let state = match kept {
         None => AlertState::NotKnown,
-        Some(kept) if view.grace.resolved(&kept.alert, now) => AlertState::Resolved { at: kept.alert.ends_at },
+        Some(kept) if view.grace.resolved(&kept.alert, now) => {
+            AlertState::Resolved { since: kept.alert.starts_at, at: kept.alert.ends_at }
+        }
         Some(kept) => AlertState::Firing { since: kept.alert.starts_at, ends_at: kept.alert.ends_at },
     };
     let kept = kept.cloned().unwrap_or_else(|| as_if_it_fired(view, labels, now));

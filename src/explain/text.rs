@@ -71,7 +71,7 @@ impl Explanation {
                 let (since, ends) = (time(*since), time(*ends_at));
                 writeln!(out, "  fires since {since}; over at {ends} unless it is sent again")?;
             }
-            AlertState::Resolved { at } => writeln!(out, "  over since {}", time(*at))?,
+            AlertState::Resolved { at, .. } => writeln!(out, "  over since {}", time(*at))?,
             AlertState::NotKnown => writeln!(out, "  does not fire: this is what would happen if it did")?,
         }
         writeln!(out, "  fingerprint {}, as of {}", self.fingerprint, time(self.at))?;
@@ -84,25 +84,27 @@ impl Explanation {
         }
         writeln!(out, "\nROUTES")?;
         for step in &self.steps {
-            write_step(out, step)?;
+            writeln!(out, "{step}")?;
         }
         self.taken.iter().try_for_each(|taken| write_taken(out, taken))
     }
 }
 
-fn write_step(out: &mut String, step: &Step) -> fmt::Result {
-    let indent = "  ".repeat(step.depth + 1);
-    let name = if step.depth == 0 { "the root" } else { &step.matchers };
-    let (mark, why) = match &step.verdict {
-        StepVerdict::Matched { takes: true, .. } => ("yes", "takes it".to_owned()),
-        StepVerdict::Matched { takes: false, .. } => ("yes", "matches, and routes below it take it".to_owned()),
-        StepVerdict::Failed { matcher, value } if value.is_empty() => {
-            ("no ", format!("{matcher} fails: the label is absent or empty"))
-        }
-        StepVerdict::Failed { matcher, value } => ("no ", format!("{matcher} fails on {value:?}")),
-        StepVerdict::NotReached { because } => ("-  ", format!("not reached, because of {because}")),
-    };
-    writeln!(out, "{indent}{mark} {name} -> {}: {why}", step.receiver)
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let indent = "  ".repeat(self.depth + 1);
+        let name = if self.depth == 0 { "the root" } else { &self.matchers };
+        let (mark, why) = match &self.verdict {
+            StepVerdict::Matched { takes: true, .. } => ("yes", "takes it".to_owned()),
+            StepVerdict::Matched { takes: false, .. } => ("yes", "matches, and routes below it take it".to_owned()),
+            StepVerdict::Failed { matcher, value } if value.is_empty() => {
+                ("no ", format!("{matcher} fails: the label is absent or empty"))
+            }
+            StepVerdict::Failed { matcher, value } => ("no ", format!("{matcher} fails on {value:?}")),
+            StepVerdict::NotReached { because } => ("-  ", format!("not reached, because of {because}")),
+        };
+        write!(f, "{indent}{mark} {name} -> {}: {why}", self.receiver)
+    }
 }
 
 fn write_taken(out: &mut String, taken: &Taken) -> fmt::Result {

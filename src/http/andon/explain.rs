@@ -7,7 +7,7 @@ use http::StatusCode;
 
 use super::Call;
 use crate::core::alert_set::Kept;
-use crate::core::history::{EventKind, Wanted};
+use crate::core::history::{Event, EventKind, Wanted};
 use crate::core::label::{Fingerprint, LabelSet};
 use crate::core::matcher::{Mode, Op, parse_matchers};
 use crate::core::view::View;
@@ -22,8 +22,8 @@ use crate::time::Timestamp;
 const MOST: usize = 20;
 /// Of how long the attempts are told.
 const ATTEMPTS_OF: Duration = Duration::from_secs(2 * 24 * 3_600);
-/// How many attempts are told, the latest.
-const MOST_ATTEMPTS: usize = 100;
+/// How many attempts are looked at, the latest.
+const MOST_ATTEMPTS: usize = 500;
 
 /// Which alerts are asked about.
 enum Asked {
@@ -64,11 +64,10 @@ pub async fn answer(call: Call<'_>) -> Response {
     let explained = tokio::task::spawn_blocking(move || explained(&view, &asked, now)).await;
     match explained {
         Ok(Ok((mut explanations, matched))) => {
-            for explanation in &mut explanations {
-                explanation.notes.clone_from(&notes);
-                if let Err(error) = add_attempts(call.state, explanation, now).await {
-                    explanation.notes.push(format!("the attempts to tell could not be read: {error}"));
-                }
+            explanations.iter_mut().for_each(|explanation| explanation.notes.clone_from(&notes));
+            if let Err(error) = add_attempts(call.state, &mut explanations, now).await {
+                let note = format!("the attempts to tell could not be read: {error}");
+                explanations.iter_mut().for_each(|explanation| explanation.notes.push(note.clone()));
             }
             shown(&explanations, matched, text)
         }
@@ -77,15 +76,26 @@ pub async fn answer(call: Call<'_>) -> Response {
     }
 }
 
-/// Adds the attempts to tell the alert that the history keeps.
-async fn add_attempts(state: &AppState, explanation: &mut Explanation, now: Timestamp) -> Result<(), Unavailable> {
+/// Adds the attempts to tell the alerts that the history keeps, since the first of them fired.
+async fn add_attempts(state: &AppState, explanations: &mut [Explanation], now: Timestamp) -> Result<(), Unavailable> {
+    let earliest = now.before(ATTEMPTS_OF);
+    let Some(start) = explanations.iter().map(|explanation| explanation.since().unwrap_or(earliest)).min() else {
+        return Ok(());
+    };
     let kinds = vec![EventKind::AttemptFailed, EventKind::Delivered, EventKind::Refused];
-    let (alert, end) = (Some(explanation.fingerprint), Some(now));
-    let start = Some(now.before(ATTEMPTS_OF));
-    let wanted = Wanted { alert, kinds, start, end, ..Wanted::default() };
+    let alert = match explanations {
+        [one] => Some(one.fingerprint),
+        _ => None,
+    };
+    let wanted = Wanted { alert, kinds, start: Some(start.max(earliest)), end: Some(now), ..Wanted::default() };
     let query = HistoryQuery { wanted, limit: MOST_ATTEMPTS, ..HistoryQuery::default() };
     let page = state.driver.history(query).await?;
-    explanation.add_attempts(page.events.iter().rev().filter_map(|event| Some((event.at, event.attempt()?))));
+    for explanation in explanations {
+        let fingerprint = explanation.fingerprint;
+        let about = |event: &&Event| event.labels().iter().any(|labels| labels.fingerprint() == fingerprint);
+        let attempts = page.events.iter().rev().filter(about);
+        explanation.add_attempts(attempts.filter_map(|event| Some((event.at, event.attempt()?))));
+    }
     Ok(())
 }
 

@@ -23,6 +23,7 @@ mod witness;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use self::copied::Copied;
 use self::journal::{Found, Journal, Trouble};
@@ -98,9 +99,14 @@ struct State {
     checkpoint_bytes: u64,
     /// Whether a checkpoint is due for another reason than the journal's length.
     checkpoint_due: bool,
+    /// When the last checkpoint was made, or the first commit after the start.
+    checkpoint_at: Option<Timestamp>,
     /// The greatest fence that was seen.
     fence: Fence,
 }
+
+/// After how long a checkpoint is due although the journal is short: what is too old goes with it.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(24 * 3_600);
 
 impl SledStore {
     /// Opens the store in this folder, or makes one.
@@ -250,6 +256,7 @@ impl Store for SledStore {
             checkpoint: reading.checkpoint,
             checkpoint_bytes: reading.checkpoint_bytes,
             checkpoint_due: !damaged.is_empty(),
+            checkpoint_at: None,
             fence: self.state.map_or(Fence(0), |state| state.fence),
         });
         let damage = (!damaged.is_empty()).then(|| damaged.join("; "));
@@ -276,8 +283,11 @@ impl Store for SledStore {
         self.body = body;
         appended.map_err(|trouble| self.failed(&trouble))?;
         self.witness.note(seq);
-        let checkpoint_due = self.state.is_some_and(|state| state.checkpoint_due);
-        self.state = Some(State { last: seq, position: state.position + length, fence, checkpoint_due, ..state });
+        let checkpoint_at = state.checkpoint_at.unwrap_or(at);
+        let old = at.since(checkpoint_at) >= CHECKPOINT_INTERVAL;
+        let checkpoint_due = old || self.state.is_some_and(|state| state.checkpoint_due);
+        let (checkpoint_at, position) = (Some(checkpoint_at), state.position + length);
+        self.state = Some(State { last: seq, position, fence, checkpoint_due, checkpoint_at, ..state });
         Ok(seq)
     }
 
@@ -307,7 +317,8 @@ impl Store for SledStore {
         });
         let bytes = written.map_err(|error| StoreError::Unavailable(format!("no checkpoint: {error}")))?;
         let (checkpoint, checkpoint_bytes, checkpoint_due) = (known.position, bytes, false);
-        self.state = Some(State { checkpoint, checkpoint_bytes, checkpoint_due, ..known });
+        let checkpoint_at = Some(at);
+        self.state = Some(State { checkpoint, checkpoint_bytes, checkpoint_due, checkpoint_at, ..known });
         if let Err(trouble) = self.drop_history(at) {
             // The checkpoint stands; old history goes with the next one.
             let error = self.failed(&trouble);

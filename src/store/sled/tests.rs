@@ -348,3 +348,16 @@ proptest! {
         prop_assert_eq!(open(&folder).load().unwrap().seq, next);
     }
 }
+
+#[test]
+fn a_checkpoint_is_due_each_day_so_that_old_history_goes() {
+    let folder = tempdir().unwrap();
+    let mut store = open(&folder);
+    for (at, due) in [(1, false), (80_000, false), (86_401, true)] {
+        store.commit(second(at), &[gone(1)], Fence(0)).unwrap();
+        assert_eq!(store.wants_checkpoint(), due, "{at}");
+    }
+    store.checkpoint(second(86_402), &mut std::iter::empty()).unwrap();
+    store.commit(second(90_000), &[gone(1)], Fence(0)).unwrap();
+    assert!(!store.wants_checkpoint());
+}
