@@ -118,15 +118,20 @@ impl Engine {
     /// Lets `newer` take the place of a row that was not delivered, with what only that row would have said.
     fn supersede(&mut self, older: &Delivery, newer: &mut Delivery, says_both: bool) {
         self.counters.superseded += 1;
-        if older.reason == Reason::First && newer.firing() {
-            newer.reason = Reason::First;
-        }
         let said = |alert: &ToldAlert| newer.alerts.iter().any(|told| told.alert.labels == alert.alert.labels);
-        let unsaid: Vec<_> = older.alerts.iter().filter(|told| told.resolved && !said(told)).cloned().collect();
+        // What fires goes on being told only if it counts as told: a thread whose group is gone tells no more than what is
+        // over. What is muted by now does not count.
+        let ledger = self.state.ledger.get(&newer.thread);
+        let counts = |told: &ToldAlert| ledger.is_some_and(|entry| entry.firing.contains(&told.alert.fingerprint()));
+        let unsaid = older.alerts.iter().filter(|told| (told.resolved || counts(told)) && !said(told));
+        let unsaid: Vec<_> = unsaid.cloned().collect();
         if says_both && !unsaid.is_empty() {
             let mut alerts: Vec<_> = newer.alerts.iter().cloned().chain(unsaid).collect();
             alerts.sort_by(|a, b| told_order(&a.alert.labels, &b.alert.labels));
             newer.alerts = Arc::from(alerts);
+        }
+        if older.reason == Reason::First && newer.firing() {
+            newer.reason = Reason::First;
         }
         newer.new.extend(older.new.iter().copied());
         newer.undelivered_since = newer.undelivered_since.min(older.undelivered_since);

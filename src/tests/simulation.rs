@@ -109,7 +109,7 @@ fn the_same_seed_gives_the_same_transcript() {
     let first = Random::for_test("simulation_again").next() >> 32;
     for seed in first..first + budget(20, 500) {
         let (one, two) = (play(seed).0, play(seed).0);
-        assert!(one.lines().count() > 20, "seed {seed}: something happens\n{one}");
+        assert!(one.lines().count() > 5, "seed {seed}: something happens\n{one}");
         let differs = one.lines().zip(two.lines()).find(|(one, two)| one != two);
         assert!(one == two, "seed {seed}: {differs:?}");
     }

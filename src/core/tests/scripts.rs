@@ -385,3 +385,27 @@ fn no_group_is_flushed_before_the_start_delay() {
     world.pass(2 * MINUTE);
     assert_eq!(world.lines(), ["01:30 hook {alertname=\"Disk\"}: first notification firing=[a] resolved=[]"]);
 }
+
+#[test]
+fn an_edited_group_tells_what_fires_though_the_first_notification_never_went_out() {
+    let mut world = World::new(policy());
+    let by = |label: &str| {
+        let mut policy = policy();
+        policy.routes[0].group_by = crate::core::policy::GroupBy::Labels([Arc::from(label)].into());
+        policy
+    };
+    world.receivers.0.insert("hook".into(), vec![retry(); 1000]);
+    world.post(&["Heat a", "Heat c"], true);
+    world.pass(MINUTE);
+    // The group is gone for a while, and one of its alerts ends meanwhile.
+    world.reload(by("instance"));
+    world.post(&["Heat c"], false);
+    keep_firing(&mut world, &["Heat a"], 7);
+    world.reload(by("alertname"));
+    keep_firing(&mut world, &["Heat a"], 7);
+    world.lines();
+    world.receivers.0.clear();
+    keep_firing(&mut world, &["Heat a"], 7);
+    let lines = world.lines().join("\n");
+    assert!(lines.contains("hook {alertname=\"Heat\"}: first notification firing=[a] resolved=[c]"), "{lines}");
+}
