@@ -90,9 +90,9 @@ impl Engine {
             let elsewhere =
                 |entry: &HistoryEntry| entry.event == OrderEvent::Opened && matches!(entry.actor, Actor::Mirror { .. });
             let of_this = of_this.filter(|entry| !elsewhere(entry));
-            let told = of_this.filter_map(|entry| Some((mails.told_at_once(&order, entry.event)?, entry.event)));
+            let mut told = of_this.filter_map(|entry| Some((mails.told_at_once(&order, entry.event)?, entry.event)));
             // What follows from something else of the same change says where that led.
-            let Some((receiver, event)) = told.last() else { continue };
+            let Some((receiver, event)) = told.next_back() else { continue };
             news.push((Arc::clone(receiver), OrderNews { order: Arc::clone(&order), event, told: Vec::new() }));
         }
         for (receiver, mut news) in news {
