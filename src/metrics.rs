@@ -394,6 +394,11 @@ impl Metrics {
         self.mirrors.set(systems);
     }
 
+    /// The systems that work orders are passed on to, and whether each took what it was last told.
+    pub fn mirror_systems(&self) -> Vec<(String, bool)> {
+        self.mirrors.all()
+    }
+
     /// A system was asked to take what is behind, and did or did not.
     pub fn mirror_passed(&self, system: &str, well: bool) {
         self.mirrors.passed(system, well);

@@ -2,9 +2,11 @@
 //! over a restart.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::change::Actor;
 use super::engine::Engine;
+use super::view::View;
 use crate::time::Timestamp;
 
 /// The order's number, and the system.
@@ -27,6 +29,32 @@ pub struct Mirrored {
     pub error: String,
     /// When this was last changed.
     pub at: Timestamp,
+}
+
+/// How far a system is behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lag {
+    /// Orders of which it has an older state, or none.
+    pub orders: usize,
+    /// The age of the oldest change that it lacks.
+    pub age: Duration,
+}
+
+impl View {
+    /// How far a system is behind with work orders at `now`.
+    pub fn mirror_lag(&self, system: &str, now: Timestamp) -> Lag {
+        let system: Arc<str> = Arc::from(system);
+        let (mut orders, mut oldest) = (0, now);
+        for order in self.work_orders.values() {
+            let known = self.mirrored.get(&(Arc::clone(&order.number), Arc::clone(&system)));
+            let revision = known.map_or(0, |known| known.revision);
+            if revision < order.revision {
+                orders += 1;
+                oldest = oldest.min(order.since(revision).map(|entry| entry.at).next().unwrap_or(order.updated_at));
+            }
+        }
+        Lag { orders, age: now.since(oldest) }
+    }
 }
 
 impl Engine {

@@ -1,7 +1,6 @@
 //! How far other systems are behind with work orders: read from the state, so that it grows while a system is away.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use parking_lot::Mutex;
 
@@ -36,6 +35,11 @@ impl Mirrors {
         }
     }
 
+    /// The systems, and whether each took what it was last told.
+    pub(super) fn all(&self) -> Vec<(String, bool)> {
+        self.0.lock().iter().map(|(name, system)| (name.clone(), system.up)).collect()
+    }
+
     /// Appends the metrics as of `now`.
     pub(super) fn write(&self, out: &mut String, view: &View, now: Timestamp) {
         let systems = self.0.lock().clone();
@@ -43,7 +47,7 @@ impl Mirrors {
             return;
         }
         let labels: Vec<String> = systems.keys().map(|system| format!("{{system={system:?}}}")).collect();
-        let lags: Vec<(usize, f64)> = systems.keys().map(|system| lag(view, system, now)).collect();
+        let lags: Vec<_> = systems.keys().map(|system| view.mirror_lag(system, now)).collect();
         let mut family = |name: &str, kind: &str, help: &str, values: Vec<f64>| {
             family::write(out, name, kind, help, labels.iter().map(String::as_str).zip(values));
         };
@@ -53,14 +57,14 @@ impl Mirrors {
         let failures = systems.values().map(|system| system.failures as f64).collect();
         family("andon_mirror_failures_total", "counter", "Times that a system took nothing.", failures);
         #[expect(clippy::cast_precision_loss, reason = "what a sample is")]
-        let behind = lags.iter().map(|(orders, _)| *orders as f64).collect();
+        let behind = lags.iter().map(|lag| lag.orders as f64).collect();
         family(
             "andon_mirror_orders_behind",
             "gauge",
             "Work orders of which a system has an older state, or none.",
             behind,
         );
-        let seconds = lags.iter().map(|(_, seconds)| *seconds).collect();
+        let seconds = lags.iter().map(|lag| lag.age.as_secs_f64()).collect();
         family(
             "andon_mirror_lag_seconds",
             "gauge",
@@ -68,19 +72,4 @@ impl Mirrors {
             seconds,
         );
     }
-}
-
-/// How many orders a system lacks something of, and how old the oldest of it is.
-fn lag(view: &View, system: &str, now: Timestamp) -> (usize, f64) {
-    let system: Arc<str> = Arc::from(system);
-    let (mut orders, mut oldest) = (0, now);
-    for order in view.work_orders.values() {
-        let known = view.mirrored.get(&(Arc::clone(&order.number), Arc::clone(&system)));
-        let revision = known.map_or(0, |known| known.revision);
-        if revision < order.revision {
-            orders += 1;
-            oldest = oldest.min(order.since(revision).map(|entry| entry.at).next().unwrap_or(order.updated_at));
-        }
-    }
-    (orders, now.since(oldest).as_secs_f64())
 }

@@ -46,10 +46,16 @@ impl Settings {
 /// Keeps what is elsewhere the same as here, until `stop`; after a reload as the new settings say.
 pub async fn run(shared: Shared, mut settings: watch::Receiver<Settings>, stop: CancellationToken) {
     let shared = Arc::new(shared);
+    let mut knows_assets = false;
     loop {
         let (tasks, stop_these) = (TaskTracker::new(), stop.child_token());
         let current = settings.borrow_and_update().clone();
         shared.metrics.plant_configured(current.plant_database.is_some());
+        if knows_assets && current.plant_database.is_none() {
+            // Only a service that is stopping does not take this.
+            let _ = shared.driver.assets(Arc::default()).await;
+        }
+        knows_assets = current.plant_database.is_some();
         let passed_on = current.plant_database.iter().filter(|database| database.work_orders);
         let names = current.cmms.iter().map(|cmms| &*cmms.name);
         shared.metrics.mirrors(passed_on.clone().map(|_| postgres::SYSTEM).chain(names));

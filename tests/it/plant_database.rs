@@ -79,8 +79,12 @@ fn assets_and_overdue_orders_are_shown_as_the_rows_have_them() {
 fn by_the_socket() {
     let Some(postgres) = Postgres::start() else { return };
     let place = place(&postgres.socket_url());
+    // Only to read: no order is passed on.
+    place.write_config(&CONFIG.replace("refresh_interval: 1s", "refresh_interval: 1s, work_orders: false"));
     let andon = place.start(&[]);
     until_metric(&andon, "andon_plant_database_up 1");
+    assert!(metrics(&andon, "andon_mirror").is_empty());
+    assert_eq!(andon.get("/api/andon/v1/mirrors").json(), serde_json::json!([]));
 }
 
 #[test]

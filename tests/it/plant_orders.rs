@@ -268,6 +268,60 @@ fn killed_between_any_two_steps() {
     }
 }
 
+/// Enumerations and times with a zone, no further tables, and no more rights than are asked for; and a rule of the plant's
+/// own that refuses one order.
+#[test]
+fn tables_that_are_a_little_different_and_a_row_that_is_refused() {
+    let Some(plant) = Plant::new() else { return };
+    plant.postgres.sql(
+        "DROP TABLE maintenance_history, asset_spare_parts, spare_parts;
+         CREATE TYPE order_status AS ENUM ('open', 'assigned', 'in_progress', 'on_hold', 'completed', 'cancelled');
+         ALTER TABLE work_orders DROP CONSTRAINT work_orders_status_check, ALTER status DROP DEFAULT,
+             ALTER status TYPE order_status USING status::order_status, ALTER scheduled_start TYPE timestamptz,
+             ALTER actual_hours TYPE numeric(6, 2), ADD CHECK (title NOT LIKE '%CNC%'), ADD CHECK (length(title) < 200);
+         CREATE ROLE andon LOGIN;
+         GRANT SELECT ON assets TO andon;
+         GRANT SELECT, INSERT, UPDATE ON work_orders TO andon",
+    );
+    let url = plant.postgres.url().replace("postgres:sesame@", "andon@");
+    std::fs::write(plant.place.path().join("url"), url).expect("it is written");
+    let andon = plant.place.start(&[]);
+    fire(&andon, "CNC-001");
+    fire(&andon, "PUMP-001");
+    plant.until_row(
+        &andon,
+        "one is refused, the other lands",
+        "SELECT string_agg(status::text, ',') FROM work_orders",
+        "open",
+    );
+    let mirrors = until(LIMIT, "the refusal is shown", || {
+        let mirrors = andon.get("/api/andon/v1/mirrors").json();
+        (mirrors[0]["refused"].as_array().is_some_and(|refused| refused.len() == 1) && mirrors[0]["ordersBehind"] == 1)
+            .then_some(mirrors)
+    });
+    assert_eq!((&mirrors[0]["system"], &mirrors[0]["up"]), (&json!("database"), &json!(true)), "{mirrors}");
+    let error = mirrors[0]["refused"][0]["error"].as_str().unwrap_or_default();
+    assert!(error.contains("violates check constraint") && error.contains("23514"), "{error}");
+
+    plant.postgres.sql(
+        "UPDATE work_orders SET status = 'completed', actual_hours = 1.25, scheduled_start = '2030-01-02 03:04:05+01'",
+    );
+    let order = until_order(&andon, "what people did is taken over", |order| order["status"] == "completed");
+    assert_eq!((&order["actualHours"], &order["assetCode"]), (&json!(1.25), &json!("PUMP-001")));
+    assert!(order["scheduledStart"].as_str().is_some_and(|at| at.starts_with("2030-01-02T02:04:05")), "{order}");
+    plant.postgres.sql("ALTER TABLE work_orders DROP CONSTRAINT work_orders_title_check");
+    plant.until_row(
+        &andon,
+        "what was refused lands when it may",
+        "SELECT count(*) FROM work_orders WHERE asset_id IS NOT NULL",
+        "2",
+    );
+    until(LIMIT, "nothing is refused any more", || {
+        let mirrors = andon.get("/api/andon/v1/mirrors").json();
+        (mirrors[0]["refused"] == json!([]) && mirrors[0]["ordersBehind"] == 0).then_some(())
+    });
+}
+
 /// The closed circle: a row changes, Prometheus fires by the shipped rules, Andon opens the order in the same database,
 /// the row recovers, and the order asks for verification. An overdue order of the plant's own opens no other.
 #[test]

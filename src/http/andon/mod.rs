@@ -6,6 +6,7 @@ mod dead_letters;
 mod explain;
 mod groups;
 pub(in crate::http) mod history;
+mod mirrors;
 mod object;
 mod orphans;
 mod receivers;
@@ -37,6 +38,7 @@ const ENDPOINTS: &[(Method, &str)] = &[
     (Method::GET, "history"),
     (Method::POST, "groups/{hash}/ack"),
     (Method::DELETE, "groups/{hash}/ack"),
+    (Method::GET, "mirrors"),
     (Method::GET, "openapi.json"),
     (Method::GET, "orphans"),
     (Method::GET, "receivers"),
@@ -90,6 +92,7 @@ async fn dispatch(method: &Method, pattern: &str, call: Call<'_>) -> Response {
             let now = call.state.clock.now();
             call.with_view(|view, _| orphans::all(view, now)).await
         }
+        ("GET", "mirrors") => call.with_view(mirrors::all).await,
         ("GET", "receivers") => receivers::all(call.state).await,
         ("POST", "receivers/{name}/test") => receivers::test(call).await,
         ("GET", "dead-letters") => call.with_view(|view, call| dead_letters::all(view, &call.query)).await,

@@ -10,9 +10,10 @@ use crate::metrics::plant::AssetStatus;
 /// How many parts are read at most, of all assets together.
 const LIMIT: i64 = 20_000;
 
-/// A plant may keep its parts elsewhere.
-const HAS_PARTS: &str =
-    "SELECT to_regclass('spare_parts') IS NOT NULL AND to_regclass('asset_spare_parts') IS NOT NULL";
+/// A plant may keep its parts elsewhere, or to itself.
+const HAS_PARTS: &str = "
+    SELECT coalesce(has_table_privilege(to_regclass('spare_parts'), 'SELECT')
+                AND has_table_privilege(to_regclass('asset_spare_parts'), 'SELECT'), false)";
 
 const PARTS: &str = "
     SELECT a.asset_code::text, coalesce(p.part_number::text, ''), coalesce(p.name::text, ''),
