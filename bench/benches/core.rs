@@ -103,7 +103,8 @@ fn engine(policy: Arc<Policy>, alerts: usize) -> Engine {
 #[divan::bench]
 fn parse_a_body_of_64_alerts(bencher: Bencher) {
     let (body, limits) = (body(), Limits::default());
-    bencher.bench(|| parse_alerts(black_box(body.as_bytes()), Mode::Fallback, &limits).map(|parsed| parsed.batch.len()));
+    bencher
+        .bench(|| parse_alerts(black_box(body.as_bytes()), Mode::Fallback, &limits).map(|parsed| parsed.batch.len()));
 }
 
 #[divan::bench]
