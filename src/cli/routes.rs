@@ -93,8 +93,8 @@ fn draw(policy: &Policy, at: RouteIdx, depth: usize, lines: &mut Vec<(usize, Str
     };
     let name = if depth == 0 { "the root" } else { &matchers };
     let continues = if route.continues { ", and on" } else { "" };
-    let [wait, interval, repeat] = [route.group_wait, route.group_interval, route.repeat_interval]
-        .map(crate::config::duration::format);
+    let [wait, interval, repeat] =
+        [route.group_wait, route.group_interval, route.repeat_interval].map(crate::config::duration::format);
     let text = format!("{name} -> {receiver}{continues}  (by {by}; wait {wait}, interval {interval}, repeat {repeat})");
     let value = json!({"id": &*route.id, "depth": depth, "matchers": matchers, "receiver": &**receiver,
         "continue": route.continues, "groupBy": by, "groupWait": wait, "groupInterval": interval,
