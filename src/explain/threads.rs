@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{AlertState, LastTold, Stage, Subject, ThreadNow, Verdict, Waiting};
+use super::subject::Subject;
+use super::{AlertState, LastTold, Stage, ThreadNow, Verdict, Waiting};
 use crate::core::dedup::NoNews;
 use crate::core::look::{Member, News};
 use crate::core::outbox::{Delivery, Thread};

@@ -71,7 +71,7 @@ fn what_is_not_set_up_waits_and_the_order_opens() {
     let router = Router::start(place.path(), port, Vec::new());
     let receivers = until(LIMIT, "the receivers are listed", || router.get("/api/andon/v1/receivers"));
     let receivers = receivers.as_array().cloned().unwrap_or_else(|| panic!("{receivers}"));
-    assert_eq!(receivers.len(), 10, "{receivers:#?}");
+    assert_eq!(receivers.len(), 9, "{receivers:#?}");
     for one in &receivers {
         assert_eq!(one["configured"], false, "{one}");
         assert!(one["missing"].as_str().is_some_and(|missing| missing.contains("variable ANDON_")), "{one}");
