@@ -139,17 +139,7 @@ impl Engine {
         let of = |resolved| alerts.iter().filter(move |told| told.resolved == resolved);
         let firing: BTreeSet<_> = of(false).map(|told| told.alert.fingerprint()).collect();
         let resolved: BTreeSet<_> = of(true).map(|told| told.alert.fingerprint()).collect();
-        let mut entry = told.cloned().unwrap_or_else(|| Told {
-            episode: row.episode,
-            next_sequence: row.sequence.saturating_add(1),
-            at: now,
-            firing: BTreeSet::new(),
-            resolved: BTreeSet::new(),
-            open: BTreeSet::new(),
-            group_labels: row.group_labels.clone(),
-            route_labels: row.route_labels.clone(),
-            receiver_data: row.receiver_data.clone(),
-        });
+        let mut entry = told.cloned().unwrap_or_else(|| Told::without(row));
         entry.at = now;
         entry.firing.retain(|alert| !resolved.contains(alert));
         entry.open.retain(|alert| !resolved.contains(alert));

@@ -325,17 +325,7 @@ impl Engine {
             self.next_orphan_check = self.next_orphan_check.min(now.after(REFUSED_ORPHAN_WAIT));
         }
         let told = self.state.ledger.get(&row.thread).map(|told| Told::clone(told));
-        let mut told = told.unwrap_or_else(|| Told {
-            episode: row.episode,
-            next_sequence: row.sequence.saturating_add(1),
-            at: row.decided_at,
-            firing: BTreeSet::new(),
-            resolved: BTreeSet::new(),
-            open: BTreeSet::new(),
-            group_labels: row.group_labels.clone(),
-            route_labels: row.route_labels.clone(),
-            receiver_data: row.receiver_data.clone(),
-        });
+        let mut told = told.unwrap_or_else(|| Told::without(row));
         told.firing.retain(|alert| !row.new.contains(alert));
         told.open.retain(|alert| !row.new.contains(alert));
         // A repetition that was not heard is due again at the next flush.

@@ -245,6 +245,23 @@ pub struct Told {
     pub receiver_data: ReceiverData,
 }
 
+impl Told {
+    /// The entry of the row's thread as it would be if of the row's episode nothing had been told.
+    pub fn without(row: &Delivery) -> Self {
+        Self {
+            episode: row.episode,
+            next_sequence: row.sequence.saturating_add(1),
+            at: row.decided_at,
+            firing: BTreeSet::new(),
+            resolved: BTreeSet::new(),
+            open: BTreeSet::new(),
+            group_labels: row.group_labels.clone(),
+            route_labels: row.route_labels.clone(),
+            receiver_data: row.receiver_data.clone(),
+        }
+    }
+}
+
 /// What a receiver wants to know again at the next notification of an episode, as Slack the message that it may change.
 pub type ReceiverData = BTreeMap<Arc<str>, Arc<str>>;
 
