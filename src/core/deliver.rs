@@ -134,6 +134,9 @@ impl Engine {
             newer.reason = Reason::First;
         }
         newer.new.extend(older.new.iter().copied());
+        if self.doubtful.contains(&older.id) {
+            self.doubtful.insert(newer.id);
+        }
         newer.undelivered_since = newer.undelivered_since.min(older.undelivered_since);
         newer.last_error.clone_from(&older.last_error);
         self.note(Note::Superseded(Notified::of(older), newer.id));
@@ -267,6 +270,10 @@ impl Engine {
 
     /// Lets a row, or what takes its place by now, be sent later.
     fn retry(&mut self, now: Timestamp, row: &Delivery, attempts: u32, error: String, wait: Duration) {
+        // The answer may be what was lost, not the request.
+        if attempts > row.attempts {
+            self.doubtful.insert(row.id);
+        }
         if let Some(mut newer) = self.successor(row) {
             let says_both = self.says_both(&row.thread);
             self.supersede(row, &mut newer, says_both);
@@ -306,7 +313,8 @@ impl Engine {
     }
 
     /// Takes back from the ledger what a row would have told. What was to be told resolved is told firing still, and
-    /// goes back into its group, so that the next flush tells it, unless it ended too long ago to be tried anew.
+    /// goes back into its group, so that the next flush tells it, unless it ended too long ago to be tried anew. What an
+    /// earlier attempt may have told firing stays owed: better told over twice than never.
     fn untell(&mut self, now: Timestamp, row: &Delivery) {
         let resolved = row.alerts.iter().filter(|told| told.resolved).map(|told| told.alert.fingerprint());
         let (mut owed, mut orphaned) = (Vec::new(), false);
@@ -327,7 +335,9 @@ impl Engine {
         let told = self.state.ledger.get(&row.thread).map(|told| Told::clone(told));
         let mut told = told.unwrap_or_else(|| Told::without(row));
         told.firing.retain(|alert| !row.new.contains(alert));
-        told.open.retain(|alert| !row.new.contains(alert));
+        if !self.doubtful.contains(&row.id) {
+            told.open.retain(|alert| !row.new.contains(alert));
+        }
         // A repetition that was not heard is due again at the next flush.
         told.at = Timestamp::ZERO;
         told.resolved.retain(|alert| !owed.contains(alert));

@@ -171,6 +171,9 @@ pub struct Engine {
     pub(super) next_orphan_check: Timestamp,
     /// Rows that may be due: those that are the first of their thread.
     pub(super) due: BTreeSet<(Timestamp, DeliveryId)>,
+    /// Rows that their receiver may have heard although no attempt is known to have ended well. Not stored: after a
+    /// restart nobody knows, so it is so for every row.
+    pub(super) doubtful: BTreeSet<DeliveryId>,
     /// How the integrations fare, and the rows that wait until they may be sent.
     pub(super) circuits: Circuits,
     /// When the fallback of a thread's receiver is to hear that it could not be told. Follows from the outbox.
@@ -193,6 +196,7 @@ impl Engine {
             next_gc,
             next_orphan_check: Timestamp::MAX,
             due: BTreeSet::new(),
+            doubtful: BTreeSet::new(),
             circuits: Circuits::default(),
             fallback_due: BTreeSet::new(),
         };
@@ -331,7 +335,10 @@ impl Engine {
     pub fn claim(&mut self, id: DeliveryId) -> Option<Arc<Delivery>> {
         let row = self.state.outbox.get(&id).cloned()?;
         Arc::make_mut(&mut self.state.parked).remove(&id);
-        Arc::make_mut(&mut self.state.in_flight).insert(id);
+        if !Arc::make_mut(&mut self.state.in_flight).insert(id) {
+            // It was tried before, and what came of it could not be stored.
+            self.doubtful.insert(id);
+        }
         Some(self.handed_out(&row))
     }
 
@@ -419,6 +426,7 @@ impl Engine {
         for id in old {
             self.state.forget_silence(id, &mut self.log);
         }
+        self.doubtful.retain(|id| self.state.outbox.get(id).is_some());
         self.settle_lost_alerts(now);
         self.forget_old_orders(now);
         self.collect_acks(now);

@@ -45,6 +45,7 @@ impl Engine {
         engine.regroup(now, groups);
         engine.watch_anew(now);
         engine.queue_all();
+        engine.doubtful = engine.state.outbox.iter().map(|(id, _)| *id).collect();
         engine.log = Default::default();
         engine.log.changes = renamed;
         engine

@@ -23,6 +23,8 @@ const ALERTS: [(&str, &str, &str); 6] = [
     ("Heat", "a", "warning"),
     ("Heat", "c", "critical"),
 ];
+/// Seeds that once found a fault; they are played again each time.
+const FOUND: [u64; 1] = [3_412_961_801];
 /// How long everything has to come to rest, in minutes: longer than any wait between two attempts, and several flushes.
 const REST: u64 = 45;
 
@@ -91,7 +93,7 @@ async fn wrong_at_rest(world: &mut World) -> Vec<String> {
 #[test]
 fn at_rest_everybody_knows_what_is_true() {
     let first = Random::for_test("simulation").next() >> 32;
-    let seeds: Vec<_> = (first..first + budget(300, 10_000)).collect();
+    let seeds: Vec<_> = FOUND.into_iter().chain(first..first + budget(300, 10_000)).collect();
     std::thread::scope(|scope| {
         for seeds in seeds.chunks(seeds.len().div_ceil(2)) {
             scope.spawn(move || {

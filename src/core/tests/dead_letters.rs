@@ -109,3 +109,62 @@ fn a_letter_that_was_put_away_stays_away_and_a_failed_commit_keeps_it() {
     world.crash(MINUTE);
     assert!(world.engine.view().dead_letters.is_empty());
 }
+
+fn lost() -> Outcome {
+    Outcome::Retry { error: "the connection was lost".into(), after: None, exchange: Default::default() }
+}
+
+/// `Disk a` ends, and the receiver takes everything again: how often it is told exactly that these instances are over.
+fn told_as_over(world: &mut World, instances: &str) -> usize {
+    world.receivers.0.clear();
+    world.post(&["Disk a"], false);
+    world.pass(6 * MINUTE);
+    let over = format!("hook {{alertname=\"Disk\"}}: all alerts resolved firing=[] resolved=[{instances}]");
+    world.lines().iter().filter(|line| line.ends_with(&over)).count()
+}
+
+#[test]
+fn what_is_refused_at_once_is_not_told_as_over() {
+    let (mut world, _) = with_a_letter();
+    assert_eq!(told_as_over(&mut world, "a"), 0);
+}
+
+/// A receiver may have taken what it answered to too late, and refuse the same at the next attempt.
+#[test]
+fn what_an_earlier_attempt_may_have_told_is_told_as_over() {
+    let mut world = World::new(policy());
+    world.receivers.0.insert("hook".into(), vec![lost(), refused()]);
+    world.post(&["Disk a"], true);
+    world.pass(MINUTE);
+    assert_eq!(told_as_over(&mut world, "a"), 1);
+}
+
+#[test]
+fn what_may_have_been_told_before_a_crash_is_told_as_over() {
+    let mut world = World::new(policy());
+    world.post(&["Disk a"], true);
+    world.now = world.now.after(30 * SECOND);
+    world.engine.handle(world.now, Input::Tick);
+    let decided = world.engine.committed();
+    world.stored.extend(decided);
+    world.last_commit = Some(world.now);
+    world.receivers.0.insert("hook".into(), vec![refused()]);
+    world.crash(SECOND);
+    world.pass(SECOND);
+    assert_eq!(told_as_over(&mut world, "a"), 1);
+}
+
+#[test]
+fn what_may_have_been_told_is_owed_by_the_row_that_took_its_place() {
+    let mut world = World::new(policy());
+    world.receivers.0.insert("hook".into(), [vec![lost(); 20], vec![refused()]].concat());
+    world.post(&["Disk a"], true);
+    world.pass(MINUTE);
+    while world.engine.view().dead_letters.is_empty() {
+        world.post(&["Disk a", "Disk b"], true);
+        world.pass(MINUTE);
+    }
+    world.lines();
+    world.post(&["Disk b"], false);
+    assert_eq!(told_as_over(&mut world, "a b"), 1);
+}
