@@ -116,6 +116,9 @@ impl Engine {
             undelivered_since: now,
             ..row.clone()
         };
+        if row.attempts > 1 {
+            self.doubtful.insert(id);
+        }
         self.watch_delivery(&again);
         self.state.put_delivery(again, &mut self.log);
         self.note(Note::Enqueued(id));

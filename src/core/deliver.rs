@@ -333,7 +333,13 @@ impl Engine {
             self.next_orphan_check = self.next_orphan_check.min(now.after(REFUSED_ORPHAN_WAIT));
         }
         let told = self.state.ledger.get(&row.thread).map(|told| Told::clone(told));
-        let mut told = told.unwrap_or_else(|| Told::without(row));
+        let mut told = told.unwrap_or_else(|| {
+            // What waits in the thread has its number already.
+            let numbers = self.waiting(&row.thread).into_iter().filter(|later| later.episode == row.episode);
+            let next = numbers.map(|later| later.sequence.saturating_add(1)).max().unwrap_or_default();
+            let told = Told::without(row);
+            Told { next_sequence: told.next_sequence.max(next), ..told }
+        });
         told.firing.retain(|alert| !row.new.contains(alert));
         if !self.doubtful.contains(&row.id) {
             told.open.retain(|alert| !row.new.contains(alert));

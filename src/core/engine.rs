@@ -169,6 +169,8 @@ pub struct Engine {
     pub(super) next_delivery: u64,
     pub(super) next_gc: Timestamp,
     pub(super) next_orphan_check: Timestamp,
+    /// What it was before the batch.
+    pub(super) stored_orphan_check: Timestamp,
     /// Rows that may be due: those that are the first of their thread.
     pub(super) due: BTreeSet<(Timestamp, DeliveryId)>,
     /// Rows that their receiver may have heard although no attempt is known to have ended well. Not stored: after a
@@ -195,6 +197,7 @@ impl Engine {
             next_delivery: 0,
             next_gc,
             next_orphan_check: Timestamp::MAX,
+            stored_orphan_check: Timestamp::MAX,
             due: BTreeSet::new(),
             doubtful: BTreeSet::new(),
             circuits: Circuits::default(),
@@ -291,6 +294,11 @@ impl Engine {
 
     /// The batch is stored: it stands. Gives its changes back, for whoever stores some of them later.
     pub fn committed(&mut self) -> Vec<Change> {
+        self.stored_orphan_check = self.next_orphan_check;
+        // Only now: a row that was removed comes back when its batch cannot be stored.
+        if self.doubtful.len() > 2 * self.state.outbox.len() + 64 {
+            self.doubtful.retain(|id| self.state.outbox.get(id).is_some());
+        }
         std::mem::take(&mut self.log).changes
     }
 
@@ -299,6 +307,8 @@ impl Engine {
         let log = std::mem::take(&mut self.log);
         self.state.undo(log);
         self.queue_all();
+        // Whom the batch would have told that all is over was not told.
+        self.next_orphan_check = self.stored_orphan_check;
     }
 
     /// An outage of ours began at `from` (a failing store): nothing runs out until it ends with [`Engine::resume`].
@@ -426,7 +436,6 @@ impl Engine {
         for id in old {
             self.state.forget_silence(id, &mut self.log);
         }
-        self.doubtful.retain(|id| self.state.outbox.get(id).is_some());
         self.settle_lost_alerts(now);
         self.forget_old_orders(now);
         self.collect_acks(now);

@@ -46,6 +46,7 @@ impl Engine {
         engine.watch_anew(now);
         engine.queue_all();
         engine.doubtful = engine.state.outbox.iter().map(|(id, _)| *id).collect();
+        engine.stored_orphan_check = engine.next_orphan_check;
         engine.log = Default::default();
         engine.log.changes = renamed;
         engine
