@@ -101,7 +101,7 @@ fn push_char(bytes: &mut Vec<u8>, c: char) {
 }
 
 /// Go's `strconv.IsPrint`: letters, marks, numbers, punctuation, symbols, and of all spaces only the ASCII one.
-fn is_printable(c: char) -> bool {
+pub fn is_printable(c: char) -> bool {
     static PRINTABLE: LazyLock<ClassUnicode> = LazyLock::new(|| {
         let parsed = regex_syntax::parse(r"[\pL\pM\pN\pP\pS]").map(|hir| hir.into_kind());
         match parsed {

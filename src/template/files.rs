@@ -12,7 +12,10 @@ use super::{MAX_SOURCE, TemplateError};
 /// # Errors
 /// If the pattern is malformed.
 pub(super) fn glob(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
-    let wrong = || format!("{pattern}: syntax error in pattern");
+    let wrong = || format!("syntax error in pattern: {pattern}");
+    if pattern.is_empty() {
+        return Ok(Vec::new());
+    }
     let names: Vec<&str> = pattern.split('/').filter(|name| !name.is_empty() && *name != ".").collect();
     for name in &names {
         // Also what is never compared must be well formed.

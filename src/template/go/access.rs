@@ -53,7 +53,9 @@ fn method(base: &Value, name: &str, args: &[Value]) -> Result<Option<Value>, Fai
     let expected = match (Kind::of(base), base) {
         (Some(Kind::Kv | Kind::NilKv), _) => kv_method(base, name, args)?,
         (Some(Kind::Time), _) => time_method(base, name, args)?,
-        (Some(Kind::Duration), _) => duration_method(base, name),
+        (Some(Kind::Duration), _) => duration_method(base, name, args)?,
+        (Some(Kind::Month | Kind::Weekday), _) if name == "String" => Some((0, text(&value::show(base)))),
+        (Some(Kind::NoPairs), _) => list_method(&[], name, args)?,
         (None, Value::List(items)) => list_method(items, name, args)?,
         _ => None,
     };
@@ -116,7 +118,9 @@ fn time_method(base: &Value, name: &str, args: &[Value]) -> Method {
         let other = args.first().and_then(GoTime::from_value);
         other.ok_or_else(|| Failure::Argument(format!("{name} needs a time.Time")))
     };
-    if matches!(name, "Sub" | "Before" | "After" | "Equal" | "Compare" | "Add" | "Format") && args.len() != 1 {
+    if matches!(name, "Sub" | "Before" | "After" | "Equal" | "Compare" | "Add" | "Format" | "Truncate" | "Round")
+        && args.len() != 1
+    {
         return Ok(Some((1, Value::Nil)));
     }
     Ok(Some(match name {
@@ -126,11 +130,21 @@ fn time_method(base: &Value, name: &str, args: &[Value]) -> Method {
             let limit = if passed < 0 { i64::MIN } else { i64::MAX };
             (1, duration(i64::try_from(passed).unwrap_or(limit)))
         }
-        "Add" => {
-            let by = args.first().and_then(nanoseconds);
-            let by = by.ok_or_else(|| Failure::Argument("Add needs a time.Duration".to_owned()))?;
-            (1, at.moved(by).to_value())
+        "Add" => (1, at.moved(duration_arg(args, name)?).to_value()),
+        "AddDate" if args.len() == 3 => {
+            let number = |place: usize| args.get(place).and_then(Value::as_int);
+            let moved = number(0).zip(number(1)).zip(number(2));
+            let moved = moved.and_then(|((years, months), days)| at.on_other_date(years, months, days));
+            (3, moved.ok_or_else(|| Failure::Argument("AddDate needs three integers".to_owned()))?.to_value())
         }
+        "AddDate" => (3, Value::Nil),
+        // Both count from year 1, as Go does.
+        "Truncate" | "Round" => {
+            let since = at.unix_nanos() - GoTime::default().unix_nanos();
+            let by = rounding(since, duration_arg(args, name)?, name == "Round") - since;
+            (1, at.moved(i64::try_from(by).unwrap_or(0)).to_value())
+        }
+        "IsDST" => (0, Value::Bool(false)),
         "Before" => (1, Value::Bool(at.unix_nanos() < other()?.unix_nanos())),
         "After" => (1, Value::Bool(at.unix_nanos() > other()?.unix_nanos())),
         "Equal" => (1, Value::Bool(at.unix_nanos() == other()?.unix_nanos())),
@@ -143,10 +157,31 @@ fn time_method(base: &Value, name: &str, args: &[Value]) -> Method {
     }))
 }
 
-fn duration_method(base: &Value, name: &str) -> Option<(usize, Value)> {
-    let nanoseconds = nanoseconds(base)?;
+/// An argument that must be a duration, for which a plain number will do.
+fn duration_arg(args: &[Value], method: &str) -> Result<i64, Failure> {
+    let by = args.first().and_then(|by| nanoseconds(by).or_else(|| by.as_int()));
+    by.ok_or_else(|| Failure::Argument(format!("{method} needs a time.Duration")))
+}
+
+/// A multiple of `by`: the one before, or the nearest, half of it away from zero.
+fn rounding(number: i128, by: i64, nearest: bool) -> i128 {
+    if by <= 0 {
+        return number;
+    }
+    let by = i128::from(by);
+    let rest = number % by;
+    if nearest && rest.abs() * 2 >= by { number - rest + by * number.signum() } else { number - rest }
+}
+
+fn duration_method(base: &Value, name: &str, args: &[Value]) -> Method {
+    let nanoseconds = nanoseconds(base).unwrap_or_default();
     let number = nanoseconds as f64;
-    Some(match name {
+    Ok(Some(match name {
+        "Round" | "Truncate" if args.len() == 1 => {
+            let rounded = rounding(nanoseconds.into(), duration_arg(args, name)?, name == "Round");
+            (1, duration(i64::try_from(rounded).unwrap_or(nanoseconds)))
+        }
+        "Round" | "Truncate" => (1, Value::Nil),
         "Hours" => (0, Value::Float(number / 3.6e12)),
         "Minutes" => (0, Value::Float(number / 6e10)),
         "Seconds" => (0, Value::Float(number / 1e9)),
@@ -155,6 +190,6 @@ fn duration_method(base: &Value, name: &str) -> Option<(usize, Value)> {
         "Nanoseconds" => (0, Value::Int(nanoseconds)),
         "Abs" => (0, duration(nanoseconds.saturating_abs())),
         "String" => (0, text(&time::duration_text(nanoseconds))),
-        _ => return None,
-    })
+        _ => return Ok(None),
+    }))
 }

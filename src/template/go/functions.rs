@@ -9,8 +9,9 @@ use gotmpl::{SafeKind, Value};
 
 use super::call::{Failure, Run};
 use super::time::GoTime;
-use super::value::{self, Kind, entries, list, nanoseconds, text, type_name};
-use super::{layout, words};
+use super::value::{self, Kind, entries, list, nanoseconds, ordinal, text, type_name};
+use super::{compare, layout, printf, words};
+use crate::core::matcher::pattern::Searcher;
 
 /// How many arguments a function takes.
 pub(super) enum Arity {
@@ -26,9 +27,9 @@ use Arity::{AtLeast, Exactly};
 pub(super) type Function = fn(&Run, &[Value]) -> Result<Value, Failure>;
 
 /// All functions that templates may call, beside the engine's own ([`ENGINE`]).
-pub(super) const FUNCTIONS: [(&str, Arity, Function); 31] = [
-    ("toUpper", Exactly(1), |_, args| Ok(text(&string(args, 0)?.to_uppercase()))),
-    ("toLower", Exactly(1), |_, args| Ok(text(&string(args, 0)?.to_lowercase()))),
+pub(super) const FUNCTIONS: [(&str, Arity, Function); 40] = [
+    ("toUpper", Exactly(1), |_, args| Ok(text(&words::upper(&string(args, 0)?)))),
+    ("toLower", Exactly(1), |_, args| Ok(text(&words::lower(&string(args, 0)?)))),
     ("title", Exactly(1), |_, args| Ok(text(&words::title(&string(args, 0)?)))),
     ("trimSpace", Exactly(1), |_, args| Ok(text(string(args, 0)?.trim()))),
     ("join", Exactly(2), |_, args| Ok(text(&strings(args, 1)?.join(&string(args, 0)?)))),
@@ -76,6 +77,15 @@ pub(super) const FUNCTIONS: [(&str, Arity, Function); 31] = [
     ("len", Exactly(1), length),
     ("index", AtLeast(1), index),
     ("slice", AtLeast(1), slice),
+    ("printf", AtLeast(1), printf::printf),
+    ("print", AtLeast(0), printf::print),
+    ("println", AtLeast(0), printf::println),
+    ("eq", AtLeast(1), compare::eq),
+    ("ne", Exactly(2), |_, args| compare::equal(arg(args, 0), arg(args, 1)).map(|same| Value::Bool(!same))),
+    ("lt", Exactly(2), |_, args| compare::ordered(args, std::cmp::Ordering::is_lt)),
+    ("le", Exactly(2), |_, args| compare::ordered(args, std::cmp::Ordering::is_le)),
+    ("gt", Exactly(2), |_, args| compare::ordered(args, std::cmp::Ordering::is_gt)),
+    ("ge", Exactly(2), |_, args| compare::ordered(args, std::cmp::Ordering::is_ge)),
     // What the rewritten templates call: see `rewrite`.
     (SHOW, Exactly(1), |_, args| Ok(printable(arg(args, 0)))),
     (TRUTH, Exactly(1), |_, args| Ok(testable(arg(args, 0)))),
@@ -89,10 +99,7 @@ pub(super) const TRUTH: &str = "__truth";
 /// Turns a value into what `range` runs over.
 pub(super) const ITEMS: &str = "__items";
 /// The engine's own functions that stay as they are.
-pub(super) const ENGINE: [&str; 16] = [
-    "and", "or", "not", "print", "printf", "println", "html", "js", "urlquery", "call", "eq", "ne", "lt", "le", "gt",
-    "ge",
-];
+pub(super) const ENGINE: [&str; 7] = ["and", "or", "not", "html", "js", "urlquery", "call"];
 
 fn call(message: impl Into<String>) -> Failure {
     Failure::Called(message.into())
@@ -133,32 +140,15 @@ fn time(args: &[Value], place: usize) -> Result<GoTime, Failure> {
         .ok_or_else(|| Failure::Argument(format!("wrong type for value; expected time.Time; got {}", type_name(found))))
 }
 
-fn regex(pattern: &str) -> Result<regex::Regex, Failure> {
-    if pattern.len() > super::MAX_PATTERN {
-        return Err(call("the regular expression is longer than 4096 bytes"));
-    }
-    regex::RegexBuilder::new(pattern).size_limit(1 << 20).build().map_err(|error| {
-        let error = error.to_string();
-        let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
-        call(format!("error parsing regexp: {reason}: `{pattern}`"))
-    })
+fn regex(pattern: &str) -> Result<Searcher, Failure> {
+    Searcher::compile(pattern).map_err(|error| call(error.to_string()))
 }
 
 fn replace(run: &Run, args: &[Value]) -> Result<Value, Failure> {
     let (pattern, replacement, subject) = (string(args, 0)?, string(args, 1)?, string(args, 2)?);
-    let regex = regex(&pattern)?;
     // An empty match at each place must not grow a large text many times over unseen.
-    let mut replaced = String::new();
-    let mut last = 0;
-    for found in regex.captures_iter(&subject) {
-        let Some(whole) = found.get(0) else { continue };
-        replaced.push_str(subject.get(last..whole.start()).unwrap_or(""));
-        found.expand(&replacement, &mut replaced);
-        last = whole.end();
-        run.fits(replaced.len())?;
-    }
-    replaced.push_str(subject.get(last..).unwrap_or(""));
-    Ok(text(&replaced))
+    let fits = |length: usize| run.fits(length);
+    Ok(text(&regex(&pattern)?.replace_all(&subject, &replacement, fits)?))
 }
 
 fn safe(kind: SafeKind, args: &[Value]) -> Result<Value, Failure> {
@@ -222,7 +212,7 @@ fn decode(_: &Run, args: &[Value]) -> Result<Value, Failure> {
 fn length(_: &Run, args: &[Value]) -> Result<Value, Failure> {
     let found = arg(args, 0);
     let length = match (Kind::of(found), found) {
-        (None | Some(Kind::Kv | Kind::NilKv), Value::Map(_)) => Some(entries(found).count()),
+        (None | Some(Kind::Kv | Kind::NilKv | Kind::NoPairs), Value::Map(_)) => Some(entries(found).count()),
         (Some(_), _) => None,
         (None, Value::Safe { s, .. }) => Some(s.len()),
         (None, other) => other.len(),
@@ -258,11 +248,30 @@ fn slice(_: &Run, args: &[Value]) -> Result<Value, Failure> {
         Some(Value::Int(bound)) => Ok(Some(*bound)),
         Some(other) => Err(call(format!("cannot index slice/array with type {}", type_name(other)))),
     };
-    if args.len() > 3 {
-        return Err(call("three indexes are not supported"));
-    }
     let plain = match arg(args, 0) {
-        Value::Safe { s, .. } => Value::String(s.clone()),
+        // Of a text bytes are cut; half a character becomes U+FFFD, as it would where it is printed.
+        Value::String(found) | Value::Safe { s: found, .. } => {
+            if args.len() > 3 {
+                return Err(call("cannot 3-index slice a string"));
+            }
+            let place = |bound: Option<i64>, default: usize| match bound {
+                None => Ok(default),
+                Some(bound) => usize::try_from(bound).ok().filter(|bound| *bound <= found.len()).ok_or(bound),
+            };
+            let wrong = |bound: i64| call(format!("index out of range: {bound}"));
+            let from = place(bound(1)?, 0).map_err(wrong)?;
+            let to = place(bound(2)?, found.len()).map_err(wrong)?;
+            let Some(cut) = found.as_bytes().get(from..to) else {
+                return Err(call(format!("invalid slice index: {from} > {to}")));
+            };
+            return Ok(text(&String::from_utf8_lossy(cut)));
+        }
+        Value::List(items) if args.len() == 4 => {
+            let most = bound(3)?.and_then(|most| usize::try_from(most).ok()).filter(|most| *most <= items.len());
+            let most = most.ok_or_else(|| call("index out of range"))?;
+            list(items.iter().take(most).cloned())
+        }
+        _ if args.len() > 4 => return Err(call("too many slice indexes")),
         other => other.clone(),
     };
     plain.slice(bound(1)?, bound(2)?).map_err(|error| match error {
@@ -280,8 +289,8 @@ fn printable(found: &Value) -> Value {
 
 fn testable(found: &Value) -> Value {
     match Kind::of(found) {
-        Some(Kind::Kv | Kind::NilKv) if entries(found).next().is_none() => text(""),
-        Some(Kind::Duration) if nanoseconds(found) == Some(0) => Value::Int(0),
+        Some(Kind::Kv | Kind::NilKv | Kind::NoPairs) if entries(found).next().is_none() => text(""),
+        Some(Kind::Duration | Kind::Month | Kind::Weekday) if ordinal(found) == Some(0) => Value::Int(0),
         _ => found.clone(),
     }
 }
@@ -293,6 +302,7 @@ fn items(found: &Value) -> Result<Value, Failure> {
                 entries(found).map(|(key, value)| (key.into(), value.clone())).collect();
             Ok(Value::from(map))
         }
+        (Some(Kind::NoPairs), _) => Ok(Value::Nil),
         // What `or` and `and` make of an empty KV.
         (None, Value::String(empty)) if empty.is_empty() => Ok(Value::Nil),
         (None, Value::List(_) | Value::Map(_) | Value::Int(_) | Value::Uint(_) | Value::Nil) => Ok(found.clone()),

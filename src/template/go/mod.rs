@@ -8,9 +8,12 @@
 mod access;
 mod blocks;
 mod call;
+mod compare;
 mod functions;
 mod layout;
+mod numbers;
 mod print;
+mod printf;
 mod rewrite;
 mod time;
 mod value;
@@ -34,8 +37,6 @@ use self::time::GoTime;
 use super::data::{Context, Pairs};
 use super::{MAX_OUTPUT, MAX_SOURCE, Mode, TemplateError};
 
-/// The longest regular expression in a template.
-const MAX_PATTERN: usize = 4096;
 /// How often `range` may go round in one run.
 const MAX_ITERATIONS: u64 = 1_000_000;
 /// The name under which a text of the configuration is run.

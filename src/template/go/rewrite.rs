@@ -168,7 +168,12 @@ impl Writer<'_> {
             Expr::Identifier(at, name) => {
                 self.function(&name, at)?;
                 let through = conversion(&name);
-                let rest = self.arguments(rest, through)?;
+                let mut rest = self.arguments(rest, through)?;
+                if through == Some(SHOW) && rest.len() > 1 {
+                    // Several are escaped as `print` would show them together.
+                    let shown = self.call("print", pos, &shown, std::mem::take(&mut rest));
+                    rest.push(Expr::Pipe(pos, pipe(pos, vec![shown])));
+                }
                 if ENGINE.contains(&name.as_str()) {
                     let args = [Expr::Identifier(at, name)].into_iter().chain(rest).collect();
                     return Ok(CommandNode { pos, args });
@@ -293,7 +298,7 @@ fn pipe_at(pos: Pos) -> PipeNode {
 /// What the arguments of a function of the engine go through, so that it sees no type that it does not know.
 fn conversion(function: &str) -> Option<&'static str> {
     match function {
-        "print" | "printf" | "println" | "html" | "js" | "urlquery" => Some(SHOW),
+        "html" | "js" | "urlquery" => Some(SHOW),
         "and" | "or" | "not" => Some(TRUTH),
         _ => None,
     }

@@ -67,7 +67,7 @@ fn texts() {
         ),
         (
             r#"{{ .CommonLabels.SortedPairs }} {{ .CommonLabels }} {{ .CommonLabels.Names.Join "," }}"#,
-            "[{alertname A1} {team x}] alertname=A1, team=x alertname,team",
+            "alertname=A1, team=x alertname=A1, team=x alertname,team",
         ),
         (
             "{{ (index .Alerts 0).StartsAt.Unix }} {{ (index .Alerts 0).StartsAt.Month }} {{ (index .Alerts 1).EndsAt.Sub (index .Alerts 0).StartsAt }}",
@@ -115,9 +115,72 @@ fn texts() {
             r#"{{ $d := dict "a" 1 }}{{ $d.b }}{{ define "x" }}<{{ . }}>{{ end }}{{ template "x" $d.a }}{{ template "x" }}"#,
             "<no value><1><<no value>>",
         ),
+        (
+            "{{ .RouteLabels.SortedPairs }}|{{ len .RouteLabels.SortedPairs }}{{ range .RouteLabels.SortedPairs }}x{{ end }}",
+            "|0",
+        ),
+        (
+            "{{ 1e6 }} {{ 123456.0 }} {{ 2.5e7 }} {{ toJson 1e-7 }} {{ print 1e21 }} {{ print .Alerts.Firing 1 nil }}x",
+            "1e+06 123456 2.5e+07 1e-7 1e+21 [{firing alertname=A1, team=x, zone=<z> desc=d, summary=s & t 2026-11-22 14:48:28.98664923 +0000 UTC 0001-01-01 00:00:00 +0000 UTC http://p/g?a=b&c=d bcbc34e1b324fef1}] 1 <nil>x",
+        ),
+        (
+            r#"{{ with (index .Alerts 0).StartsAt }}{{ printf "%02d %d %s" .Month .Weekday .Month }} {{ .AddDate 0 2 9 }} {{ .Truncate 3600000000000 }} {{ (.Add 60000000000).Minute }} {{ .Location }}{{ end }}"#,
+            "11 0 November 2027-01-31 14:48:28.98664923 +0000 UTC 2026-11-22 14:00:00 +0000 UTC 49 UTC",
+        ),
+        (
+            "{{ with (index .Alerts 1).EndsAt.Sub (index .Alerts 0).StartsAt }}{{ gt . 5 }} {{ .Round 3600000000000 }} {{ .Truncate 60000000000 }}{{ end }}",
+            "true 1h0m0s 59m0s",
+        ),
+        (
+            r#"{{ eq (index .Alerts 0).StartsAt (index .Alerts 1).StartsAt }} {{ eq .CommonLabels.team nil }} {{ eq 'a' 97 }} {{ lt "a" "b" }} {{ ge 2.5 2.5 }}"#,
+            "true false true true true",
+        ),
+        (
+            r#"{{ match "\d|\w" "٣é" }} {{ match "[a&&b]x{,2}" "&x{,2}" }} {{ reReplaceAll "(?U)a(.*)b" "<$1>" "a1b2b" }} {{ reReplaceAll "a(.*?)b" "<$1>" "a1b2b" }}"#,
+            "false true <1>2b <1>2b",
+        ),
+        (r#"{{ title "1st ǆ ß foo-bar" }} {{ toUpper "ßﬁé" }} {{ toLower "İΑΣ" }}"#, "1St ǅ Ss Foo-Bar ßﬁÉ iασ"),
+        (
+            r#"{{ html "a" 1 "<" }} {{ urlquery "a b" "&" }} {{ slice "abc" }} {{ slice "é" 0 1 }} {{ slice (list 1 2 3) 0 1 2 }}"#,
+            "a1&lt; a+b%26 abc \u{fffd} [1]",
+        ),
         ("{{ .Asset.name }}{{ .RouteLabels }}{{ if .WorkOrder }}w{{ end }}", ""),
     ] {
         assert_eq!(render(template, Mode::Text), shown, "{template}");
+    }
+}
+
+#[test]
+fn printf_is_gos() {
+    for (call, shown) in [
+        (
+            r#""%s|%5s|%-5s|%05s|%.2s|%q|%x|% X" "a" "é" "é" "ab" "abc" "a\"b" "hi" "hi""#,
+            r#"a|    é|é    |000ab|ab|"a\"b"|6869|68 69"#,
+        ),
+        (
+            r#""%d|%5d|%-5d|%05d|%+d|%x|%#X|%o|%b|%c|%U|%q" 5 5 5 -5 5 255 255 8 5 233 233 65"#,
+            "5|    5|5    |-0005|+5|ff|0XFF|10|101|é|U+00E9|'A'",
+        ),
+        (
+            r#""%v|%.2f|%6.1f|%e|%g|%08.3f|%g|%f" 1.0 2.555 2.0 1500.0 1e21 -1.5 0.00001 1"#,
+            "1|2.55|   2.0|1.500000e+03|1e+21|-001.500|1e-05|%!f(int=1)",
+        ),
+        (
+            r#""%t|%v|%T|%T|%#v|%+q" true nil 1.5 .CommonLabels "a" "é""#,
+            r#"true|<nil>|float64|template.KV|"a"|"\u00e9""#,
+        ),
+        (
+            r#""%s|%q|%d|%v" .CommonLabels .CommonLabels.Names (list 1 "a") (dict "a" 1)"#,
+            r#"alertname=A1, team=x|["alertname" "team"]|[1 %!d(string=a)]|map[a:1]"#,
+        ),
+        (r#""%+v" (index .CommonLabels.SortedPairs 0)"#, "{Name:alertname Value:A1}"),
+        (r#""%d|%s|%s|%[2]*[1]v" 1.5 5 nil"#, "%!d(float64=1.5)|%!s(int=5)|%!s(<nil>)|  1.5"),
+        (r#""%s" "a" "b""#, "a%!(EXTRA string=b)"),
+        (r#""%d %""#, "%!d(MISSING) %!(NOVERB)"),
+        (r#""%*d|%-*d|" 4 7 3 8"#, "   7|8  |"),
+    ] {
+        let template = format!("{{{{ printf {call} }}}}");
+        assert_eq!(render(&template, Mode::Text), shown, "{template}");
     }
 }
 

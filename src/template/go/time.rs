@@ -4,7 +4,7 @@ use std::fmt;
 
 use gotmpl::Value;
 
-use super::value::{Kind, tagged, text};
+use super::value::{Kind, numbered, tagged, text};
 use crate::time::Timestamp;
 
 /// An instant with the zone it is shown in.
@@ -125,6 +125,18 @@ impl GoTime {
         Self { secs, nanos, ..self.clone() }
     }
 
+    /// So many years, months and days later; a day that a month has not falls into the next, as in Go.
+    pub(super) fn on_other_date(&self, years: i64, months: i64, days: i64) -> Option<Self> {
+        let civil = self.civil();
+        let local = self.secs.checked_add(i64::from(self.offset))?;
+        let month = (i64::from(civil.month) - 1).checked_add(months)?;
+        let year = civil.year.checked_add(years)?.checked_add(month.div_euclid(12))?;
+        let first = seconds(year.clamp(-9_999, 9_999), u32::try_from(month.rem_euclid(12) + 1).ok()?, 1, 0)?;
+        let days = days.clamp(-10_000_000, 10_000_000) + i64::from(civil.day) - 1;
+        let secs = first + days * 86_400 + local.rem_euclid(86_400) - i64::from(self.offset);
+        Some(Self { secs, ..self.clone() })
+    }
+
     fn civil(&self) -> Civil {
         let local = self.secs.saturating_add(i64::from(self.offset));
         let (days, second) = (local.div_euclid(86_400), local.rem_euclid(86_400));
@@ -149,13 +161,14 @@ impl GoTime {
         let civil = self.civil();
         Some(match method {
             "Year" => Value::Int(civil.year),
-            "Month" => text(month(civil.month)),
+            "Month" => numbered(Kind::Month, civil.month.into()),
             "Day" => Value::Int(civil.day.into()),
             "Hour" => Value::Int(civil.hour.into()),
             "Minute" => Value::Int(civil.minute.into()),
             "Second" => Value::Int(civil.second.into()),
             "Nanosecond" => Value::Int(self.nanos.into()),
-            "Weekday" => text(DAYS.get(civil.weekday).copied().unwrap_or_default()),
+            "Weekday" => numbered(Kind::Weekday, i64::try_from(civil.weekday).unwrap_or(0)),
+            "Location" => text(if self.zone.is_empty() || self.offset == 0 { "UTC" } else { &self.zone }),
             "YearDay" => Value::Int(civil.yearday.into()),
             "Unix" => Value::Int(self.secs),
             "UnixMilli" => Value::Int(i64::try_from(self.unix_nanos() / 1_000_000).unwrap_or(i64::MAX)),
@@ -232,6 +245,16 @@ impl fmt::Display for GoTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.format("2006-01-02 15:04:05.999999999 -0700 MST"))
     }
+}
+
+/// The English name of a month, from 1.
+pub(super) fn month_name(number: i64) -> &'static str {
+    month(u8::try_from(number).unwrap_or(0))
+}
+
+/// The English name of a weekday; Sunday is 0.
+pub(super) fn weekday_name(number: i64) -> &'static str {
+    usize::try_from(number).ok().and_then(|number| DAYS.get(number)).copied().unwrap_or_default()
 }
 
 fn month(number: u8) -> &'static str {

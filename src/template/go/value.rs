@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use gotmpl::Value;
 
+use super::numbers;
 use super::time::{self, GoTime};
 use crate::core::notification::AlertData;
 use crate::template::data::{Context, Pairs, sorted_pairs};
@@ -28,20 +29,29 @@ pub(super) enum Kind {
     NilKv,
     /// `template.Pair`
     Pair,
+    /// `template.Pairs` without any; others are lists.
+    NoPairs,
     /// `time.Time`
     Time,
     /// `time.Duration`
     Duration,
+    /// `time.Month`
+    Month,
+    /// `time.Weekday`
+    Weekday,
 }
 
-const KINDS: [(Kind, &str); 7] = [
+const KINDS: [(Kind, &str); 10] = [
     (Kind::Data, "*template.Data"),
     (Kind::Alert, "template.Alert"),
     (Kind::Kv, "template.KV"),
     (Kind::NilKv, "template.KV "),
     (Kind::Pair, "template.Pair"),
+    (Kind::NoPairs, "template.Pairs"),
     (Kind::Time, "time.Time"),
     (Kind::Duration, "time.Duration"),
+    (Kind::Month, "time.Month"),
+    (Kind::Weekday, "time.Weekday"),
 ];
 
 const DATA_FIELDS: [(&str, &str); 9] = [
@@ -79,12 +89,13 @@ impl Kind {
         KINDS.iter().find(|(_, known)| *known == &**name).map(|(kind, _)| *kind)
     }
 
-    fn fields(self) -> &'static [(&'static str, &'static str)] {
+    /// Its fields, and their names in JSON.
+    pub(super) fn fields(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Data => &DATA_FIELDS,
             Self::Alert => &ALERT_FIELDS,
             Self::Pair => &[("Name", "Name"), ("Value", "Value")],
-            Self::Kv | Self::NilKv | Self::Time | Self::Duration => &[],
+            Self::Kv | Self::NilKv | Self::NoPairs | Self::Time | Self::Duration | Self::Month | Self::Weekday => &[],
         }
     }
 }
@@ -181,6 +192,9 @@ pub(super) fn sorted(value: &Value) -> Value {
     let pair = |(name, value): (&str, &str)| {
         tagged(Kind::Pair, [("Name".to_owned(), text(name)), ("Value".to_owned(), text(value))])
     };
+    if found.is_empty() {
+        return tagged(Kind::NoPairs, []);
+    }
     list(sorted_pairs(pairs(&found)).into_iter().map(pair))
 }
 
@@ -200,10 +214,19 @@ fn write_shown(value: &Value, out: &mut String) {
             out.push_str(&shown.join(", "));
         }
         (Some(Kind::Time), _) => out.push_str(&GoTime::from_value(value).unwrap_or_default().to_string()),
-        (Some(Kind::Duration), _) => out.push_str(&time::duration_text(nanoseconds(value).unwrap_or(0))),
-        (Some(kind), Value::Map(map)) => {
+        (Some(Kind::Duration), _) => out.push_str(&time::duration_text(ordinal(value).unwrap_or(0))),
+        (Some(Kind::Month), _) => out.push_str(time::month_name(ordinal(value).unwrap_or(0))),
+        (Some(Kind::Weekday), _) => out.push_str(time::weekday_name(ordinal(value).unwrap_or(0))),
+        (Some(kind), Value::Map(map)) if !kind.fields().is_empty() => {
             let fields = kind.fields().iter().filter_map(|(field, _)| map.get(*field));
             write_separated(fields, ["{", " ", "}"], out, write_shown);
+        }
+        (Some(_), _) => {}
+        (None, Value::List(items)) if is_pairs(items) => {
+            let part = |item: &Value, field: &str| item.field(field).map(show).unwrap_or_default();
+            write_separated(items.iter(), ["", ", ", ""], out, |item, out| {
+                out.push_str(&format!("{}={}", part(item, "Name"), part(item, "Value")));
+            });
         }
         (None, Value::List(items)) => write_separated(items.iter(), ["[", " ", "]"], out, write_shown),
         (None, Value::Map(_)) => write_separated(entries(value), ["map[", " ", "]"], out, |(key, value), out| {
@@ -211,31 +234,14 @@ fn write_shown(value: &Value, out: &mut String) {
             out.push(':');
             write_shown(value, out);
         }),
-        (None, Value::Float(number)) => out.push_str(&float(*number)),
+        (None, Value::Float(number)) => out.push_str(&numbers::shortest(*number)),
         (_, other) => out.push_str(&other.to_string()),
     }
 }
 
-/// Go's `%v` of a float: the shortest digits, with an exponent below 1e-4 and from 1e21.
-fn float(number: f64) -> String {
-    let size = number.abs();
-    if !number.is_finite() {
-        return if number.is_nan() {
-            "NaN"
-        } else if number > 0.0 {
-            "+Inf"
-        } else {
-            "-Inf"
-        }
-        .to_owned();
-    }
-    if size == 0.0 || (1e-4..1e21).contains(&size) {
-        return number.to_string();
-    }
-    let text = format!("{number:e}");
-    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    format!("{digits}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs())
+/// Whether a list is `template.Pairs`.
+pub(super) fn is_pairs(items: &[Value]) -> bool {
+    !items.is_empty() && items.iter().all(|item| Kind::of(item) == Some(Kind::Pair))
 }
 
 /// What `toJson` gives: keys of dicts sorted, `<`, `>` and `&` escaped.
@@ -243,7 +249,10 @@ pub(super) fn json(value: &Value, out: &mut String) {
     match (Kind::of(value), value) {
         (Some(Kind::NilKv), _) => out.push_str("null"),
         (Some(Kind::Time), _) => quote(&GoTime::from_value(value).unwrap_or_default().rfc3339(), out),
-        (Some(Kind::Duration), _) => out.push_str(&nanoseconds(value).unwrap_or(0).to_string()),
+        (Some(Kind::NoPairs), _) => out.push_str("[]"),
+        (Some(Kind::Duration | Kind::Month | Kind::Weekday), _) => {
+            out.push_str(&ordinal(value).unwrap_or(0).to_string());
+        }
         (Some(kind @ (Kind::Data | Kind::Alert | Kind::Pair)), Value::Map(map)) => {
             let fields = kind.fields().iter().filter_map(|(field, key)| map.get(*field).map(|value| (*key, value)));
             write_separated(fields, ["{", ",", "}"], out, json_entry);
@@ -253,6 +262,7 @@ pub(super) fn json(value: &Value, out: &mut String) {
         (_, Value::Nil | Value::Function(_)) => out.push_str("null"),
         (_, Value::String(text) | Value::Safe { s: text, .. }) => quote(text, out),
         (_, Value::Float(number)) if !number.is_finite() => out.push_str("null"),
+        (_, Value::Float(number)) => out.push_str(&numbers::json(*number)),
         (_, other) => out.push_str(&show(other)),
     }
 }
@@ -263,7 +273,8 @@ fn json_entry((key, value): (&str, &Value), out: &mut String) {
     json(value, out);
 }
 
-fn write_separated<T>(
+/// Writes items between two marks, with a third between each two.
+pub(super) fn write_separated<T>(
     items: impl Iterator<Item = T>,
     [open, separator, close]: [&str; 3],
     out: &mut String,
@@ -302,15 +313,25 @@ fn quote(text: &str, out: &mut String) {
 
 /// A duration.
 pub(super) fn duration(nanoseconds: i64) -> Value {
-    tagged(Kind::Duration, [("ns".to_owned(), Value::Int(nanoseconds))])
+    numbered(Kind::Duration, nanoseconds)
+}
+
+/// A value of one of Go's named integers, which print as words: durations, months, weekdays.
+pub(super) fn numbered(kind: Kind, number: i64) -> Value {
+    tagged(kind, [("n".to_owned(), Value::Int(number))])
+}
+
+/// The number behind a duration, a month or a weekday.
+pub(super) fn ordinal(value: &Value) -> Option<i64> {
+    match (Kind::of(value)?, value.field("n")?) {
+        (Kind::Duration | Kind::Month | Kind::Weekday, Value::Int(number)) => Some(*number),
+        _ => None,
+    }
 }
 
 /// The nanoseconds of a duration.
 pub(super) fn nanoseconds(value: &Value) -> Option<i64> {
-    match (Kind::of(value)?, value.field("ns")?) {
-        (Kind::Duration, Value::Int(nanoseconds)) => Some(*nanoseconds),
-        _ => None,
-    }
+    ordinal(value).filter(|_| Kind::of(value) == Some(Kind::Duration))
 }
 
 /// Go's name of a value's type.
@@ -327,6 +348,7 @@ pub(super) fn type_name(value: &Value) -> &'static str {
             },
             None => "[]interface {}",
         },
+        (None, Value::Float(_)) => "float64",
         (None, other) => other.type_name(),
     }
 }

@@ -1,25 +1,73 @@
 //! Pure text functions of Alertmanager's templates.
 
-/// Each word with a capital and the rest of it small; an apostrophe or a point between letters does not end a word.
+/// Each word with its first letter a capital and the others small; an apostrophe or a point between letters does not end
+/// a word.
 pub(super) fn title(text: &str) -> String {
     let mut titled = String::with_capacity(text.len());
-    let mut inside = false;
+    // Within a word: whether its first letter was met.
+    let mut word: Option<bool> = None;
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
         if c.is_alphanumeric() || c == '_' {
-            if inside || c == '_' {
-                titled.extend(c.to_lowercase());
+            let cased = c.is_lowercase() || c.is_uppercase() || is_digraph(c);
+            if word != Some(true) && cased {
+                push_title(c, &mut titled);
+                word = Some(true);
             } else {
-                titled.extend(c.to_uppercase());
+                titled.push(lower_char(c));
+                word = Some(word == Some(true) || (c != '_' && c.is_alphabetic()));
             }
-            inside = true;
         } else {
             let joins = matches!(c, '\'' | '\u{2019}' | '.' | ':' | '\u{b7}');
-            inside = inside && joins && rest.peek().is_some_and(|next| next.is_alphanumeric());
+            word = word.filter(|_| joins && rest.peek().is_some_and(|next| next.is_alphanumeric()));
             titled.push(c);
         }
     }
     titled
+}
+
+/// The letters that are two in one: `ǆ` has the capital `Ǆ` and begins a word as `ǅ`.
+fn is_digraph(c: char) -> bool {
+    matches!(c, 'Ǆ'..='ǌ' | 'Ǳ'..='ǳ')
+}
+
+fn push_title(c: char, out: &mut String) {
+    match c {
+        'Ǆ'..='ǆ' => out.push('ǅ'),
+        'Ǉ'..='ǉ' => out.push('ǈ'),
+        'Ǌ'..='ǌ' => out.push('ǋ'),
+        'Ǳ'..='ǳ' => out.push('ǲ'),
+        c => {
+            let mut capital = c.to_uppercase();
+            // Of what becomes several letters only the first is a capital; a mark is no letter.
+            if c.is_alphabetic() {
+                out.extend(capital.next());
+            }
+            let first_is_mark = out.ends_with('ʼ');
+            for (place, c) in capital.enumerate() {
+                if first_is_mark && place == 0 { out.push(c) } else { out.extend(c.to_lowercase()) }
+            }
+        }
+    }
+}
+
+/// Go's `strings.ToUpper`: letter by letter; a letter whose capital would be several stays.
+pub(super) fn upper(text: &str) -> String {
+    let one = |c: char| {
+        let mut upper = c.to_uppercase();
+        upper.next().filter(|_| upper.next().is_none()).unwrap_or(c)
+    };
+    text.chars().map(one).collect()
+}
+
+/// Go's `strings.ToLower`, letter by letter.
+pub(super) fn lower(text: &str) -> String {
+    text.chars().map(lower_char).collect()
+}
+
+fn lower_char(c: char) -> char {
+    // Of all letters only `İ` has two; Go keeps the first.
+    c.to_lowercase().next().unwrap_or(c)
 }
 
 /// Go's `url.QueryUnescape`.

@@ -145,6 +145,53 @@ impl Pattern {
     }
 }
 
+/// A pattern that finds and replaces, for templates.
+#[derive(Clone, Debug)]
+pub struct Searcher(meta::Regex);
+
+impl Searcher {
+    /// Compiles a pattern as written.
+    ///
+    /// # Errors
+    /// [`PatternError`], with the text Go has for the mistake.
+    pub fn compile(pattern: &str) -> Result<Self, PatternError> {
+        if pattern.len() > MAX_LEN {
+            return Err(PatternError::TooLong(pattern.len()));
+        }
+        let config = meta::Config::new().nfa_size_limit(Some(MAX_COMPILED)).hybrid_cache_capacity(MAX_COMPILED);
+        let built = meta::Builder::new().configure(config).build_from_hir(&parse::parse_with_groups(pattern)?);
+        built.map(Self).map_err(|_| PatternError::TooLarge)
+    }
+
+    /// Whether any part of the text meets the pattern.
+    pub fn is_match(&self, text: &str) -> bool {
+        self.0.is_match(text)
+    }
+
+    /// The text with every match replaced; in the replacement `$1` and `${name}` are what a group matched. `fits` is
+    /// asked, after each match, about the length so far.
+    ///
+    /// # Errors
+    /// That of `fits`.
+    pub fn replace_all<E>(
+        &self,
+        text: &str,
+        replacement: &str,
+        fits: impl Fn(usize) -> Result<(), E>,
+    ) -> Result<String, E> {
+        let (mut replaced, mut last) = (String::new(), 0);
+        for found in self.0.captures_iter(text) {
+            let Some(whole) = found.get_match() else { continue };
+            replaced.push_str(text.get(last..whole.start()).unwrap_or_default());
+            found.interpolate_string_into(text, replacement, &mut replaced);
+            last = whole.end();
+            fits(replaced.len())?;
+        }
+        replaced.push_str(text.get(last..).unwrap_or_default());
+        Ok(replaced)
+    }
+}
+
 /// What stands between the anchors of an expression that is anchored at both ends.
 fn between_anchors(hir: &Hir) -> Option<Hir> {
     let HirKind::Concat(parts) = hir.kind() else { return None };

@@ -1,6 +1,6 @@
 //! Go's syntax of regular expressions, outside of character classes.
 
-use regex_syntax::hir::{Class, ClassUnicode, Hir, Look, Repetition};
+use regex_syntax::hir::{Capture, Class, ClassUnicode, Hir, Look, Repetition};
 
 use super::class;
 use super::{MAX_NESTING, PatternError};
@@ -11,7 +11,7 @@ const MAX_REPEAT: u32 = 1000;
 /// before a row of `\pL` has been written out.
 const MAX_RANGES: usize = 1 << 14;
 
-/// What `(?…)` switches. Greediness is read and forgotten: it does not decide whether a text matches.
+/// What `(?…)` switches.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Flags {
     /// `i`
@@ -20,6 +20,8 @@ pub(super) struct Flags {
     multi_line: bool,
     /// `s`
     dot_newline: bool,
+    /// `U`
+    lazy: bool,
 }
 
 /// An expression that stands on its own, with what must be known of it to refuse monsters.
@@ -37,6 +39,8 @@ struct Group {
     /// The alternative that is being read.
     sequence: Vec<Item>,
     captures: bool,
+    /// Its number and name, where those are kept.
+    capture: Option<(u32, Option<Box<str>>)>,
     /// What holds again after the group.
     flags: Flags,
 }
@@ -49,12 +53,24 @@ struct Parser<'a> {
     outer: Vec<Group>,
     /// The ranges of all classes so far.
     ranges: usize,
+    /// How many groups there are so far, where it matters what they match and not only whether the whole does. Elsewhere
+    /// groups and greediness are read and forgotten.
+    groups: Option<u32>,
 }
 
-/// Parses a whole expression.
+/// Parses a whole expression, to know whether it matches.
 pub(super) fn parse(whole: &str) -> Result<Hir, PatternError> {
+    read(whole, None)
+}
+
+/// Parses a whole expression, to know what its groups match.
+pub(super) fn parse_with_groups(whole: &str) -> Result<Hir, PatternError> {
+    read(whole, Some(0))
+}
+
+fn read(whole: &str, groups: Option<u32>) -> Result<Hir, PatternError> {
     let (flags, group, outer) = (Flags::default(), Group::default(), Vec::new());
-    let mut parser = Parser { whole, rest: whole, flags, group, outer, ranges: 0 };
+    let mut parser = Parser { whole, rest: whole, flags, group, outer, ranges: 0, groups };
     let mut last_repeat = None;
     while let Some(c) = parser.rest.chars().next() {
         last_repeat = parser.step(c, last_repeat)?;
@@ -166,7 +182,9 @@ impl<'a> Parser<'a> {
         start: &'a str,
         last_repeat: Option<&'a str>,
     ) -> Result<(), PatternError> {
+        let lazy = self.rest.starts_with('?');
         self.rest = self.rest.strip_prefix('?').unwrap_or(self.rest);
+        let greedy = self.groups.is_none() || lazy == self.flags.lazy;
         if let Some(last) = last_repeat {
             return Err(error("invalid nested repetition operator", before(last, self.rest)));
         }
@@ -184,7 +202,7 @@ impl<'a> Parser<'a> {
             return Err(error("invalid repeat count", before(start, self.rest)));
         }
         let height = self.checked(item.height + 1)?;
-        let hir = Hir::repetition(Repetition { min, max, greedy: true, sub: Box::new(item.hir) });
+        let hir = Hir::repetition(Repetition { min, max, greedy, sub: Box::new(item.hir) });
         self.group.sequence.push(Item { hir, height, repeats });
         Ok(())
     }
@@ -201,7 +219,7 @@ impl<'a> Parser<'a> {
         let start = self.rest;
         let Some(inner) = start.strip_prefix("(?") else {
             take(&mut self.rest);
-            self.nest(true, self.flags);
+            self.nest(true, None, self.flags);
             return Ok(());
         };
         // Go looks for a name only if something follows the bracket.
@@ -212,12 +230,12 @@ impl<'a> Parser<'a> {
                 return Err(error("invalid named capture", before(start, rest)));
             }
             self.rest = rest;
-            self.nest(true, self.flags);
+            self.nest(true, Some(name), self.flags);
             return Ok(());
         }
         self.rest = inner;
         match self.take_flags() {
-            Some((flags, true)) => self.nest(false, flags),
+            Some((flags, true)) => self.nest(false, None, flags),
             Some((flags, false)) => self.flags = flags,
             None => return Err(error("invalid or unsupported Perl syntax", before(start, self.rest))),
         }
@@ -233,7 +251,7 @@ impl<'a> Parser<'a> {
                 'i' => flags.fold = on,
                 'm' => flags.multi_line = on,
                 's' => flags.dot_newline = on,
-                'U' => {}
+                'U' => flags.lazy = on,
                 '-' if on => {
                     (on, any) = (false, false);
                     continue;
@@ -245,18 +263,26 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn nest(&mut self, captures: bool, inside: Flags) {
-        let group = Group { captures, flags: self.flags, ..Group::default() };
+    fn nest(&mut self, captures: bool, name: Option<&str>, inside: Flags) {
+        let number = self.groups.as_mut().filter(|_| captures).map(|groups| {
+            *groups += 1;
+            *groups
+        });
+        let capture = number.map(|number| (number, name.map(Box::from)));
+        let group = Group { captures, capture, flags: self.flags, ..Group::default() };
         self.outer.push(std::mem::replace(&mut self.group, group));
         self.flags = inside;
     }
 
     fn close(&mut self) -> Result<(), PatternError> {
         let Some(outer) = self.outer.pop() else { return Err(error("unexpected )", self.whole)) };
-        let group = std::mem::replace(&mut self.group, outer);
+        let mut group = std::mem::replace(&mut self.group, outer);
         self.flags = group.flags;
-        let captures = u32::from(group.captures);
+        let (captures, capture) = (u32::from(group.captures), group.capture.take());
         let mut item = group.finish();
+        if let Some((index, name)) = capture {
+            item.hir = Hir::capture(Capture { index, name, sub: Box::new(item.hir) });
+        }
         item.height = self.checked(item.height + captures)?;
         self.group.sequence.push(item);
         Ok(())

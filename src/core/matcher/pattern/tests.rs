@@ -277,3 +277,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_searcher_replaces_as_go_does() {
+    for (pattern, text, replacement, expected) in [
+        ("(a)(?P<x>b)", "abab", "$1-${x}-$1x-$$", "a-b--$a-b--$"),
+        ("a(.*)b", "a1b2b", "<$1>", "<1b2>"),
+        ("a(.*?)b", "a1b2b", "<$1>", "<1>2b"),
+        ("(?U)a(.*)b", "a1b2b", "<$1>", "<1>2b"),
+        ("(?:a|ab)(c|bcd)(d*)", "abcd", "$1/$2", "bcd/"),
+        ("\\d", "٣3", "x", "٣x"),
+        ("a*", "baac", "-", "-b-c-"),
+    ] {
+        let searcher = Searcher::compile(pattern).unwrap();
+        assert_eq!(searcher.replace_all(text, replacement, |_| Ok::<(), ()>(())).as_deref(), Ok(expected), "{pattern}");
+    }
+    assert_eq!(Searcher::compile("a").unwrap().replace_all("aa", "bb", Err), Err(2));
+}
