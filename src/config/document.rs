@@ -180,7 +180,7 @@ impl<'n> Document<'n> {
                 let found = format!("{:?}", receiver.name);
                 scope.errors.add(error.found(found).allowed("a name that no other receiver has"));
             }
-            let mut receiver = receiver.complete(&self.global, scope.errors);
+            let mut receiver = receiver.complete(&self.global, &scope.context.base_dir, scope.errors);
             receiver.config.rate_limit = own.rate_limit;
             receiver.config.digest = own.rules.digest();
             receiver.config.was = own.rules.was();

@@ -44,7 +44,7 @@ const fn beside(name: &'static str) -> Field {
 static BASIC_AUTH: Schema = Schema {
     go_type: "config.plain",
     fields: &[
-        text("username").always(),
+        text("username"),
         beside("username_file"),
         text("username_ref"),
         secret("password"),

@@ -6,6 +6,8 @@
 
 mod read;
 
+pub(in crate::config) use self::read::clean;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -266,6 +268,8 @@ fn empty(kind: Kind) -> Datum {
 fn is_empty(kind: Kind, datum: &Datum) -> bool {
     match datum {
         Datum::Nothing => true,
+        // Of any shape: what is there is there, even an empty list.
+        Datum::List(_) | Datum::Map(_) if matches!(kind, Kind::Free) => false,
         Datum::List(items) => items.is_empty(),
         Datum::Map(entries) => entries.is_empty(),
         Datum::Section(section) if matches!(kind, Kind::Section(_) | Kind::TextOrSection(_)) => {

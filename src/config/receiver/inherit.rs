@@ -2,9 +2,11 @@
 //!
 //! The sentences and their order are Alertmanager's. Each function completes one integration.
 
+use std::path::Path;
+
 use super::tables::EMAIL_SUBJECT;
 use crate::config::http::set_bearer;
-use crate::config::section::{Datum, Section};
+use crate::config::section::{Datum, Section, clean};
 use crate::config::value;
 
 /// Completes an integration from `global`, and says what is missing.
@@ -102,6 +104,21 @@ pub(super) fn slack(section: &mut Section, global: &Section) -> Result<(), Strin
     }
     section.set("api_url", Datum::Secret(crate::config::secret::Secret::new(url)));
     Ok(())
+}
+
+/// The file of a Slack app token has become one of `http_config`, and those are beside the configuration file.
+pub(super) fn put_beside(section: &mut Section, base_dir: &Path) {
+    if !has_either(section, "app_token") {
+        return;
+    }
+    let authorization = section.section_mut("http_config").and_then(|http| http.section_mut("authorization"));
+    if let Some(authorization) = authorization
+        && let file = authorization.text("credentials_file")
+        && !file.is_empty()
+    {
+        let file = clean(&base_dir.join(file));
+        authorization.set("credentials_file", Datum::Text(file));
+    }
 }
 
 pub(super) fn opsgenie(section: &mut Section, global: &Section) -> Result<(), String> {

@@ -14,7 +14,7 @@ mod tables_incident;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use self::inherit::Inherit;
 use self::resolve::Resolve;
@@ -165,10 +165,12 @@ fn files_of(kind: &Kind, context: &Context) -> Context {
 
 impl RawReceiver<'_> {
     /// Completes the integrations from `global`, and says what is missing.
-    pub fn complete(mut self, global: &Section, errors: &Errors) -> Receiver {
+    /// Relative files of `http_config` are beside the configuration file, in `base_dir`.
+    pub fn complete(mut self, global: &Section, base_dir: &Path, errors: &Errors) -> Receiver {
         self.integrations.sort_by_key(|integration| integration.kind.completed);
         for integration in &mut self.integrations {
             integration.complete(global, errors);
+            inherit::put_beside(&mut integration.section, base_dir);
         }
         self.integrations.sort_by_key(|integration| integration.kind.place);
         let resolve = |integration: &RawIntegration<'_>| match integration.kind.resolve {

@@ -1,5 +1,7 @@
 //! Every refusal with its words, and what is printed for `config.original`.
 
+use std::path::Path;
+
 use crate::config::error::{Errors, FieldPath};
 use crate::config::fields::Fields;
 use crate::config::global::{self, Context};
@@ -25,7 +27,8 @@ fn load(text: &str) -> Result<(Printed, Vec<super::Receiver>), String> {
     global::check(&global, node, &top.at("global"), &errors);
     top.ignore(&["route"]);
     top.finish();
-    let receivers: Vec<_> = raw.into_iter().map(|raw| raw.complete(&global, &errors)).collect();
+    let receivers: Vec<_> =
+        raw.into_iter().map(|raw| raw.complete(&global, Path::new("/etc/andon"), &errors)).collect();
     if !errors.is_empty() {
         return Err(errors.finish("routes.yaml").sentence());
     }
@@ -385,4 +388,28 @@ receivers:
     let headers: Vec<_> = email.headers.iter().map(|(name, template)| (name.as_str(), template.as_str())).collect();
     assert_eq!(headers, [("From", "andon@plant"), ("Subject", "S"), ("To", "a@b")]);
     assert!(email.require_tls);
+}
+
+#[test]
+fn the_file_of_a_slack_token_is_beside_the_configuration_file() {
+    let text = "
+receivers:
+- name: r
+  webhook_configs: [{url: 'http://h', payload: {}}, {url: 'http://h', payload: []}, {url: 'http://h', payload: ''}]
+  slack_configs: [{app_token_file: token}]
+";
+    let (printed, receivers) = load(text).unwrap_or_else(|error| panic!("{error}"));
+    let found: Vec<_> = receivers.iter().flat_map(|receiver| &receiver.config.integrations).collect();
+    let payloads: Vec<_> = found
+        .iter()
+        .filter_map(
+            |config| if let IntegrationConfig::Webhook(webhook) = config { webhook.payload.clone() } else { None },
+        )
+        .collect();
+    assert_eq!(payloads, [serde_json::json!({}), serde_json::json!([]), serde_json::json!("")]);
+    let Some(IntegrationConfig::Slack(slack)) = found.last() else { panic!("{found:?}") };
+    let credentials = Some(SecretSource::File("/etc/andon/token".into()));
+    assert_eq!(slack.http.auth, Auth::Header { scheme: "Bearer".into(), credentials });
+    let text = crate::config::print::print(&printed);
+    assert!(text.contains("payload: {}\n") && text.contains("payload: []\n"), "{text}");
 }

@@ -216,7 +216,7 @@ impl Reading<'_> {
 }
 
 /// A path without its dots, as Go's `filepath.Join` makes it.
-fn clean(path: &Path) -> String {
+pub(in crate::config) fn clean(path: &Path) -> String {
     let mut cleaned = PathBuf::new();
     for part in path.components() {
         match part {
