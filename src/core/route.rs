@@ -1,5 +1,7 @@
 //! The route tree: which routes an alert takes, and into which group it falls there.
 
+use std::collections::BTreeMap;
+
 use super::alert_set::Verdict;
 use super::label::LabelSet;
 use super::matcher::Matcher;
@@ -50,6 +52,22 @@ impl Policy {
         true
     }
 
+    /// The place of each route of the tree when a parent stands behind its children.
+    pub fn places_behind_children(&self) -> BTreeMap<RouteIdx, usize> {
+        let mut places = BTreeMap::new();
+        // A route is entered once; when it is met again its children have their places.
+        let mut open = vec![(RouteIdx(0), false)];
+        while let Some((at, entered)) = open.pop() {
+            if entered {
+                places.insert(at, places.len());
+            } else {
+                open.push((at, true));
+                open.extend(self.route(at).children.iter().rev().map(|child| (*child, false)));
+            }
+        }
+        places
+    }
+
     /// What follows from the labels: routes, and the part in inhibition.
     pub fn verdict(&self, labels: &LabelSet) -> Verdict {
         if let Some(own) = self.own_verdict(labels) {
@@ -85,4 +103,25 @@ impl Route {
 /// Whether all matchers accept the labels; an absent label is an empty one.
 pub fn all_match(matchers: &[Matcher], labels: &LabelSet) -> bool {
     matchers.iter().all(|matcher| matcher.matches(labels.value(&matcher.name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::testing;
+
+    #[test]
+    fn a_route_stands_behind_those_below_it() {
+        let mut policy = testing::policy();
+        for children in [&[2, 3][..], &[], &[], &[]] {
+            let mut route = testing::route(vec![], 0, &[]);
+            route.children = children.iter().copied().map(RouteIdx).collect();
+            policy.routes.push(route);
+        }
+        policy.routes[0].children = vec![RouteIdx(1), RouteIdx(4)];
+        let mut places: Vec<_> = policy.places_behind_children().into_iter().collect();
+        places.sort_by_key(|(_, place)| *place);
+        let order: Vec<u32> = places.into_iter().map(|(route, _)| route.0).collect();
+        assert_eq!(order, [2, 3, 1, 4, 0]);
+    }
 }

@@ -55,6 +55,12 @@ impl Silence {
         }
     }
 
+    /// When it was made, or, if it was changed before it began, when it was last changed then: none begins before it is
+    /// made.
+    fn made_at(&self) -> Timestamp {
+        self.starts_at.min(self.updated_at)
+    }
+
     /// Whether all matchers match; an absent label is an empty one.
     pub fn matches(&self, labels: &LabelSet) -> bool {
         self.matchers.iter().all(|matcher| matcher.matches(labels.value(&matcher.name)))
@@ -127,7 +133,8 @@ impl SilenceState {
 #[derive(Clone, Default)]
 pub struct Silences {
     by_id: BTreeMap<SilenceId, Arc<Silence>>,
-    /// Made when it is first needed after a change; the silences in order of id.
+    /// Made when it is first needed after a change; the silences in the order in which they were made, in which
+    /// Alertmanager names them.
     index: OnceLock<(MatcherIndex, Vec<Arc<Silence>>)>,
 }
 
@@ -144,10 +151,11 @@ impl Silences {
         self.by_id.remove(id)
     }
 
-    /// The silences that hold at `now` and match, in order of id.
+    /// The silences that hold at `now` and match, the one that was made first at first.
     pub fn silencing(&self, labels: &LabelSet, now: Timestamp) -> impl Iterator<Item = &Arc<Silence>> {
         let (index, silences) = self.index.get_or_init(|| {
-            let silences: Vec<_> = self.by_id.values().cloned().collect();
+            let mut silences: Vec<_> = self.by_id.values().cloned().collect();
+            silences.sort_by_key(|silence| silence.made_at());
             (MatcherIndex::new(silences.iter().map(|silence| silence.matchers.as_slice())), silences)
         });
         let candidates = index.candidates(labels).into_iter().filter_map(|place| silences.get(place as usize));

@@ -20,8 +20,8 @@ impl Engine {
             let sentence = "Failed to create silence: start time must be before end time";
             return Err(SilenceRefused::Invalid(sentence.into()));
         }
-        let (count, limit) = (self.state.silences.len() + 1, self.options.max_silences);
-        if in_place.is_none() && limit > 0 && count > limit {
+        let (count, limit) = (self.state.silences.len(), self.options.max_silences);
+        if in_place.is_none() && limit > 0 && count >= limit {
             return Err(SilenceRefused::TooMany { count, limit });
         }
         if let Some(old) = old.filter(|old| old.id != id) {

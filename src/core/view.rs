@@ -135,7 +135,7 @@ impl View {
 }
 
 impl Muting<'_> {
-    /// The active silences that match, in order of id.
+    /// The active silences that match, the one that was made first at first.
     pub fn silenced_by(&self, labels: &LabelSet) -> Vec<SilenceId> {
         self.view.silences.silencing(labels, self.now).map(|silence| silence.id).collect()
     }

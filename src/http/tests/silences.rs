@@ -137,6 +137,25 @@ fn a_silence_from_its_making_to_its_end() {
 }
 
 #[test]
+fn an_alert_names_its_silences_in_the_order_in_which_they_were_made() {
+    run(async || {
+        let service = Service::start();
+        let matcher = r#"{"isRegex":false,"name":"a","value":"b"}"#;
+        // The first of them begins last.
+        let mut ids = vec![made(&service, body(matcher).replace("2026-11-22T14:00:00Z", "2026-11-22T15:00:01Z")).await];
+        for _ in 0..8 {
+            tokio::time::advance(std::time::Duration::from_millis(5)).await;
+            ids.push(made(&service, body(matcher)).await);
+        }
+        tokio::time::advance(std::time::Duration::from_secs(2)).await;
+        assert_eq!(service.post("/api/v2/alerts", r#"[{"labels":{"a":"b"}}]"#).await.status, 200);
+        let shown = service.get("/api/v2/alerts").await.body;
+        let expected = format!(r#""silencedBy":["{}"]"#, ids.join(r#"",""#));
+        assert!(shown.contains(&expected), "{shown} {expected}");
+    });
+}
+
+#[test]
 fn silences_in_order_and_filtered_as_they_stand() {
     run(async || {
         let service = Service::start();
@@ -178,7 +197,8 @@ fn ids_in_paths() {
             assert_eq!((answer.status, answer.body), wrong("xyz"));
             let silence = made(&service, body(r#"{"isRegex":false,"name":"a","value":"b"}"#)).await;
             let (unknown, other_form) = ("00000000-0000-4000-8000-000000000000", silence.replace('-', ""));
-            for id in [unknown, &other_form, &other_form.to_uppercase(), &silence.to_uppercase()] {
+            let (urn, braces) = (format!("urn:UUID:{silence}"), format!("{{{silence}}}"));
+            for id in [unknown, &other_form, &other_form.to_uppercase(), &silence.to_uppercase(), &urn, &braces] {
                 let answer = service.ask(method, &format!("/api/v2/silence/{id}"), &[], "").await;
                 assert_eq!((answer.status, answer.body.as_str(), answer.header("content-type")), (404, "", ""), "{id}");
             }

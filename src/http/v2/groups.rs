@@ -67,7 +67,12 @@ fn listed(view: &View, query: &Query, state: &AppState) -> Result<String, BadQue
     if !query.switch("muted") {
         groups.retain(|shown| shown.group.muted_by.is_empty());
     }
-    groups.sort_by(|a, b| a.group.labels.order(&b.group.labels).then_with(|| a.receiver.name.cmp(&b.receiver.name)));
+    // Among equals a route stands behind those below it, as in Alertmanager.
+    let places = view.policy.places_behind_children();
+    groups.sort_by(|a, b| {
+        let by_labels = a.group.labels.order(&b.group.labels).then_with(|| a.receiver.name.cmp(&b.receiver.name));
+        by_labels.then_with(|| places.get(&a.group.route).cmp(&places.get(&b.group.route)))
+    });
     let mut out = String::new();
     let (templates, external_url) = (&state.config.load().templates, Arc::from(state.external_url.as_str()));
     write_list(&mut out, groups.iter_mut(), |out, shown| {

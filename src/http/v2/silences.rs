@@ -183,10 +183,18 @@ fn known_form(id: &str) -> Result<Option<SilenceId>, SilenceRefused> {
     known.map(Some).ok_or(SilenceRefused::NotFound)
 }
 
-/// The id in a path: a UUID, whose hyphens may lack. One that is not written as ids are is nobody's, which is the nil
-/// id here: none is made with it.
+/// The id in a path: a UUID in any of the forms that Go's library reads: without hyphens, as a URN, and with any character
+/// before and behind, which are meant to be braces. One that is not written as ids are is nobody's, which is the nil id
+/// here: none is made with it.
 fn silence_id(text: &str) -> Result<SilenceId, FrameworkError> {
-    match Uuid::try_parse(text).ok().filter(|_| matches!(text.len(), 32 | 36)) {
+    let inner = match text.len() {
+        38 => text.get(1..37).unwrap_or_default(),
+        45 if text.get(..9).is_some_and(|start| start.eq_ignore_ascii_case("urn:uuid:")) => {
+            text.get(9..).unwrap_or_default()
+        }
+        _ => text,
+    };
+    match Uuid::try_parse(inner).ok().filter(|_| matches!(inner.len(), 32 | 36)) {
         Some(id) if id.to_string() == text => Ok(SilenceId(id)),
         Some(_) => Ok(SilenceId(Uuid::nil())),
         None => {
