@@ -6,7 +6,7 @@
 //! is copied. Nothing is allocated for an alert that has no escapes in it and no mistake.
 
 use super::Limits;
-use super::json_read::{Kind, Reader, Span, SyntaxError, Texts, repaired};
+use super::json_read::{Kind, Reader, Span, SyntaxError, Texts, repaired, same_key};
 use super::reply::FrameworkError;
 use super::times;
 use super::uri::is_uri;
@@ -124,7 +124,7 @@ impl Body {
     }
 
     fn read_field(&mut self, reader: &mut Reader<'_>, key: Span, alert: &mut Raw) -> Result<(), SyntaxError> {
-        let is = |name: &str| reader.text(key).eq_ignore_ascii_case(name);
+        let is = |name: &str| same_key(reader.text(key), name);
         let (labels, annotations) = (is("labels"), is("annotations"));
         let (starts_at, ends_at, generator_url) = (is("startsAt"), is("endsAt"), is("generatorURL"));
         let kind = reader.kind()?;

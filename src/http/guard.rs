@@ -112,12 +112,12 @@ async fn shared_with_other_sites(state: &Arc<AppState>, path: Path, request: Req
     }
     let headers = request.headers();
     if request.method() == Method::OPTIONS
-        && headers.contains_key(ORIGIN)
-        && let Some(asked) = headers.get(ACCESS_CONTROL_REQUEST_METHOD)
+        && has_origin(headers)
+        && let Some(asked) = headers.get(ACCESS_CONTROL_REQUEST_METHOD).filter(|asked| !asked.is_empty())
     {
         return preflight(state.cors_writes, asked, headers.get(ACCESS_CONTROL_REQUEST_HEADERS));
     }
-    let readable = headers.contains_key(ORIGIN) && may(request.method(), state.cors_writes);
+    let readable = has_origin(headers) && may(request.method(), state.cors_writes);
     let mut answer = dispatch(state, path, request).await;
     let headers = answer.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -128,9 +128,14 @@ async fn shared_with_other_sites(state: &Arc<AppState>, path: Path, request: Req
     answer
 }
 
+/// Whether a page asks; an empty origin is none.
+fn has_origin(headers: &HeaderMap) -> bool {
+    headers.get(ORIGIN).is_some_and(|origin| !origin.is_empty())
+}
+
 /// Whether another site's page may use the method. DELETE never, as in Alertmanager.
 fn may(method: &Method, writes: bool) -> bool {
-    matches!(*method, Method::GET | Method::HEAD) || (writes && *method == Method::POST)
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) || (writes && *method == Method::POST)
 }
 
 fn preflight(writes: bool, asked: &HeaderValue, asked_headers: Option<&HeaderValue>) -> Response {
@@ -139,7 +144,8 @@ fn preflight(writes: bool, asked: &HeaderValue, asked_headers: Option<&HeaderVal
     let headers = answer.headers_mut();
     let vary = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
     headers.insert(VARY, HeaderValue::from_static(vary));
-    let method_allowed = Method::from_bytes(asked.as_bytes()).is_ok_and(|method| may(&method, writes));
+    let method_allowed =
+        Method::from_bytes(asked.as_bytes()).is_ok_and(|method| method != Method::OPTIONS && may(&method, writes));
     let safe = |names: &str| names.split(',').map(str::trim).all(|name| name.is_empty() || SAFE.contains(&name));
     let headers_allowed = asked_headers.is_none_or(|names| names.to_str().is_ok_and(safe));
     if method_allowed && headers_allowed {

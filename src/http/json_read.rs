@@ -7,6 +7,8 @@
 
 use std::borrow::Cow;
 
+use crate::core::quote::{Quoted, is_printable};
+
 /// Go's limit on nesting.
 const MAX_DEPTH: usize = 10_000;
 
@@ -75,6 +77,17 @@ impl Texts<'_> {
         let text = if span.unescaped { &self.unescaped } else { self.text };
         text.get(span.start as usize..span.end as usize).unwrap_or_default()
     }
+}
+
+/// Whether a key is the field that Go's decoder would read it into: the case of letters does not matter, nor that of the
+/// two letters beyond ASCII that fold to one in it.
+pub fn same_key(key: &str, field: &str) -> bool {
+    let folded = |c: char| match c {
+        'ſ' => 's',
+        '\u{212a}' => 'k',
+        c => c.to_ascii_lowercase(),
+    };
+    key.eq_ignore_ascii_case(field) || !key.is_ascii() && key.chars().map(folded).eq(field.chars().map(folded))
 }
 
 /// Makes text of a body: each byte that is no character becomes U+FFFD, as in Go.
@@ -380,13 +393,17 @@ impl<'a> Reader<'a> {
         found
     }
 
-    /// An escape that is none, shown with as many characters as it should have had.
+    /// An escape that is none, shown with as many bytes as it should have had.
     fn bad_escape(&self, start: usize, length: usize) -> SyntaxError {
-        let shown: String = self.text.get(start..).unwrap_or_default().chars().take(length).collect();
-        if shown.chars().count() < length {
+        let Some(shown) = self.text.as_bytes().get(start..start + length) else {
             return SyntaxError("unexpected EOF".into());
+        };
+        match std::str::from_utf8(shown) {
+            Ok(text) if text.chars().all(|c| c != '`' && c != ' ' && is_printable(c)) => {
+                SyntaxError(format!("invalid escape sequence `{text}` in string"))
+            }
+            _ => SyntaxError(format!("invalid escape sequence {} in string", quoted_bytes(shown))),
         }
-        SyntaxError(format!("invalid escape sequence `{shown}` in string"))
     }
 
     fn unexpected(&self, context: &str) -> SyntaxError {
@@ -396,9 +413,27 @@ impl<'a> Reader<'a> {
         SyntaxError(match found {
             '\'' => format!("invalid character '\\'' {context}"),
             '"' => format!("invalid character '\"' {context}"),
-            _ => format!("invalid character '{}' {context}", found.escape_debug()),
+            _ => {
+                let quoted = Quoted(found.encode_utf8(&mut [0; 4])).to_string();
+                format!("invalid character '{}' {context}", without_quotes(&quoted))
+            }
         })
     }
+}
+
+fn without_quotes(quoted: &str) -> &str {
+    quoted.get(1..quoted.len() - 1).unwrap_or_default()
+}
+
+/// Bytes in quotes, as Go shows them; what is no character as a byte each.
+fn quoted_bytes(bytes: &[u8]) -> String {
+    let mut out = String::from("\"");
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(without_quotes(&Quoted(chunk.valid()).to_string()));
+        out.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    }
+    out.push('"');
+    out
 }
 
 fn span(start: usize, end: usize, unescaped: bool) -> Span {

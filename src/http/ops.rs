@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{ALLOW, HeaderValue};
+use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, StatusCode};
 
 use super::path::Ops;
@@ -21,14 +21,20 @@ pub async fn answer(state: &AppState, endpoint: Ops, request: Request<Body>) -> 
     if !endpoint.methods().contains(request.method()) {
         return other_method(endpoint, request.method());
     }
-    match endpoint {
+    let head = *request.method() == Method::HEAD;
+    let mut answer = match endpoint {
         Ops::Healthy => reply::text(StatusCode::OK, "OK"),
         Ops::Ready => ready(state).await,
         Ops::Reload => reload(state, peer(&request)).await,
         Ops::Metrics => exposition(state).await,
         Ops::Root => page::answer(state, "", request).await,
         Ops::V1(..) => reply::with_type(StatusCode::GONE, HeaderValue::from_static("application/json"), V1_GONE),
+    };
+    if head {
+        // Go finds out the type of a body from what is written, and for HEAD nothing is.
+        answer.headers_mut().remove(CONTENT_TYPE);
     }
+    answer
 }
 
 fn other_method(endpoint: Ops, method: &Method) -> Response {

@@ -163,11 +163,17 @@ impl Path {
         if let Some(clean) = cleaned(asked) {
             return moved(clean);
         }
+        let get = *method == Method::GET;
         if !prefix.is_empty() && asked == "/" {
-            return Self::Redirect { status: StatusCode::FOUND, to: prefix.to_owned() };
+            // With another method it is a page that does not take it.
+            return if get {
+                Self::Redirect { status: StatusCode::FOUND, to: prefix.to_owned() }
+            } else {
+                Self::Ops(Ops::Root)
+            };
         }
         let path = match asked.strip_prefix(prefix) {
-            Some("") => return moved(format!("{prefix}/")),
+            Some("") if get => return moved(format!("{prefix}/")),
             Some(path) if path.starts_with('/') => path,
             _ => return Self::NotFound,
         };
@@ -235,6 +241,15 @@ mod tests {
             Path::Page(rest) => format!("page {rest}"),
             Path::Ops(endpoint) => format!("ops {}", endpoint.pattern()),
             Path::NotFound => "404".into(),
+        }
+    }
+
+    #[test]
+    fn only_a_get_is_led_to_the_prefix() {
+        for (uri, expected) in [("/", true), ("/am", false)] {
+            let path = Path::of("/am", &Method::POST, &uri.parse().unwrap());
+            assert_eq!(matches!(path, Path::Ops(Ops::Root)), expected, "{uri}");
+            assert_eq!(matches!(path, Path::NotFound), !expected, "{uri}");
         }
     }
 

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use super::request_line::Encoding;
 use crate::metrics::Metrics;
 
 /// In how long the header of a request must arrive, and the next request on a connection begin.
@@ -148,7 +149,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, crowded: bool, shared: 
         .header_read_timeout(HEADER_TIME)
         .keep_alive(!crowded)
         .title_case_headers(true)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        .serve_connection(TokioIo::new(Encoding::new(stream)), TowerToHyperService::new(service));
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,

@@ -3,7 +3,7 @@
 //! The schema is checked in Alertmanager's order (fields by the alphabet, matchers within), and only the first mistake is
 //! told. Whether the times and matchers make sense is for [`validate`], in the order in which Alertmanager asks.
 
-use super::json_read::{Kind, Reader, Span, SyntaxError, Texts, repaired};
+use super::json_read::{Kind, Reader, Span, SyntaxError, Texts, repaired, same_key};
 use super::reply::FrameworkError;
 use super::times;
 use crate::core::label::LabelSet;
@@ -145,7 +145,7 @@ impl Raw {
     fn read_field(&mut self, reader: &mut Reader<'_>, key: Span) -> Result<(), SyntaxError> {
         const FIELDS: [&str; 7] = ["id", "matchers", "startsAt", "endsAt", "createdBy", "comment", "annotations"];
         let key = reader.text(key).to_owned();
-        let field = FIELDS.into_iter().find(|field| key.eq_ignore_ascii_case(field));
+        let field = FIELDS.into_iter().find(|field| same_key(&key, field));
         match (field, reader.kind()?) {
             (None, _) => reader.skip(),
             (Some("matchers"), kind) => self.read_matchers(reader, kind),
@@ -209,7 +209,7 @@ impl Raw {
         match reader.kind()? {
             Kind::Object => reader.object(|reader, key| {
                 let key = reader.text(key);
-                let is = |name: &str| key.eq_ignore_ascii_case(name);
+                let is = |name: &str| same_key(key, name);
                 let (text, flag) = match () {
                     () if is("name") => (Some(&mut matcher.name), None),
                     () if is("value") => (Some(&mut matcher.value), None),

@@ -2,7 +2,8 @@
 //!
 //! The offset a client wrote is kept, since the API answers in it. Seconds run to 59: a leap second is refused, as Go does.
 
-use crate::core::quote::Quoted;
+use std::fmt::{self, Write as _};
+
 use crate::time::Timestamp;
 
 /// Reads one time. The empty text is the epoch.
@@ -13,28 +14,53 @@ pub fn parse(text: &str) -> Result<Timestamp, String> {
     if text.is_empty() {
         return Ok(Timestamp::EPOCH);
     }
-    read(text).ok_or_else(|| match text.split_at_checked(10) {
-        // The last form tried is the date alone.
-        Some((date, extra)) if !extra.is_empty() && read(date).is_some() => {
-            format!("parsing time {}: extra text: {}", Quoted(text), Quoted(extra))
-        }
-        Some(_) if text.len() == 10 => match numbers(text) {
-            Some([_, 1..=12, _]) => format!("parsing time {}: day out of range", Quoted(text)),
-            Some(_) => format!("parsing time {}: month out of range", Quoted(text)),
-            None => cannot_parse(text),
-        },
-        _ => cannot_parse(text),
-    })
+    read(text).ok_or_else(|| why(text))
 }
 
-fn cannot_parse(text: &str) -> String {
-    format!("parsing time {0} as \"2006-01-02\": cannot parse {0} as \"2006\"", Quoted(text))
-}
-
-/// Year, month and day of a text that has the form of a date, whether or not there is such a day.
-fn numbers(text: &str) -> Option<[u32; 3]> {
+/// What is wrong with it, as Go says it of the last form tried, which is the date alone.
+fn why(text: &str) -> String {
+    let whole = QuotedAscii(text);
+    let missing = |at: usize, part: &str| {
+        let rest = QuotedAscii(text.get(at..).unwrap_or_default());
+        format!("parsing time {whole} as \"2006-01-02\": cannot parse {rest} as \"{part}\"")
+    };
     let mut rest = Cursor(text.as_bytes());
-    Some([rest.digits(4)?, rest.after(b'-')?, rest.after(b'-')?])
+    let Some(year) = rest.digits(4) else { return missing(0, "2006") };
+    let mut numbers = [year, 1, 1];
+    for (number, (at, part)) in numbers.iter_mut().skip(1).zip([(4, "01"), (7, "02")]) {
+        if rest.0.first() != Some(&b'-') {
+            return missing(at, "-");
+        }
+        rest.skip();
+        match rest.digits(2) {
+            Some(found) if part == "01" && !(1..=12).contains(&found) => {
+                return format!("parsing time {whole}: month out of range");
+            }
+            Some(found) => *number = found,
+            None => return missing(at + 1, part),
+        }
+    }
+    match text.get(10..).unwrap_or_default() {
+        "" => format!("parsing time {whole}: day out of range"),
+        extra => format!("parsing time {whole}: extra text: {}", QuotedAscii(extra)),
+    }
+}
+
+/// Shows a text as Go's `time` does: in quotes, and of what is not ASCII each byte.
+struct QuotedAscii<'a>(&'a str);
+
+impl fmt::Display for QuotedAscii<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        for byte in self.0.bytes() {
+            match byte {
+                b'"' | b'\\' => write!(f, "\\{}", char::from(byte))?,
+                0x20..0x7F => f.write_char(char::from(byte))?,
+                _ => write!(f, "\\x{byte:02x}")?,
+            }
+        }
+        f.write_char('"')
+    }
 }
 
 fn read(text: &str) -> Option<Timestamp> {
@@ -197,6 +223,22 @@ mod tests {
         for text in rows {
             assert!(parse(text).is_err(), "{text:?}");
         }
+        for (text, rest, part) in [
+            ("2026", "", "-"),
+            ("2026-1-2", "1-2", "01"),
+            ("20260102T030405Z", "0102T030405Z", "-"),
+            ("2026-01x", "x", "-"),
+            ("2026-01-2T00:00:00Z", "2T00:00:00Z", "02"),
+            ("10000-01-01", "0-01-01", "-"),
+        ] {
+            let sentence = format!("parsing time \"{text}\" as \"2006-01-02\": cannot parse \"{rest}\" as \"{part}\"");
+            assert_eq!(parse(text), Err(sentence));
+        }
+        let sentence = r#"parsing time "\xc3\xa9\x01\"" as "2006-01-02": cannot parse "\xc3\xa9\x01\"" as "2006""#;
+        assert_eq!(parse("é\u{1}\""), Err(sentence.into()));
+        assert_eq!(parse("2026-13"), Err(r#"parsing time "2026-13": month out of range"#.into()));
+        let sentence = r#"parsing time "2026-02-30T00:00:00Z": extra text: "T00:00:00Z""#;
+        assert_eq!(parse("2026-02-30T00:00:00Z"), Err(sentence.into()));
         let sentence = r#"parsing time "foo" as "2006-01-02": cannot parse "foo" as "2006""#;
         assert_eq!(parse("foo"), Err(sentence.into()));
         assert_eq!(parse("2026-13-01"), Err(r#"parsing time "2026-13-01": month out of range"#.into()));

@@ -22,6 +22,9 @@ fn every_answer_of_the_framework() {
         ("GET", "/api/v2", &[], "", 301, "<a href=\"/api/v2/\">Moved Permanently</a>.\n\n"),
         ("GET", "/api/v2/", &[], "", 404, r#"{"code":404,"message":"path /api/v2/ was not found"}"#),
         ("GET", "/api/v2/foo", &[], "", 404, r#"{"code":404,"message":"path /api/v2/foo was not found"}"#),
+        ("GET", "/api/v2/a|b!", &[], "", 404, r#"{"code":404,"message":"path /api/v2/a%7Cb%21 was not found"}"#),
+        ("GET", "/api/v2/a!%7c", &[], "", 404, r#"{"code":404,"message":"path /api/v2/a!%7c was not found"}"#),
+        ("GET", "/api/v2/alerts", &["accept: */json"], "", 200, "[]\n"),
         ("POST", "//api/v2/alerts?a=1", &[], "", 301, ""),
         ("GET", "/api/v2/alerts/", &[], "", 200, "[]\n"),
         (

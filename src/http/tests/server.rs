@@ -57,6 +57,27 @@ fn every_address_answers_and_a_stop_closes_idle_connections() {
     });
 }
 
+/// The HTTP library alone answers 400.
+#[test]
+fn an_address_may_hold_quotes_as_typed_by_hand() {
+    in_real_time(async || {
+        let stop = CancellationToken::new();
+        let (_service, addresses, _tasks) = listening(1, &stop).await;
+        let mut stream = TcpStream::connect(addresses[0]).await.unwrap();
+        // Twice: the connection is kept, and each of its requests is looked at.
+        for _ in 0..2 {
+            stream.write_all(b"GET /api/v2/alerts?filter=a=~\"b|<c>\" HTTP/1.1\r\nHost: andon\r\n\r\n").await.unwrap();
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"[]\n") {
+                let byte = stream.read_u8().await.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&answer)));
+                answer.push(byte);
+            }
+            assert!(answer.starts_with(b"HTTP/1.1 200 OK"));
+        }
+        stop.cancel();
+    });
+}
+
 /// In paused time: nothing but the limit on the header's time can end the connection.
 #[test]
 fn half_a_header_is_not_waited_for() {
