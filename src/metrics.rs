@@ -157,6 +157,15 @@ fn histograms(registry: &Registry, name: &str, help: &str, labels: &[&str], buck
     register(registry, HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), labels))
 }
 
+/// The processor this was built for, by Go's name.
+pub fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
 impl Metrics {
     /// All metrics at zero. `started` is when the process began.
     pub fn new(started: Timestamp) -> Self {
@@ -294,7 +303,7 @@ impl Metrics {
             .const_label("branch", "")
             .const_label("goversion", "")
             .const_label("goos", std::env::consts::OS)
-            .const_label("goarch", std::env::consts::ARCH)
+            .const_label("goarch", architecture())
             .const_label("tags", "");
         let andon =
             Opts::new("andon_build_info", "Which Andon this is.").const_label("version", env!("CARGO_PKG_VERSION"));

@@ -51,10 +51,6 @@ fn version() -> String {
         env!("CARGO_PKG_VERSION"),
         crate::metrics::ALERTMANAGER_VERSION,
         std::env::consts::OS,
-        match std::env::consts::ARCH {
-            "x86_64" => "amd64",
-            "aarch64" => "arm64",
-            other => other,
-        },
+        crate::metrics::architecture(),
     )
 }
