@@ -32,6 +32,10 @@ receivers:
       count: '{{ .Alerts | len }}'
       '{{ .Status }}': [yes, 'yes', 1.50, '{{ .CommonLabels.absent }}', {deep: '[1, {a: b}]'}]
       all: '{{ .Alerts | toJson }}'
+      functions:
+      - '{{ .CommonLabels.SortedPairs }} {{ 2.5e7 }} {{ printf "%05.1f|% x|%q|%T" 2.25 "hi" .CommonLabels.Names .CommonLabels }}'
+      - '{{ with (index .Alerts 0).StartsAt }}{{ printf "%02d" .Month }} {{ .AddDate 0 1 0 }} {{ .Truncate 3600000000000 }}{{ end }}'
+      - '{{ match "\\d|\\w" "٣é" }} {{ reReplaceAll "a(.*?)b" "<$1>" "a1b2b" }} {{ title "1st ß" }} {{ print 1 2 "x" nil }}'
   pagerduty_configs:
   - {url: 'http://PEER/pagerduty/default', routing_key: rk}
   - url: 'http://PEER/pagerduty/full'
