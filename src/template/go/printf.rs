@@ -224,7 +224,7 @@ fn write_value(operand: &Value, verb: char, spec: &Spec, depth: usize, out: &mut
             });
         }
         Value::Map(_) => value::write_separated(entries(operand), ["map[", " ", "]"], out, |(key, item), out| {
-            write_text(key, verb, spec, &Value::Nil, out);
+            write_value(&text(key), verb, spec, depth + 1, out);
             out.push(':');
             write_value(item, verb, spec, depth + 1, out);
         }),
