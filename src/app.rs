@@ -177,7 +177,8 @@ impl Parts<'_> {
         let (mirrors, mirror_settings) = watch::channel(mirror::Settings::of(&self.config));
         let reloading = Reloading { path, state: Arc::clone(&state), receivers: Arc::clone(&receivers), mirrors };
         tasks.spawn(reloading.run(reload_inbox, stop.clone()));
-        let shared = worker::Shared { receivers, driver: self.handle.clone(), metrics: Arc::clone(&metrics) };
+        let recent = Arc::clone(&state.recent);
+        let shared = worker::Shared { receivers, driver: self.handle.clone(), metrics: Arc::clone(&metrics), recent };
         tasks.spawn(worker::run(shared, rows, stop.clone()));
         let shared = mirror::Shared { clock: self.clock, driver: self.handle.clone(), metrics: Arc::clone(&metrics) };
         tasks.spawn(mirror::run(shared, mirror_settings, stop.clone()));
@@ -247,6 +248,7 @@ impl Parts<'_> {
             config: ArcSwap::from_pointee(reload::shown(&self.config, &self.templates, self.started)),
             reloader,
             trial,
+            recent: Arc::default(),
             links: Arc::clone(&self.links),
             mode: mode(self.flags.features),
             external_url: external_url.to_owned(),

@@ -79,7 +79,7 @@ pub fn silence(name: &str, pattern: &str) -> Vec<u8> {
 }
 
 /// RFC 3339 in UTC; the date by H. Hinnant's `civil_from_days`.
-fn time(since_epoch: Duration) -> String {
+pub fn time(since_epoch: Duration) -> String {
     let (days, second) = (since_epoch.as_secs() / 86_400 + 719_468, since_epoch.as_secs() % 86_400);
     let (era, day_of_era) = (days / 146_097, days % 146_097);
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;

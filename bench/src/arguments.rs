@@ -5,7 +5,8 @@ use std::path::PathBuf;
 /// What is said where the command line is not understood.
 const USAGE: &str = "\
 usage: bench/run [--peer PATH] [--quick] [--runs N] [--only NAME] [--json FILE]
-       bench/run --scale [--quick] [--only NAME] [--plot FILE]";
+       bench/run --scale [--quick] [--only NAME] [--plot FILE]
+       bench/run --history [--quick]";
 
 /// The command line.
 pub struct Arguments {
@@ -21,6 +22,8 @@ pub struct Arguments {
     pub only: String,
     /// Andon alone, from a thousand alerts to a million.
     pub scale: bool,
+    /// Andon alone: what reading the history costs.
+    pub history: bool,
     /// Where the picture of the scale goes.
     pub plot: PathBuf,
     /// Where the figures go.
@@ -37,6 +40,7 @@ impl Arguments {
             runs: 3,
             only: String::new(),
             scale: false,
+            history: false,
             plot: "target/scale.svg".into(),
             json: "target/bench.json".into(),
         };
@@ -49,6 +53,7 @@ impl Arguments {
                 "--runs" => arguments.runs = value()?.parse().map_err(|error| format!("--runs: {error}"))?,
                 "--only" => arguments.only = value()?,
                 "--scale" => arguments.scale = true,
+                "--history" => arguments.history = true,
                 "--plot" => arguments.plot = value()?.into(),
                 "--json" => arguments.json = value()?.into(),
                 "--quick" => (arguments.quick, arguments.runs) = (true, 1),

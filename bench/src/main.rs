@@ -9,6 +9,7 @@ mod alerts;
 mod arguments;
 mod client;
 mod configs;
+mod history;
 mod plot;
 mod scale;
 mod scenarios;
@@ -35,6 +36,9 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<(), String> {
     if arguments.scale {
         return scale::run(arguments);
+    }
+    if arguments.history {
+        return history::run(arguments);
     }
     let wanted = |scenario: &&Scenario| scenario.name.contains(&arguments.only);
     let mut rows = Vec::new();

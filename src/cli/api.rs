@@ -1,4 +1,4 @@
-//! The command line's one HTTP client: asks a running Andon under `/api/andon/v1/`.
+//! The command line's one HTTP client: asks a running Andon under `/api/andon/v1/`, and under `/api/v2/`.
 //!
 //! What Andon refuses is told in its own words. No error holds a URL's password.
 
@@ -16,10 +16,10 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(clap::Args)]
 pub struct Server {
     /// Where Andon is reached, with its route prefix.
-    #[arg(long, default_value = "http://localhost:9093")]
+    #[arg(long, alias = "alertmanager.url", default_value = "http://localhost:9093")]
     url: String,
     /// text or json.
-    #[arg(long, default_value = "text")]
+    #[arg(long, short, default_value = "text")]
     pub output: Output,
     /// Who asks, for the history; by default the user of this session.
     #[arg(long = "as", value_name = "NAME")]
@@ -34,7 +34,8 @@ pub struct Answer {
     pub next: Option<String>,
 }
 
-/// A request: a method, a path under `/api/andon/v1/` whose parts are encoded, and a body.
+/// A request: a method, a path under `/api/andon/v1/` whose parts are encoded, and a body. A path that begins with `v2/`
+/// is one of the API that Alertmanager has.
 pub struct Ask<'a> {
     /// `GET`, `POST`, `PATCH` or `DELETE`.
     pub method: reqwest::Method,
@@ -68,7 +69,8 @@ impl Server {
 
     async fn exchange(&self, ask: &Ask<'_>) -> Result<Answer, String> {
         let client = reqwest::Client::builder().timeout(TIMEOUT).build().map_err(|error| causes(&error))?;
-        let url = format!("{}/api/andon/v1/{}", self.url.trim_end_matches('/'), ask.path);
+        let path = if ask.path.starts_with("v2/") { "/api/" } else { "/api/andon/v1/" };
+        let url = format!("{}{path}{}", self.url.trim_end_matches('/'), ask.path);
         let mut request = client.request(ask.method.clone(), url).header("x-forwarded-user", self.who());
         if let Some(body) = ask.body {
             request = request.header("content-type", "application/json").body(body.to_string());
@@ -117,7 +119,10 @@ fn next_page(link: &str) -> Option<String> {
 fn refusal(body: &str) -> String {
     match serde_json::from_str::<Value>(body) {
         Ok(Value::String(text)) => text,
-        Ok(object) => object.get("error").and_then(Value::as_str).unwrap_or(body).to_owned(),
+        Ok(object) => {
+            let said = object.get("error").or_else(|| object.get("message")).and_then(Value::as_str);
+            said.unwrap_or(body).to_owned()
+        }
         Err(_) => body.trim().to_owned(),
     }
 }
@@ -173,7 +178,12 @@ mod tests {
             "after=WO-1&limit=2"
         );
         assert_eq!(next_page("</x?y>; rel=\"prev\""), None);
-        for (body, expected) in [("\"no\"\n", "no"), ("{\"error\":\"why\"}", "why"), ("plain\n", "plain")] {
+        for (body, expected) in [
+            ("\"no\"\n", "no"),
+            ("{\"error\":\"why\"}", "why"),
+            ("{\"code\":602,\"message\":\"what\"}", "what"),
+            ("plain\n", "plain"),
+        ] {
             assert_eq!(refusal(body), expected);
         }
     }

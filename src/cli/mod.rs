@@ -4,6 +4,7 @@
 //! a subcommand that was called wrongly.
 
 mod ack;
+mod alert;
 mod api;
 mod check;
 mod dead_letter;
@@ -14,10 +15,13 @@ pub mod flags;
 mod history;
 mod kingpin;
 mod receivers;
+mod replay;
 mod routes;
 mod serve;
+mod silence;
 mod store;
 pub mod this_host;
+mod wire;
 mod work_order;
 
 use std::process::ExitCode;
@@ -34,6 +38,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// List alerts, or send one.
+    Alert(alert::Arguments),
     /// Take a group of alerts on, so that it is not told again until it worsens; without a group, list them.
     Ack(ack::Arguments),
     /// Say everything that is wrong with a configuration file.
@@ -50,6 +56,10 @@ enum Command {
     /// Look at whom a running Andon can tell, and try one.
     #[command(subcommand)]
     Receivers(receivers::Command),
+    /// Play what a store's journal holds against a configuration file, and say what would have been told to whom.
+    Replay(replay::Arguments),
+    /// List, make, change, end, import silences, or see what one would mute.
+    Silence(silence::Arguments),
     /// Draw the route tree of a configuration, or walk it with a label set.
     #[command(subcommand)]
     Routes(routes::Command),
@@ -66,6 +76,7 @@ enum Command {
 enum Output {
     /// For people.
     #[default]
+    #[value(alias = "simple", alias = "extended")]
     Text,
     /// For programs.
     Json,
@@ -85,6 +96,9 @@ fn subcommand(args: &[String]) -> ExitCode {
     let words = std::iter::once("andon").chain(args.iter().map(String::as_str));
     match Arguments::try_parse_from(words) {
         Ok(arguments) => match arguments.command {
+            Command::Alert(arguments) => alert::run(&arguments),
+            Command::Replay(arguments) => replay::run(&arguments),
+            Command::Silence(arguments) => silence::run(&arguments),
             Command::Ack(arguments) => ack::run(&arguments),
             Command::Check(arguments) => check::run(&arguments),
             Command::Demo(arguments) => demo::run(&arguments),

@@ -51,7 +51,7 @@ fn list(integrations: &Value) -> String {
     let mut out = row("RECEIVER", "INTEGRATION", "STATE");
     for one in integrations.as_array().into_iter().flatten() {
         let integration = format!("{}[{}]", text(one, "integration"), one["index"]);
-        let state = match (one["configured"].as_bool(), text(one, "state")) {
+        let state = match (one["configured"].as_bool(), text(one, "status")) {
             (Some(false), _) => format!("not configured: {}", text(one, "missing")),
             (_, "") => "configured".to_owned(),
             (_, state) => state.to_owned(),

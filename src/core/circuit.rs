@@ -147,7 +147,7 @@ impl Circuits {
         let circuit = self.0.entry(row.thread.integration_key()).or_default();
         circuit.flying.remove(&row.id);
         match outcome {
-            Outcome::Delivered(_) => {
+            Outcome::Delivered { .. } => {
                 circuit.answered();
                 circuit.faring.last_success = Some(now);
             }

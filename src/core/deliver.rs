@@ -200,8 +200,8 @@ impl Engine {
         self.circuits.settled(now, &row, &outcome, jitter);
         let failed = matches!(outcome, Outcome::Retry { .. });
         match outcome {
-            Outcome::Delivered(data) => {
-                self.note_attempt(&row, AttemptEnd::Delivered, "");
+            Outcome::Delivered { data, answer } => {
+                self.note_attempt(&row, AttemptEnd::Delivered, &answer);
                 self.state.remove_delivery(id, &mut self.log);
                 self.remember(&row, data);
                 self.clear_undelivered(now, &row.thread, "told after all");

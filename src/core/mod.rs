@@ -40,6 +40,7 @@ pub mod outbox;
 mod own;
 pub mod policy;
 pub mod quote;
+pub mod replay;
 mod restore;
 pub mod route;
 pub mod shared_map;

@@ -14,7 +14,8 @@ use super::flush::HeldBack;
 use super::group::GroupIdx;
 use super::label::{Fingerprint, LabelSet};
 use super::look::{HeldBy, Member};
-use super::outbox::{Delivery, DeliveryId, Reason, Thread};
+use super::outbox::{Delivery, DeliveryId, Exchange, Reason, Thread};
+use crate::time::Timestamp;
 
 /// An event.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,7 +62,7 @@ pub struct Attempted {
     pub number: u32,
     /// How it ended.
     pub end: AttemptEnd,
-    /// What the receiver answered, without secrets; empty where it took it.
+    /// What the receiver answered, without secrets: where it took it the beginning, else what went wrong.
     pub answer: String,
 }
 
@@ -76,6 +77,25 @@ pub enum AttemptEnd {
     Refused,
     /// It was tried for too long.
     GivenUp,
+}
+
+/// An attempt as the worker that made it remembers it. Not stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// When it ended.
+    pub at: Timestamp,
+    /// What was sent.
+    pub id: DeliveryId,
+    /// The how manieth attempt with it, from 1.
+    pub number: u32,
+    /// What it was about: the labels of its group, or of its first alert.
+    pub about: LabelSet,
+    /// How it ended, as the worker knows it: that it is given up the engine decides.
+    pub end: AttemptEnd,
+    /// What went wrong, or empty.
+    pub error: String,
+    /// What was said and heard.
+    pub exchange: Exchange,
 }
 
 /// What a flush found, where it is not what the one before found.
@@ -126,6 +146,18 @@ pub struct Held {
 pub struct Found {
     verdicts: Vec<FlushVerdict>,
     held: BTreeMap<Fingerprint, HeldBy>,
+}
+
+impl AttemptEnd {
+    /// The word in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Retry => "retry",
+            Self::Refused => "refused",
+            Self::GivenUp => "given up",
+        }
+    }
 }
 
 impl Notified {

@@ -268,8 +268,13 @@ pub type ReceiverData = BTreeMap<Arc<str>, Arc<str>>;
 /// How an attempt to send ended, as a worker reports it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// The receiver took it, and wants to know this again; where it is empty, what it wanted before stands.
-    Delivered(ReceiverData),
+    /// The receiver took it.
+    Delivered {
+        /// What it wants to know again; where it is empty, what it wanted before stands.
+        data: ReceiverData,
+        /// The beginning of what it answered, without secrets.
+        answer: String,
+    },
     /// Worth another attempt.
     Retry {
         /// What went wrong, without secrets.
@@ -291,6 +296,13 @@ pub enum Outcome {
         /// What was said and heard.
         exchange: Exchange,
     },
+}
+
+impl Outcome {
+    /// The receiver took it, wants to know nothing again, and had nothing to say.
+    pub fn delivered() -> Self {
+        Self::Delivered { data: ReceiverData::new(), answer: String::new() }
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -8,6 +8,7 @@
 //! row of a thread in flight. What is here is only that nobody waits for somebody else's receiver.
 
 mod digest;
+pub mod recent;
 mod room;
 pub mod trial;
 pub mod worker;

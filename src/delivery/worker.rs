@@ -20,7 +20,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::digest;
+use super::recent::{Recent, in_short};
 use super::room::Room;
+use crate::core::note::AttemptEnd;
 use crate::core::outbox::{Delivery, DeliveryId, Exchange, Outcome, Thread};
 use crate::driver::Handle;
 use crate::failpoint::{self, Point};
@@ -49,6 +51,8 @@ pub struct Shared {
     pub driver: Handle,
     /// What counts.
     pub metrics: Arc<Metrics>,
+    /// For whoever looks what was said and heard.
+    pub recent: Arc<Recent>,
 }
 
 /// Sends what comes in through `rows` until `stop` or until there is nobody who sends rows any more; then lets the
@@ -318,20 +322,34 @@ async fn attempt(shared: Arc<Shared>, rows: Vec<Arc<Delivery>>) {
     if !matches!(result, Err(SendError::NotConfigured { .. })) {
         shared.metrics.notification_attempt(&row.thread.kind, result.is_ok(), duration);
         count(&shared.metrics, &row, &result);
+        keep(&shared, &row, &result, &exchange);
     }
     let mut outcome = match result {
-        Ok(sent) => Outcome::Delivered(sent.data),
+        Ok(sent) => Outcome::Delivered { data: sent.data, answer: in_short(&exchange.answer) },
         Err(error) => error.outcome(exchange),
     };
-    if rows.len() > 1 && matches!(outcome, Outcome::Delivered(_)) {
+    if let Outcome::Delivered { data, .. } = &mut outcome
+        && rows.len() > 1
+    {
         shared.metrics.digested(&row.thread.kind, rows.len());
         // What the receiver wants to know again is about the digest, which is no message of any of the threads.
-        outcome = Outcome::Delivered(Default::default());
+        data.clear();
     }
     for row in &rows {
         report(&shared, row, outcome.clone()).await;
     }
     failpoint::reached(Point::OutcomeReported);
+}
+
+/// Keeps what was said and heard for whoever looks.
+fn keep(shared: &Shared, row: &Delivery, result: &Result<Sent, SendError>, exchange: &Exchange) {
+    let (end, error) = match result {
+        Ok(_) => (AttemptEnd::Delivered, String::new()),
+        Err(error @ SendError::Refused { .. }) => (AttemptEnd::Refused, error.to_string()),
+        Err(error) => (AttemptEnd::Retry, error.to_string()),
+    };
+    let now = shared.receivers.load().context().clock.now();
+    shared.recent.keep(now, row, end, &error, exchange);
 }
 
 fn log(row: &Delivery, result: &Result<Sent, SendError>, duration: Duration) {

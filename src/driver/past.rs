@@ -1,7 +1,8 @@
 //! What was: the history, read from the journal beside the driver, and the state as it was at a moment.
 //!
 //! Promised: a reader works on its own, a page at a time, and neither a commit nor a delivery waits for it. At most
-//! [`READERS`] read at once; the others wait for their turn.
+//! [`READERS`] read at once; the others wait for their turn. What is read for one page of the history is bounded by
+//! [`BUDGET`], however much is kept and however little of it is wanted.
 
 use std::sync::Arc;
 
@@ -19,8 +20,13 @@ use crate::time::Timestamp;
 
 /// How many read the journal at once.
 const READERS: usize = 2;
-/// How many entries are read at once.
+/// How many entries are read at once, at most: fewer where they are large.
 const PAGE: u64 = 64;
+/// How many changes are read at once, about.
+const CHANGES: usize = 8_192;
+/// How many changes are read for one page of the history, about: a tenth of a second. A page that found less than was
+/// wanted says where to read on.
+const BUDGET: usize = 100_000;
 
 /// The journal, for readers.
 #[derive(Clone)]
@@ -48,7 +54,7 @@ pub struct HistoryQuery {
 /// A page of the history.
 #[derive(Clone, Debug, Default)]
 pub struct HistoryPage {
-    /// The events, in the order that was asked for.
+    /// The events, in the order that was asked for. May be fewer than were asked for, even none, although there are more.
     pub events: Vec<Event>,
     /// Where the next page begins, if there may be more.
     pub next: Option<Cursor>,
@@ -113,10 +119,12 @@ fn forwards(past: &dyn Past, query: &HistoryQuery) -> Result<HistoryPage, StoreE
         (None, Some(start)) => before_time(past, start)?,
         (None, None) => Seq(0),
     };
+    let mut portion = Portion::default();
     loop {
-        let entries = past.entries(after, PAGE as usize)?;
+        let entries = past.entries(after, portion.entries())?;
         let Some(last) = entries.last() else { return Ok(page) };
         after = last.seq;
+        portion.was(&entries);
         for entry in &entries {
             if query.wanted.end.is_some_and(|end| entry.at > end) {
                 return Ok(page);
@@ -125,6 +133,10 @@ fn forwards(past: &dyn Past, query: &HistoryQuery) -> Result<HistoryPage, StoreE
             if add(&mut page, entry_events(entry).into_iter().filter(new), query) {
                 return Ok(page);
             }
+        }
+        if portion.read > BUDGET {
+            page.next = Some((after, u32::MAX));
+            return Ok(page);
         }
     }
 }
@@ -139,9 +151,11 @@ fn backwards(past: &dyn Past, query: &HistoryQuery) -> Result<HistoryPage, Store
         // One entry may be of the very moment; what is too new is left out.
         end = end.min(before_time(past, until)?.0.saturating_add(PAGE));
     }
+    let mut portion = Portion::default();
     while end > 0 {
-        let begin = end.saturating_sub(PAGE);
-        let entries = past.entries(Seq(begin), PAGE as usize)?;
+        let begin = end.saturating_sub(portion.entries() as u64);
+        let entries = past.entries(Seq(begin), portion.entries())?;
+        portion.was(&entries);
         for entry in entries.iter().rev().filter(|entry| entry.seq.0 <= end) {
             if query.wanted.start.is_some_and(|start| entry.at < start) {
                 return Ok(page);
@@ -159,8 +173,38 @@ fn backwards(past: &dyn Past, query: &HistoryQuery) -> Result<HistoryPage, Store
             }
         }
         end = begin;
+        if portion.read > BUDGET && end > 0 {
+            page.next = Some((Seq(end), u32::MAX));
+            return Ok(page);
+        }
     }
     Ok(page)
+}
+
+/// How much is read at once, which follows from how large the entries are, and how much was read.
+struct Portion {
+    entries: u64,
+    read: usize,
+}
+
+impl Default for Portion {
+    fn default() -> Self {
+        Self { entries: 8, read: 0 }
+    }
+}
+
+impl Portion {
+    fn entries(&self) -> usize {
+        // At most a page.
+        self.entries as usize
+    }
+
+    /// So much was read at once.
+    fn was(&mut self, entries: &[Entry]) {
+        let changes: usize = entries.iter().map(|entry| entry.changes.len()).sum();
+        self.read += changes + entries.len();
+        self.entries = if changes > CHANGES { self.entries / 2 } else { self.entries * 2 }.clamp(1, PAGE);
+    }
 }
 
 fn entry_events(entry: &Entry) -> Vec<Event> {

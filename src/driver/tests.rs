@@ -57,7 +57,7 @@ async fn tells_after_the_group_wait_and_forgets_the_row_when_it_was_delivered() 
     let row = service.rows.recv().await.unwrap();
     assert_eq!(clock.now(), Timestamp::new(1_800_000_030, 0));
     assert_eq!(service.handle.view().await.unwrap().outbox.len(), 1);
-    service.handle.settled(row.id, Outcome::Delivered(Default::default()), 0.5).await.unwrap();
+    service.handle.settled(row.id, Outcome::delivered(), 0.5).await.unwrap();
     assert!(service.handle.view().await.unwrap().outbox.is_empty());
 }
 
@@ -73,7 +73,7 @@ async fn a_store_that_fails_refuses_alerts_keeps_answers_and_lets_nothing_run_ou
     let refused = service.handle.put_alerts(sender(), alert("Net", 3600 * SECOND, clock)).await;
     assert!(refused.unwrap_err().to_string().starts_with("not stored, try again"));
     assert!(service.handle.health().trouble.load().is_some());
-    service.handle.settled(row.id, Outcome::Delivered(Default::default()), 0.5).await.unwrap();
+    service.handle.settled(row.id, Outcome::delivered(), 0.5).await.unwrap();
     let view = service.handle.view().await.unwrap();
     assert_eq!((view.alerts.len(), view.outbox.len()), (1, 1), "reading goes on, and shows what was committed");
     tokio::time::sleep(300 * SECOND).await;
@@ -110,7 +110,7 @@ async fn a_refresh_is_stored_within_a_second_and_a_restart_goes_on_where_it_stop
     let mut service = start(Box::new(store.clone()), clock);
     let again = service.rows.recv().await.unwrap();
     assert_eq!((again.id, again.notification_id()), (row.id, row.notification_id()), "told again under the same id");
-    service.handle.settled(again.id, Outcome::Delivered(Default::default()), 0.5).await.unwrap();
+    service.handle.settled(again.id, Outcome::delivered(), 0.5).await.unwrap();
     let view = service.handle.view().await.unwrap();
     assert_eq!(view.alerts.iter().next().unwrap().alert.ends_at, Timestamp::new(1_800_000_630, 0));
     service.stop.cancel();
@@ -147,7 +147,7 @@ async fn what_is_stored_is_told_while_the_store_fails_and_nothing_piles_up() {
         assert!(refreshed.is_err(), "a refresh is refused as well");
         tokio::time::sleep(SECOND / 3).await;
     }
-    service.handle.settled(row.id, Outcome::Delivered(Default::default()), 0.5).await.unwrap();
+    service.handle.settled(row.id, Outcome::delivered(), 0.5).await.unwrap();
     faults.fail_all(false);
     tokio::time::sleep(2 * SECOND).await;
     assert!(service.handle.view().await.unwrap().outbox.is_empty());

@@ -289,7 +289,8 @@ impl Explanation {
             let Attempted { of, number, end, answer } = attempted;
             let delivered = *end == AttemptEnd::Delivered;
             let result = match end {
-                AttemptEnd::Delivered => format!("attempt {number}: delivered ({})", of.reason),
+                AttemptEnd::Delivered if answer.is_empty() => format!("attempt {number}: delivered ({})", of.reason),
+                AttemptEnd::Delivered => format!("attempt {number}: delivered ({}): {answer}", of.reason),
                 AttemptEnd::Retry => format!("attempt {number} ({}) failed, to be tried again: {answer}", of.reason),
                 AttemptEnd::Refused => format!("attempt {number} ({}) refused: {answer}", of.reason),
                 AttemptEnd::GivenUp => format!("attempt {number} ({}) failed, given up: {answer}", of.reason),

@@ -24,7 +24,7 @@ mod request_line;
 pub mod server;
 pub mod silence_body;
 mod silence_size;
-mod times;
+pub mod times;
 mod uri;
 mod v2;
 
@@ -48,6 +48,7 @@ use crate::config::Asset;
 use crate::config::settings::IntegrationConfig;
 use crate::core::change::Actor;
 use crate::core::matcher::Mode;
+use crate::delivery::recent::Recent;
 use crate::delivery::trial::Trial;
 use crate::driver::Handle;
 use crate::mail_link::LinkKey;
@@ -71,6 +72,8 @@ pub struct AppState {
     pub reloader: Reloader,
     /// Sends test notifications.
     pub trial: Trial,
+    /// The last attempts to tell anybody.
+    pub recent: Arc<Recent>,
     /// What the links in mails are signed with.
     pub links: Arc<LinkKey>,
     /// Which grammar matchers and label names follow.

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::Sight;
+use super::attempts::{Attempt, Attempts};
 use super::held::name;
-use super::history::{Attempt, Attempts, of_integration};
 use super::link::encoded;
 use super::parts::{Pager, paged};
 use super::words::{When, count, short, thousands};
 use crate::core::circuit::Faring;
+use crate::core::note::Heard;
 use crate::core::outbox::{DeadLetter, Delivery, IntegrationKey, Thread};
 
 /// Dead letters on one page.
@@ -101,8 +102,17 @@ struct Dead {
     alerts: String,
 }
 
+/// What workers remember of an integration's last attempts, the latest first.
+pub type Remembered<'a> = &'a dyn Fn(&IntegrationKey) -> Vec<Arc<Heard>>;
+
 /// Makes the page.
-pub fn deliveries(sight: &Sight<'_>, configured: &[Configured], attempts: &Attempts, page: usize) -> Deliveries {
+pub fn deliveries(
+    sight: &Sight<'_>,
+    configured: &[Configured],
+    attempts: &Attempts,
+    remembered: Remembered<'_>,
+    page: usize,
+) -> Deliveries {
     let mut queues: BTreeMap<(&str, &str, u32), Vec<&Arc<Delivery>>> = BTreeMap::new();
     for row in sight.view.outbox.values() {
         queues.entry(place(&row.thread)).or_default().push(row);
@@ -110,8 +120,9 @@ pub fn deliveries(sight: &Sight<'_>, configured: &[Configured], attempts: &Attem
     let mut receivers: Vec<Receiver> = Vec::new();
     for shown in configured.iter().filter(|shown| shown.used) {
         let queue = queues.remove(&(&*shown.receiver, &*shown.kind, shown.index)).unwrap_or_default();
-        let integration =
-            Integration { attempts: of_integration(attempts, shown), ..integration(sight, shown, &queue) };
+        let key = key(shown);
+        let attempts = attempts.shown(sight, &key, &remembered(&key));
+        let integration = Integration { attempts, ..integration(sight, shown, &queue) };
         match receivers.last_mut().filter(|last| last.name == shown.receiver) {
             Some(last) => last.integrations.push(integration),
             None => {
@@ -126,6 +137,14 @@ pub fn deliveries(sight: &Sight<'_>, configured: &[Configured], attempts: &Attem
     Deliveries { receivers, dead: letters.into_iter().map(|letter| dead(sight, letter)).collect(), dead_count, pager }
 }
 
+fn key(shown: &Configured) -> IntegrationKey {
+    IntegrationKey {
+        receiver: Arc::from(shown.receiver.as_str()),
+        kind: Arc::from(shown.kind.as_str()),
+        index: shown.index,
+    }
+}
+
 fn place(thread: &Thread) -> (&str, &str, u32) {
     (&thread.receiver, &thread.kind, thread.index)
 }
@@ -133,9 +152,8 @@ fn place(thread: &Thread) -> (&str, &str, u32) {
 fn integration(sight: &Sight<'_>, shown: &Configured, queue: &[&Arc<Delivery>]) -> Integration {
     let view = sight.view;
     let own = (&*shown.receiver, &*shown.kind, shown.index);
-    let key = IntegrationKey { receiver: Arc::from(own.0), kind: Arc::from(own.1), index: own.2 };
     let unknown = Faring::default();
-    let faring = view.faring.get(&key).unwrap_or(&unknown);
+    let faring = view.faring.get(&key(shown)).unwrap_or(&unknown);
     let dead = view.dead_letters.values().filter(|letter| place(&letter.delivery.thread) == own).count();
     let limited = queue.iter().filter(|row| view.parked.contains(&row.id)).count();
     let when = |at| When::new(at, sight.now);

@@ -5,16 +5,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Sight;
-use super::deliveries::Configured;
 use super::filter::Filter;
 use super::link;
 use super::words::{When, short};
 use crate::core::history::{Event, EventKind, What};
-use crate::core::note::AttemptEnd;
 use crate::core::policy::RouteIdx;
-
-/// Attempts that are shown for each integration.
-const ATTEMPTS: usize = 3;
+use crate::time::Timestamp;
 
 /// What somebody wants to see: all of it stands in the URL.
 #[derive(Clone, Debug, Default)]
@@ -130,57 +126,17 @@ fn class(kind: EventKind) -> &'static str {
     }
 }
 
-/// An attempt to tell, on the page of deliveries.
-#[derive(Clone, Debug, Serialize)]
-pub struct Attempt {
-    at: When,
-    about: String,
-    word: &'static str,
-    class: &'static str,
-    number: u32,
-    answer: String,
+/// How often each route took an alert that began to fire, within a day.
+#[derive(Debug, Default)]
+pub struct Matched {
+    pub(super) counts: BTreeMap<RouteIdx, usize>,
+    /// Since when it was counted, where that is less than a day: more happened than is counted.
+    pub(super) since: Option<Timestamp>,
 }
 
-/// Attempts by receiver, kind and place of the integration.
-pub type Attempts = BTreeMap<(String, String, u32), Vec<Attempt>>;
-
-/// The last attempts of each integration, of events that come the latest first.
-pub fn attempts(sight: &Sight<'_>, events: &[Event]) -> Attempts {
-    let mut attempts = Attempts::new();
-    for event in events {
-        let What::Attempted(attempted) = &event.what else { continue };
-        let thread = &attempted.of.thread;
-        let key = (thread.receiver.to_string(), thread.kind.to_string(), thread.index);
-        let known = attempts.entry(key).or_default();
-        if known.len() == ATTEMPTS {
-            continue;
-        }
-        let (word, class) = match attempted.end {
-            AttemptEnd::Delivered => ("told", "good"),
-            AttemptEnd::Retry => ("failed", "soon"),
-            AttemptEnd::Refused => ("refused", "failing"),
-            AttemptEnd::GivenUp => ("given up", "failing"),
-        };
-        let labels = attempted.of.alerts.first().unwrap_or(&attempted.of.group_labels);
-        known.push(Attempt {
-            at: When::new(event.at, sight.now),
-            about: super::held::name(labels),
-            word,
-            class,
-            number: attempted.number,
-            answer: short(&attempted.answer),
-        });
-    }
-    attempts
-}
-
-/// The attempts of an integration.
-pub(super) fn of_integration(attempts: &Attempts, shown: &Configured) -> Vec<Attempt> {
-    attempts.get(&(shown.receiver.clone(), shown.kind.clone(), shown.index)).cloned().unwrap_or_default()
-}
-
-/// How often each route took an alert that began to fire.
-pub fn matched(sight: &Sight<'_>, events: &[Event]) -> BTreeMap<RouteIdx, usize> {
+/// Counts the alerts of a day that began to fire; `cut` says that these events are not all.
+pub fn matched(sight: &Sight<'_>, events: &[Event], cut: bool) -> Matched {
+    let since = events.last().map(|event| event.at).filter(|_| cut);
     let mut counts = BTreeMap::new();
     for event in events {
         let What::Fired(alert) = &event.what else { continue };
@@ -188,5 +144,5 @@ pub fn matched(sight: &Sight<'_>, events: &[Event]) -> BTreeMap<RouteIdx, usize>
             *counts.entry(route).or_default() += 1;
         }
     }
-    counts
+    Matched { counts, since }
 }

@@ -9,6 +9,7 @@
 
 pub mod ack;
 pub mod alert;
+pub mod attempts;
 pub mod deliveries;
 pub mod filter;
 mod frame;

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::Sight;
+use super::history::Matched;
 use super::link;
 use super::parts::{Pair, pairs};
-use super::words::{short, thousands};
+use super::words::{When, short, thousands};
 use crate::config::duration;
 use crate::core::label::LabelSet;
 use crate::core::matcher::{Matcher, Op, parse_matchers};
@@ -28,6 +29,8 @@ pub struct Routes {
     /// What would be told, a sentence for each way of telling.
     why: Vec<String>,
     walk: String,
+    /// Since when it is counted how often routes took an alert, where that is less than a day.
+    counted: Option<When>,
     /// Depth first; a template cannot include itself without an end, so depth is a number.
     nodes: Vec<Node>,
 }
@@ -66,7 +69,7 @@ struct Taken {
 }
 
 /// Makes the page; `typed` is a label set to try, or empty. `matched` says how often routes took an alert within a day.
-pub fn routes(sight: &Sight<'_>, typed: &str, matched: &BTreeMap<RouteIdx, usize>) -> Routes {
+pub fn routes(sight: &Sight<'_>, typed: &str, matched: &Matched) -> Routes {
     let policy = &sight.view.policy;
     let tried = (!typed.trim().is_empty()).then(|| read_labels(sight, typed));
     let (labels, problem) = match tried {
@@ -79,14 +82,15 @@ pub fn routes(sight: &Sight<'_>, typed: &str, matched: &BTreeMap<RouteIdx, usize
     for kept in sight.view.alerts.iter().filter(|kept| !sight.view.grace.resolved(&kept.alert, sight.now)) {
         kept.verdict.routes.iter().for_each(|route| *firing.entry(*route).or_default() += 1);
     }
-    let walk = Walk { sight, labels: labels.as_ref(), taken: &taken, firing: &firing, matched };
+    let walk = Walk { sight, labels: labels.as_ref(), taken: &taken, firing: &firing, matched: &matched.counts };
     let mut nodes = Vec::with_capacity(policy.routes.len());
     walk.add(RouteIdx(0), 0, labels.is_some(), &mut nodes);
     let tried = labels.as_ref().map(|labels| taken.iter().map(|route| walk.taken(*route, labels)).collect());
     let explained =
         labels.as_ref().filter(|labels| !labels.is_empty()).map(|labels| explain(sight.view, labels, sight.now));
     let (why, walk) = explained.map(|it| (it.summary(), it.to_string())).unwrap_or_default();
-    Routes { typed: short(typed), problem, tried, why, walk, nodes }
+    let counted = matched.since.map(|at| When::new(at, sight.now));
+    Routes { typed: short(typed), problem, tried, why, walk, counted, nodes }
 }
 
 /// A label set as it is typed: matchers that all say `=`.
@@ -154,7 +158,7 @@ impl Walk<'_> {
             active: route.active_time_intervals.join(", "),
             labels: pairs(route.labels.iter().map(|(name, value)| (&**name, &**value)), |_, _| String::new()),
             firing: if firing > 0 { thousands(firing) } else { String::new() },
-            never: matched == 0,
+            never: matched == 0 && firing == 0,
             matched: if matched > 0 { thousands(matched) } else { String::new() },
             state: "",
             why: String::new(),

@@ -13,5 +13,6 @@ mod own;
 mod parked;
 pub(crate) mod play;
 mod properties;
+mod replay;
 mod scripts;
 mod unconfigured;

@@ -32,6 +32,8 @@ pub struct World {
     /// All changes that were committed, in order.
     pub stored: Vec<Change>,
     pub last_commit: Option<Timestamp>,
+    /// The same as entries of a journal.
+    pub entries: Vec<(Timestamp, Vec<Change>)>,
     /// Who was told what.
     pub transcript: Vec<String>,
     /// What was delivered.
@@ -58,6 +60,7 @@ impl World {
             receivers: Receivers::default(),
             stored: vec![],
             last_commit: None,
+            entries: vec![],
             transcript: vec![],
             told: vec![],
             store_fails: false,
@@ -80,6 +83,7 @@ impl World {
             return output;
         }
         let changes = self.engine.committed();
+        self.entries.push((self.now, changes.clone()));
         self.stored.extend(changes);
         self.last_commit = Some(self.now);
         self.send_due();
@@ -100,13 +104,13 @@ impl World {
 
     fn send(&mut self, row: Arc<Delivery>) {
         let answers = self.receivers.0.entry(row.thread.receiver.to_string()).or_default();
-        let outcome = if answers.is_empty() { Outcome::Delivered(Default::default()) } else { answers.remove(0) };
+        let outcome = if answers.is_empty() { Outcome::delivered() } else { answers.remove(0) };
         let names = |resolved| {
             let told = row.alerts.iter().filter(|told| told.resolved == resolved);
             told.map(|told| told.alert.labels.value("instance").to_owned()).collect::<Vec<_>>().join(" ")
         };
         let verdict = match &outcome {
-            Outcome::Delivered(_) => "",
+            Outcome::Delivered { .. } => "",
             Outcome::Retry { .. } => " (retry)",
             Outcome::NotConfigured { .. } => " (not configured)",
             Outcome::Refused { .. } => " (refused)",
@@ -120,7 +124,7 @@ impl World {
             row.reason
         );
         self.transcript.push(line);
-        if matches!(outcome, Outcome::Delivered(_)) {
+        if matches!(outcome, Outcome::Delivered { .. }) {
             self.told.push(Arc::clone(&row));
         }
         self.input(Input::Settled(row.id, outcome, 0.5));
@@ -189,7 +193,8 @@ impl World {
         let group_key = Arc::clone(&self.engine.view().groups.first().ok_or(AckRefused::NoGroup)?.key);
         let (who, until) = ("ann".to_owned(), self.now.after(lasts));
         let draft = AckDraft { group_key, who, comment: "mine".into(), until };
-        match self.input(Input::Ack(Actor::Clock, draft)) {
+        let ann = Actor::User { name: "ann".into(), address: "10.0.0.1".into() };
+        match self.input(Input::Ack(ann, draft)) {
             Output::Ack(result) => result,
             other => panic!("{other:?}"),
         }

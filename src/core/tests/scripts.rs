@@ -59,12 +59,15 @@ fn waits_for_the_group_tells_it_once_and_repeats_after_the_interval() {
 fn what_a_receiver_wants_to_know_again_it_knows_until_all_is_over() {
     let mut world = World::new(policy());
     let kept = |ts: &str| [("ts".into(), ts.into())].into();
-    world.receivers.0.insert("hook".into(), vec![Outcome::Delivered(kept("1"))]);
+    world.receivers.0.insert("hook".into(), vec![Outcome::Delivered { data: kept("1"), answer: String::new() }]);
     world.post(&["Disk a"], true);
     world.pass(MINUTE);
     world.crash(SECOND);
     keep_firing(&mut world, &["Disk a", "Disk b"], 6);
-    world.receivers.0.insert("hook".into(), vec![retry(), Outcome::Delivered(kept("2"))]);
+    world
+        .receivers
+        .0
+        .insert("hook".into(), vec![retry(), Outcome::Delivered { data: kept("2"), answer: String::new() }]);
     world.post(&["Disk a"], false);
     keep_firing(&mut world, &["Disk b"], 6);
     world.post(&["Disk b"], false);
@@ -78,7 +81,10 @@ fn what_a_receiver_wants_to_know_again_it_knows_until_all_is_over() {
 fn a_resolve_that_was_decided_early_learns_what_the_firing_left() {
     let mut world = World::new(policy());
     let slow = Outcome::Retry { error: "429".into(), after: Some(7 * MINUTE), exchange: Default::default() };
-    world.receivers.0.insert("hook".into(), vec![slow, Outcome::Delivered([("ts".into(), "1".into())].into())]);
+    world.receivers.0.insert(
+        "hook".into(),
+        vec![slow, Outcome::Delivered { data: [("ts".into(), "1".into())].into(), answer: String::new() }],
+    );
     let mut incident = policy();
     incident.receivers[0].integrations[0].says_both = false;
     world.reload(incident);

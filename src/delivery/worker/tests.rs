@@ -67,8 +67,12 @@ impl Rig {
         let (inbox, settled) = mpsc::channel(10_000);
         let (stop, metrics) = (CancellationToken::new(), Arc::new(Metrics::new(Timestamp::EPOCH)));
         let receivers = Arc::new(ArcSwap::from_pointee(receivers));
-        let shared =
-            Shared { receivers: Arc::clone(&receivers), driver: Handle::to(inbox), metrics: Arc::clone(&metrics) };
+        let shared = Shared {
+            receivers: Arc::clone(&receivers),
+            driver: Handle::to(inbox),
+            metrics: Arc::clone(&metrics),
+            recent: Arc::default(),
+        };
         let mut worker = JoinSet::new();
         worker.spawn(run(shared, due, stop.clone()));
         Self { rows, settled, stop, worker, receivers, metrics, next: 0 }
@@ -104,7 +108,7 @@ impl Rig {
                     drop(done.send(rows.iter().find(|row| row.id == delivery).cloned()));
                 }
                 Request::Settled { delivery, outcome, .. } => {
-                    assert_eq!(outcome, Outcome::Delivered(Default::default()));
+                    assert_eq!(outcome, Outcome::delivered());
                     delivered.push((delivery.0, started.elapsed().as_secs()));
                 }
                 _ => panic!("nothing else is asked of the driver"),
@@ -161,7 +165,7 @@ async fn every_row_is_settled_with_what_its_receiver_said() {
     let mut rig = Rig::new(all);
     let retry = |error: &str, after| Outcome::Retry { error: error.into(), after, exchange: Default::default() };
     let rows = [
-        ("ok", Outcome::Delivered(Default::default())),
+        ("ok", Outcome::delivered()),
         ("busy", retry("busy", Some(Duration::from_secs(7)))),
         ("no", Outcome::Refused { error: "no".into(), exchange: Default::default() }),
         ("hangs", retry("no answer within 30s", None)),
@@ -192,7 +196,7 @@ async fn a_panic_in_a_receiver_is_an_attempt_that_failed() {
     };
     assert_eq!(rig.settled().await, (id, expected));
     let id = rig.send("ok", 0);
-    assert_eq!(rig.settled().await, (id, Outcome::Delivered(Default::default())));
+    assert_eq!(rig.settled().await, (id, Outcome::delivered()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -229,7 +233,7 @@ async fn receivers_that_hang_delay_no_other() {
     let started = Instant::now();
     for _ in 0..10 {
         let id = rig.send("well", 0);
-        assert_eq!(rig.settled().await, (id, Outcome::Delivered(Default::default())));
+        assert_eq!(rig.settled().await, (id, Outcome::delivered()));
     }
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
     let in_flight: usize = most.iter().map(|most| most.load(Ordering::Relaxed)).sum();
@@ -251,7 +255,7 @@ async fn stopping_lets_attempts_end_for_ten_seconds_and_starts_none() {
     let started = Instant::now();
     rig.stop.cancel();
     rig.send("late", 0);
-    assert_eq!(rig.settled().await, (id, Outcome::Delivered(Default::default())));
+    assert_eq!(rig.settled().await, (id, Outcome::delivered()));
     rig.worker.join_next().await.unwrap().unwrap();
     assert_eq!(started.elapsed().as_secs(), 10);
     assert!(rig.settled.recv().await.is_none(), "what hung is not settled: its row stays");

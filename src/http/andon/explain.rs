@@ -22,6 +22,8 @@ use crate::time::Timestamp;
 const MOST: usize = 20;
 /// Of how long the attempts are told.
 const ATTEMPTS_OF: Duration = Duration::from_secs(2 * 24 * 3_600);
+/// In so many pages of the history they are looked for.
+const MOST_PAGES: usize = 10;
 /// How many attempts are looked at, the latest.
 const MOST_ATTEMPTS: usize = 500;
 
@@ -88,12 +90,24 @@ async fn add_attempts(state: &AppState, explanations: &mut [Explanation], now: T
         _ => None,
     };
     let wanted = Wanted { alert, kinds, start: Some(start.max(earliest)), end: Some(now), ..Wanted::default() };
-    let query = HistoryQuery { wanted, limit: MOST_ATTEMPTS, ..HistoryQuery::default() };
-    let page = state.driver.history(query).await?;
+    let mut query = HistoryQuery { wanted, limit: MOST_ATTEMPTS, ..HistoryQuery::default() };
+    let mut events = Vec::new();
+    let mut pages = 0;
+    let rest = loop {
+        let page = state.driver.history(query.clone()).await?;
+        events.extend(page.events);
+        (query.after, query.limit, pages) = (page.next, MOST_ATTEMPTS.saturating_sub(events.len()), pages + 1);
+        if query.after.is_none() || query.limit == 0 || pages == MOST_PAGES {
+            break query.after.is_some();
+        }
+    };
     for explanation in explanations {
+        if rest {
+            explanation.notes.push("older attempts were not looked for: the history has them".to_owned());
+        }
         let fingerprint = explanation.fingerprint;
         let about = |event: &&Event| event.labels().iter().any(|labels| labels.fingerprint() == fingerprint);
-        let attempts = page.events.iter().rev().filter(about);
+        let attempts = events.iter().rev().filter(about);
         explanation.add_attempts(attempts.filter_map(|event| Some((event.at, event.attempt()?))));
     }
     Ok(())

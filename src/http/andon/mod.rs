@@ -42,6 +42,7 @@ const ENDPOINTS: &[(Method, &str)] = &[
     (Method::GET, "openapi.json"),
     (Method::GET, "orphans"),
     (Method::GET, "receivers"),
+    (Method::GET, "receivers/{name}/attempts"),
     (Method::POST, "receivers/{name}/test"),
     (Method::GET, "work-orders"),
     (Method::POST, "work-orders"),
@@ -94,6 +95,7 @@ async fn dispatch(method: &Method, pattern: &str, call: Call<'_>) -> Response {
         }
         ("GET", "mirrors") => call.with_view(mirrors::all).await,
         ("GET", "receivers") => receivers::all(call.state).await,
+        ("GET", "receivers/{name}/attempts") => receivers::attempts(&call),
         ("POST", "receivers/{name}/test") => receivers::test(call).await,
         ("GET", "dead-letters") => call.with_view(|view, call| dead_letters::all(view, &call.query)).await,
         ("GET", "dead-letters/{id}") => call.with_view(|view, call| dead_letters::one(view, call.name(0))).await,

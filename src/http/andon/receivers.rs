@@ -9,6 +9,7 @@ use http::StatusCode;
 use super::Call;
 use super::object::{Object, list};
 use crate::core::circuit::Faring;
+use crate::core::note::Heard;
 use crate::core::outbox::IntegrationKey;
 use crate::core::view::View;
 use crate::delivery::trial::Tried;
@@ -52,6 +53,11 @@ fn waiting(view: &View) -> BTreeMap<IntegrationKey, Queue> {
     queues
 }
 
+fn key(shown: &ShownIntegration) -> IntegrationKey {
+    let (receiver, kind) = (Arc::from(shown.receiver.as_str()), Arc::from(shown.config.kind()));
+    IntegrationKey { receiver, kind, index: shown.index }
+}
+
 fn integration(
     shown: &ShownIntegration,
     view: &View,
@@ -59,8 +65,7 @@ fn integration(
     now: Timestamp,
 ) -> String {
     let missing = shown.config.missing();
-    let (receiver, kind) = (Arc::from(shown.receiver.as_str()), Arc::from(shown.config.kind()));
-    let key = IntegrationKey { receiver, kind, index: shown.index };
+    let key = key(shown);
     let (faring, nothing, idle) = (view.faring.get(&key), Faring::default(), Queue::default());
     let (faring, queue) = (faring.unwrap_or(&nothing), queues.get(&key).unwrap_or(&idle));
     let dead = view.dead_letters.values().filter(|letter| letter.delivery.thread.integration_key() == key).count();
@@ -91,15 +96,46 @@ fn integration(
     object.end()
 }
 
+/// `GET receivers/{name}/attempts`: the last attempts of each integration since the start, the latest first, with what
+/// was said and heard. Older ones, without the request, the history has.
+pub fn attempts(call: &Call<'_>) -> Response {
+    let (receiver, config) = (call.name(0), call.state.config.load_full());
+    let integrations: Vec<_> = config.integrations.iter().filter(|shown| shown.receiver == receiver).collect();
+    if integrations.is_empty() {
+        return no_receiver(receiver);
+    }
+    let attempt = |shown: &ShownIntegration, heard: &Heard| {
+        let mut object = Object::new();
+        object.text("integration", shown.config.kind());
+        object.raw("index", &shown.index.to_string());
+        object.time("at", Some(heard.at));
+        object.raw("notification", &heard.id.0.to_string());
+        object.raw("attempt", &heard.number.to_string());
+        object.text("about", &heard.about.to_string());
+        object.text("end", heard.end.as_str());
+        object.text("error", &heard.error);
+        object.text("request", &heard.exchange.request);
+        object.text("answer", &heard.exchange.answer);
+        object.end()
+    };
+    let all = integrations.into_iter().flat_map(|shown| {
+        let heard = call.state.recent.of(&key(shown));
+        heard.into_iter().map(move |heard| attempt(shown, &heard))
+    });
+    reply::json(list(all))
+}
+
+fn no_receiver(receiver: &str) -> Response {
+    let message = format!("there is no receiver {receiver:?}; GET /api/andon/v1/receivers lists them all");
+    reply::andon_error(StatusCode::NOT_FOUND, &message)
+}
+
 /// `POST receivers/{name}/test`: one test notification to each integration, and what came back.
 pub async fn test(call: Call<'_>) -> Response {
     let receiver = call.name(0);
     match call.state.trial.send(receiver).await {
         Some(tried) => reply::json(list(tried.iter().map(tried_integration))),
-        None => {
-            let message = format!("there is no receiver {receiver:?}; GET /api/andon/v1/receivers lists them all");
-            reply::andon_error(StatusCode::NOT_FOUND, &message)
-        }
+        None => no_receiver(receiver),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Deliveries with their dead letters, routes, and status.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::response::Response;
@@ -16,6 +17,7 @@ use crate::ui::{self, Here, Said};
 /// `GET deliveries`
 pub async fn deliveries(state: &AppState, scene: &Scene) -> Result<Response, Problem> {
     let (number, attempts) = (scene.page_number(), past::attempts(state).await?);
+    let recent = Arc::clone(&state.recent);
     scene
         .show(move |scene| {
             // Files are looked at.
@@ -27,8 +29,9 @@ pub async fn deliveries(state: &AppState, scene: &Scene) -> Result<Response, Pro
                 missing: shown.config.missing(),
             });
             let configured: Vec<_> = configured.collect();
-            let attempts = ui::history::attempts(&scene.sight(), &attempts);
-            let page = ui::deliveries::deliveries(&scene.sight(), &configured, &attempts, number);
+            let attempts = ui::attempts::Attempts::of(&attempts);
+            let page =
+                ui::deliveries::deliveries(&scene.sight(), &configured, &attempts, &|key| recent.of(key), number);
             Ok(ui::page("deliveries", &scene.frame(Here::Deliveries, "Deliveries"), &page))
         })
         .await

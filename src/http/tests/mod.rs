@@ -165,6 +165,7 @@ impl Service {
             }),
             reloader: Reloader(reloader),
             trial: Trial { receivers: Arc::new(ArcSwap::from_pointee(Receivers::new(&[], context(), None))), clock },
+            recent: Arc::default(),
             links: Arc::new(LinkKey::random()),
             mode: Mode::Fallback,
             external_url: "http://andon:9093".into(),

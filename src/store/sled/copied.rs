@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{Options, SledStore};
 use crate::store::folder::Folder;
-use crate::store::{Loaded, Store as _, StoreError, checkpoint};
+use crate::store::{Loaded, Past, Store, StoreError, checkpoint};
 
 /// Where the copy stands, within the store's folder.
 const COPY: &str = "copy.tmp";
@@ -58,6 +59,13 @@ impl Copied {
         let copy = format!("{COPY}{}", std::path::MAIN_SEPARATOR);
         loaded.damage = loaded.damage.map(|damage| damage.replace(&copy, ""));
         Ok(loaded)
+    }
+}
+
+impl Copied {
+    /// The journal and the checkpoints, as readers see them; nothing once the copy is closed.
+    pub fn past(&self) -> Option<Arc<dyn Past>> {
+        self.store.as_ref().map(Store::past)
     }
 }
 

@@ -202,6 +202,7 @@ fn live(store: &Memory, faults: &Faults, network: &Network, clock: Clock, by_ins
         receivers: Arc::new(ArcSwap::from_pointee(receivers)),
         driver: handle.clone(),
         metrics: Arc::new(Metrics::new(clock.now())),
+        recent: Arc::default(),
     };
     let (tasks, never) = (TaskTracker::new(), CancellationToken::new());
     let driver = tasks.spawn(driver.run(never.clone()));

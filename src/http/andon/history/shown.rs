@@ -190,16 +190,17 @@ fn notified(of: &Notified) -> Value {
 
 fn attempted(attempt: &Attempted) -> (String, Value) {
     let Attempted { of, number, end, answer } = attempt;
-    let (word, how) = match end {
-        AttemptEnd::Delivered => ("delivered", "was delivered".to_owned()),
-        AttemptEnd::Retry => ("retry", format!("failed and is tried again: {answer}")),
-        AttemptEnd::Refused => ("refused", format!("was refused: {answer}")),
-        AttemptEnd::GivenUp => ("given up", format!("failed and is given up: {answer}")),
+    let how = match end {
+        AttemptEnd::Delivered if answer.is_empty() => "was delivered".to_owned(),
+        AttemptEnd::Delivered => format!("was delivered: {answer}"),
+        AttemptEnd::Retry => format!("failed and is tried again: {answer}"),
+        AttemptEnd::Refused => format!("was refused: {answer}"),
+        AttemptEnd::GivenUp => format!("failed and is given up: {answer}"),
     };
     let mut detail = notified(of);
     if let Some(detail) = detail.as_object_mut() {
         detail.insert("attempt".into(), (*number).into());
-        detail.insert("end".into(), word.into());
+        detail.insert("end".into(), end.as_str().into());
         detail.insert("answer".into(), answer.as_str().into());
     }
     (format!("attempt {number} of notification {} to {} {how}", of.id.0, whom(&of.thread)), detail)

@@ -1,0 +1,127 @@
+//! What was, played against the same rules and against others.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::play::*;
+use crate::core::change::Change;
+use crate::core::engine::Options;
+use crate::core::matcher::Op;
+use crate::core::policy::{Policy, RouteIdx};
+use crate::core::replay::{Compared, Played, Replay, Was, compare};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const ALERTS: [&str; 5] = ["Disk a severity=warning", "Disk a severity=critical", "Disk b", "Net a", "Net b"];
+
+fn rules() -> Policy {
+    let mut rules = policy();
+    rules.routes[0].repeat_interval = 12 * MINUTE;
+    rules.receivers[0].integrations.push(receiver("hook", "pagerduty", true).integrations.remove(0));
+    rules
+}
+
+/// Plays what a world stored, from one of its entries on.
+fn replayed(world: &World, rules: Policy, from: usize) -> (Compared, Played) {
+    let (before, after) = world.entries.split_at(from);
+    let state: Vec<Change> = before.iter().flat_map(|(_, changes)| changes.clone()).collect();
+    let begins = before.last().or(after.first()).map_or(world.now, |(at, _)| *at);
+    let options = Options { gc_interval: 1800 * SECOND, ..Options::default() };
+    let mut replay = Replay::new(Arc::new(rules), options, state, begins);
+    let mut was = Was::default();
+    for (at, changes) in after {
+        replay.entry(*at, changes);
+        was.entry(changes);
+    }
+    let (would, played) = replay.finish(world.now);
+    (compare(was.told(), would), played)
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Fire(usize),
+    Resolve(usize),
+    Silence(usize, u32),
+    Ack,
+    Pass(u32),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        4 => (0..ALERTS.len()).prop_map(Act::Fire),
+        2 => (0..ALERTS.len()).prop_map(Act::Resolve),
+        1 => (0..ALERTS.len(), 1..20_u32).prop_map(|(alert, minutes)| Act::Silence(alert, minutes)),
+        1 => Just(Act::Ack),
+        3 => (1..9_u32).prop_map(Act::Pass),
+    ]
+}
+
+fn played(acts: &[Act]) -> World {
+    let (mut world, mut firing) = (World::new(rules()), [false; ALERTS.len()]);
+    for act in acts {
+        match *act {
+            Act::Fire(alert) => {
+                firing[alert] = true;
+                world.post(&[ALERTS[alert]], true);
+            }
+            Act::Resolve(alert) => {
+                if std::mem::take(&mut firing[alert]) {
+                    world.post(&[ALERTS[alert]], false);
+                }
+            }
+            Act::Silence(alert, minutes) => {
+                world.silence("instance", pairs(ALERTS[alert])[1].1, minutes * MINUTE);
+            }
+            Act::Ack => drop(world.ack(15 * MINUTE)),
+            Act::Pass(minutes) => {
+                for _ in 0..minutes {
+                    let fire = ALERTS.iter().zip(firing).filter(|(_, fires)| *fires).map(|(alert, _)| *alert);
+                    world.post(&fire.collect::<Vec<_>>(), true);
+                    world.pass(MINUTE);
+                }
+            }
+        }
+    }
+    world
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn against_the_same_rules_the_same_is_told(acts in proptest::collection::vec(act(), 1..30), part in 0.0..1.0) {
+        let world = played(&acts);
+        let from = (world.entries.len() as f64 * part) as usize;
+        for from in [0, from] {
+            let (compared, _) = replayed(&world, rules(), from);
+            let all = Compared { same: compared.same, ..Compared::default() };
+            prop_assert_eq!(compared, all, "from entry {} of {}", from, world.entries.len());
+        }
+    }
+}
+
+#[test]
+fn other_rules_tell_others_at_other_times() {
+    let mut world = World::new(rules());
+    world.post(&["Disk a", "Net a"], true);
+    world.pass(3 * MINUTE);
+    world.ack(MINUTE).unwrap();
+    world.pass(MINUTE);
+    // Net goes to somebody else, and all wait longer.
+    let mut other = rules();
+    other.routes[0].group_wait = 2 * MINUTE;
+    other.receivers.push(receiver("two", "webhook", true));
+    other.routes.push(route(vec![matcher("alertname", Op::Equal, "Net")], 1, &["alertname"]));
+    other.routes[0].children = vec![RouteIdx(1)];
+    let (compared, played) = replayed(&world, other, 0);
+    let who = |told: &crate::core::replay::Told| format!("{} {}", told.to.receiver, told.group);
+    assert_eq!(compared.moved.len(), 2, "{compared:#?}");
+    assert!(compared.moved.iter().all(|(then, now)| now.at.since(then.at) == 90 * SECOND));
+    assert_eq!(compared.only_was.iter().map(who).collect::<Vec<_>>(), [r#"hook {alertname="Net"}"#; 2]);
+    assert_eq!(compared.only_would.iter().map(who).collect::<Vec<_>>(), [r#"two {alertname="Net"}"#]);
+    assert_eq!((played.alerts, played.acks, played.unknown_acks), (2, 1, 0));
+    // From the middle on, the rest of what fired before is not told again.
+    let (compared, _) = replayed(&world, rules(), world.entries.len() - 1);
+    assert_eq!(compared, Compared { same: compared.same, ..Compared::default() });
+}
