@@ -194,7 +194,7 @@ fn compare(world: &mut World, firing: &[bool; ALERTS.len()], history: &mut HeldB
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_claimed_of_the_next_flush_is_what_it_does(acts in proptest::collection::vec(act(), 1..25)) {

@@ -44,6 +44,16 @@ struct Attempted {
     answer: String,
 }
 
+impl Attempt {
+    /// Takes its request and answer out of the room that there is; leaves them away where there is none.
+    pub(super) fn fit(&mut self, room: &mut usize) {
+        match room.checked_sub(self.request.len() + self.heard.len()) {
+            Some(rest) => *room = rest,
+            None => (self.request, self.heard) = Default::default(),
+        }
+    }
+}
+
 impl Attempts {
     /// From events that come the latest first.
     pub fn of(events: &[Event]) -> Self {

@@ -17,6 +17,8 @@ use crate::core::outbox::{DeadLetter, Delivery, IntegrationKey, Thread};
 
 /// Dead letters on one page.
 const PER_PAGE: usize = 20;
+/// How much of requests and answers the page has at most, in bytes; the API has the others.
+const EXCHANGES: usize = 512 << 10;
 /// Waiting notifications that are named for each integration.
 const NAMED: usize = 5;
 
@@ -117,11 +119,12 @@ pub fn deliveries(
     for row in sight.view.outbox.values() {
         queues.entry(place(&row.thread)).or_default().push(row);
     }
-    let mut receivers: Vec<Receiver> = Vec::new();
+    let (mut receivers, mut room): (Vec<Receiver>, usize) = (Vec::new(), EXCHANGES);
     for shown in configured.iter().filter(|shown| shown.used) {
         let queue = queues.remove(&(&*shown.receiver, &*shown.kind, shown.index)).unwrap_or_default();
         let key = key(shown);
-        let attempts = attempts.shown(sight, &key, &remembered(&key));
+        let mut attempts = attempts.shown(sight, &key, &remembered(&key));
+        attempts.iter_mut().for_each(|attempt| attempt.fit(&mut room));
         let integration = Integration { attempts, ..integration(sight, shown, &queue) };
         match receivers.last_mut().filter(|last| last.name == shown.receiver) {
             Some(last) => last.integrations.push(integration),

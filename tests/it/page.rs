@@ -60,11 +60,11 @@ fn silences_are_made_changed_ended_and_made_anew_with_scripts_and_without() {
 }
 
 #[test]
-fn groups_are_taken_on_work_is_done_and_dead_letters_are_dealt_with() {
+fn groups_are_taken_on_and_given_back_with_scripts_and_without() {
     let plant = Plant::start();
     let Some(mut browser) = browser(&plant) else { return };
-    for scripts in [true, false] {
-        browser.look(Look { scripts, ..Look::DESKTOP });
+    for look in [Look::DESKTOP, Look { scripts: false, ..Look::PHONE }] {
+        browser.look(look);
         browser.go("/?filter=alertname%3D%22ServiceDown%22");
         browser.click(".group header .actions a[href$=ack]");
         browser.fill("#who", "ben");
@@ -75,44 +75,170 @@ fn groups_are_taken_on_work_is_done_and_dead_letters_are_dealt_with() {
         browser.click("button.danger");
         assert!(browser.text(".note.said").contains("withdrawn"), "{}", browser.text("main"));
     }
-    browser.look(Look { scripts: false, ..Look::PHONE });
-    browser.go("/ui/work-orders");
-    assert!(browser.text(".column.open").contains("PUMP-001"), "{}", browser.text("main"));
-    browser.click(".column.open .order a");
-    let number = browser.text("h1").split_whitespace().last().unwrap_or_default().to_owned();
-    for (action, shows) in [
-        ("acknowledge", "acknowledged"),
-        ("start", "in progress"),
-        ("hold", "on hold"),
-        ("start", "in progress"),
-        ("complete", "completed"),
-        ("reopen", "open"),
-        ("cancel", "cancelled"),
-    ] {
-        browser.fill("#why", "because of <i>it</i>");
-        browser.click(&format!("button[formaction$='{number}/{action}']"));
-        assert!(browser.text("main").contains(shows), "{action}: {}", browser.text("main"));
-    }
-    browser.fill("#why", "a note");
-    browser.click("form button:not([formaction])");
-    let order = browser.text("main");
-    assert!(order.contains("a note") && order.contains("because of <i>it</i>"), "{order}");
-    browser.go(&format!("/ui/work-orders?view=list&text={number}"));
-    assert!(browser.text("#live").contains("1 work order"), "{}", browser.text("main"));
+    browser.go("/ui/history?kind=acknowledgement");
+    assert!(browser.text("main").contains("ben has taken"), "{}", browser.text("main"));
+    nothing_went_wrong(&browser);
+}
 
-    plant.until_dead_letters(2);
-    browser.look(Look::DESKTOP);
-    browser.go("/ui/deliveries");
-    let letter = browser.text(".dead");
-    assert!(letter.contains("400") && browser.text("main").contains("2 dead letters"), "{letter}");
-    assert_eq!(browser.eval("document.querySelector('.dead details') !== null"), true, "request and answer are shown");
-    browser.click(".dead form[action$=replay] button");
-    assert!(browser.text(".note.said").contains("sent again"), "{}", browser.text("main"));
-    plant.until_dead_letters(2);
-    browser.go("/ui/deliveries");
-    browser.fill(".dead input[name=reason]", "the channel is gone");
-    browser.click(".dead form[action$=discard] button");
-    assert!(browser.text(".note.said").contains("put away"), "{}", browser.text("main"));
+#[test]
+fn work_is_done_with_scripts_and_without() {
+    let plant = Plant::start();
+    let Some(mut browser) = browser(&plant) else { return };
+    let life = ["start", "hold", "start", "complete", "reopen", "cancel", "reopen"];
+    let shows = ["in progress", "on hold", "in progress", "completed", "open", "cancelled", "open"];
+    for (look, seen) in [(Look::DESKTOP, true), (Look { scripts: false, ..Look::PHONE }, false)] {
+        browser.look(look);
+        browser.go("/ui/work-orders");
+        assert!(browser.text(".column.open").contains("PUMP-001"), "{}", browser.text("main"));
+        browser.click(".column.open .order a");
+        let number = browser.text("h1").split_whitespace().last().unwrap_or_default().to_owned();
+        let mut act = |action: &str, shows: &str| {
+            browser.fill("#why", "because of <i>it</i>");
+            browser.click(&format!("button[formaction$='{number}/{action}']"));
+            assert!(browser.text("main").contains(shows), "{action}: {}", browser.text("main"));
+        };
+        if seen {
+            act("acknowledge", "acknowledged");
+        }
+        life.iter().zip(shows).for_each(|(action, shows)| act(action, shows));
+        browser.fill("#assignee", "cem");
+        browser.click(&format!("button[formaction$='{number}/assign']"));
+        assert!(browser.text(".one").contains("cem has it"), "{}", browser.text("main"));
+        browser.fill("#why", "a note");
+        browser.click("form button:not([formaction])");
+        let order = browser.text("main");
+        assert!(order.contains("a note") && order.contains("because of <i>it</i>"), "{order}");
+        browser.go(&format!("/ui/work-orders?view=list&text={number}"));
+        assert!(browser.text("#live").contains("1 work order"), "{}", browser.text("main"));
+        // It is open for the next look, and somebody has it.
+        browser.go(&format!("/ui/work-orders/{number}"));
+        browser.fill("#assignee", "");
+        browser.click(&format!("button[formaction$='{number}/assign']"));
+        assert!(browser.text(".one").contains("nobody has it"), "{}", browser.text("main"));
+    }
+    nothing_went_wrong(&browser);
+}
+
+#[test]
+fn dead_letters_are_dealt_with_with_scripts_and_without() {
+    let plant = Plant::start();
+    let Some(mut browser) = browser(&plant) else { return };
+    for (look, next) in [(Look::DESKTOP, "c"), (Look { scripts: false, ..Look::PHONE }, "d")] {
+        plant.until_dead_letters(2);
+        browser.look(look);
+        browser.go("/ui/deliveries");
+        let letter = browser.text(".dead");
+        assert!(letter.contains("400") && browser.text("main").contains("2 dead letters"), "{letter}");
+        browser.eval("document.querySelector('.dead details').open = true");
+        let said = browser.text(".dead details");
+        assert!(said.contains("POST http://127.0.0.1/…") && said.contains("this channel is gone"), "{said}");
+        browser.click(".dead form[action$=replay] button");
+        assert!(browser.text(".note.said").contains("sent again"), "{}", browser.text("main"));
+        plant.until_dead_letters(2);
+        browser.go("/ui/deliveries");
+        browser.fill(".dead input[name=reason]", "the channel is gone");
+        browser.click(".dead form[action$=discard] button");
+        assert!(browser.text(".note.said").contains("put away"), "{}", browser.text("main"));
+        plant.fire(&[("alertname", "Told"), ("channel", "gone"), ("team", next)], "told to a channel that is gone");
+    }
+    browser.go("/ui/history?kind=dead_letter");
+    assert!(browser.text("main").contains("put away: the channel is gone"), "{}", browser.text("main"));
+    nothing_went_wrong(&browser);
+}
+
+#[test]
+fn deliveries_say_how_each_receiver_fares_with_its_last_attempts_and_no_secret() {
+    let plant = Plant::start();
+    let Some(mut browser) = browser(&plant) else { return };
+    for channel in ["down", "slow"] {
+        for team in ["a", "b"] {
+            plant.fire(&[("alertname", "Told"), ("channel", channel), ("team", team)], "told where it is hard");
+        }
+    }
+    plant.fire(&[("alertname", "Told"), ("team", "nobody")], "told to nobody yet");
+    for look in [Look::DESKTOP, Look { scripts: false, ..Look::PHONE }] {
+        browser.look(look);
+        for (receiver, shows) in [
+            ("down", "failing"),
+            ("slow", "limited"),
+            ("unset", "not configured"),
+            ("refusing", "refuses"),
+            ("ops", "healthy"),
+        ] {
+            let card = format!("section[aria-label='Receiver {receiver}']");
+            browser.until_page("/ui/deliveries", &card, shows);
+        }
+        let down = browser.text("section[aria-label='Receiver down']");
+        assert!(down.contains("since") && down.contains("waiting"), "{down}");
+        assert!(browser.text("section[aria-label='Receiver unset']").contains("ANDON_TEST_UNSET"));
+        browser.eval("document.querySelector(\"section[aria-label='Receiver ops'] .tries details\").open = true");
+        let tries = browser.text("section[aria-label='Receiver ops'] .tries");
+        assert!(tries.contains("told") && tries.contains("Sent") && tries.contains("\"status\":\"firing\""), "{tries}");
+        assert!(tries.contains("authorization: <redacted>") && tries.contains("Answered"), "{tries}");
+        let page = browser.eval("document.documentElement.outerHTML");
+        assert!(!page.as_str().unwrap_or_default().contains("s3same"), "a secret is shown");
+    }
+    let attempts = plant.andon.get("/api/andon/v1/receivers/ops/attempts");
+    let first = attempts.json()[0].clone();
+    assert_eq!((first["end"].as_str(), first["attempt"].as_u64()), (Some("delivered"), Some(1)), "{first}");
+    assert!(first["answer"].as_str().is_some_and(|answer| answer.starts_with("200")), "{first}");
+    assert!(!attempts.body.contains("s3same"));
+    assert_eq!(plant.andon.get("/api/andon/v1/receivers/none/attempts").status(), 404);
+    nothing_went_wrong(&browser);
+}
+
+#[test]
+fn what_fires_leads_to_order_graph_and_run_book_and_a_filter_stands_in_the_address() {
+    let plant = Plant::start();
+    let Some(mut browser) = browser(&plant) else { return };
+    for look in [Look::DESKTOP, Look { scripts: false, ..Look::PHONE }] {
+        browser.look(look);
+        browser.go("/");
+        browser.fill("#filter", "alertname=~\"Critical.*\"");
+        browser.click("form.search button[type=submit]");
+        assert_eq!(browser.eval("new URLSearchParams(location.search).get('filter')"), "alertname=~\"Critical.*\"");
+        assert_eq!(browser.eval("document.querySelectorAll('.alert').length"), 1);
+        let leads = |to: &str| format!("document.querySelector(\".alert .actions a[href='{to}']\").rel");
+        for to in ["http://prometheus.example:9090/graph?g0.expr=up", "https://wiki.example/run"] {
+            assert_eq!(browser.eval(&leads(to)), "noreferrer", "{to}");
+        }
+        browser.click(".alert .actions a[href*=work-orders]");
+        assert!(browser.text("main").contains("PUMP-001"), "{}", browser.text("main"));
+        browser.go("/?filter=alertname%3D%22HighErrorRate%22");
+        assert!(browser.text(".alert .held").contains("inhibited"), "{}", browser.text("main"));
+        browser.click(".alert .actions a[href*=alerts]");
+        let why = browser.text("#why");
+        assert!(why.contains("ops by webhook[0]") && browser.text("#walk").contains("whole walk"), "{why}");
+    }
+    nothing_went_wrong(&browser);
+}
+
+#[test]
+fn routes_and_status_say_what_was_and_what_is() {
+    let plant = Plant::start();
+    let Some(mut browser) = browser(&plant) else { return };
+    for look in [Look::DESKTOP, Look { scripts: false, ..Look::PHONE }] {
+        browser.look(look);
+        browser.go("/ui/routes");
+        let route = |receiver: &str| {
+            format!(
+                "[...document.querySelectorAll('.node')].filter(node => \
+                 node.querySelector('a').textContent === '{receiver}')[0].querySelector('.counts').textContent"
+            )
+        };
+        for (receiver, shows) in [("maintenance", "1 in a day"), ("refusing", "2 in a day"), ("unset", "none in a day")]
+        {
+            let counts = browser.eval(&route(receiver));
+            assert!(counts.as_str().is_some_and(|counts| counts.contains(shows)), "{receiver}: {counts}");
+        }
+        browser.go("/ui/status");
+        let status = browser.text("main");
+        for shows in [env!("CARGO_PKG_VERSION"), "Up since", "SHA-256", "loaded", "commits", "Alerts received"] {
+            assert!(status.contains(shows), "{shows}: {status}");
+        }
+        assert!(!status.contains("s3same") && status.contains("<secret>"), "{status}");
+        assert_eq!(browser.eval("document.querySelectorAll('figure.plot').length"), 4);
+    }
     nothing_went_wrong(&browser);
 }
 
@@ -136,10 +262,6 @@ fn a_page_follows_what_happens_and_understands_old_links() {
     assert!(browser.text(".taken").contains("maintenance"), "{}", browser.text("main"));
     assert_eq!(browser.eval("document.querySelectorAll('.node.hit').length"), 1);
     assert!(browser.text(".taken + h3 + ul").contains("would be told at"), "{}", browser.text("main"));
-    browser.go("/?filter=alertname%3D%22HighErrorRate%22");
-    browser.click(".alert .actions a[href*=alerts]");
-    let why = browser.text("#why");
-    assert!(why.contains("ops by webhook[0]") && browser.text("#walk").contains("whole walk"), "{why}");
     browser.go("/ui/routes?labels=severity%3D%22info%22");
     assert!(browser.text(".node.missed .why").contains("but"), "{}", browser.text("main"));
     nothing_went_wrong(&browser);

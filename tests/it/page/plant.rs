@@ -24,6 +24,13 @@ route:
     receiver: refusing
     group_by: [alertname, team]
     group_wait: 0s
+  - matchers: [channel="down"]
+    receiver: down
+    group_wait: 0s
+  - matchers: [channel="slow"]
+    receiver: slow
+    group_by: [alertname, team]
+    group_wait: 0s
   - matchers: [severity="info"]
     receiver: ops
     mute_time_intervals: [always]
@@ -38,12 +45,18 @@ inhibit_rules:
   equal: [job]
 receivers:
 - name: ops
-  webhook_configs: [{url: "OPS"}]
+  webhook_configs: [{url: "OPS", http_config: {authorization: {credentials: s3same}}}]
 - name: maintenance
   webhook_configs: [{url: "OPS"}]
   work_order_configs: [{type: corrective, priority: emergency, due: 4h}]
 - name: refusing
   webhook_configs: [{url: "REFUSING"}]
+- name: down
+  webhook_configs: [{url: "http://127.0.0.1:1/hook"}]
+- name: slow
+  rate_limit: {per_hour: 1, burst: 1}
+  digest: false
+  webhook_configs: [{url: "OPS"}]
 - name: unset
   pagerduty_configs: [{routing_key: "${env:ANDON_TEST_UNSET}"}]
 "#;

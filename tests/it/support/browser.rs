@@ -146,6 +146,20 @@ impl Browser {
         }
     }
 
+    /// Loads a page anew until an element of it has this text.
+    pub fn until_page(&mut self, path: &str, selector: &str, part: &str) {
+        let began = Instant::now();
+        loop {
+            self.go(path);
+            let text = self.text(selector);
+            if text.contains(part) {
+                return;
+            }
+            assert!(began.elapsed() < PATIENCE, "{path}: {selector} has no {part:?} but {text:?}");
+            self.wait(Duration::from_millis(200));
+        }
+    }
+
     /// Runs an expression in the page; a promise is waited for.
     pub fn eval(&mut self, expression: &str) -> Value {
         let asked = json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
