@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{AlertState, Explanation, Stage, Step, StepVerdict, Taken, ThreadNow, Verdict};
+use super::{AlertState, Explanation, Hold, Stage, Step, StepVerdict, Taken, ThreadNow, Verdict};
 use crate::time::Timestamp;
 
 /// A moment to the second, in UTC.
@@ -54,12 +54,18 @@ impl Explanation {
             _ => String::new(),
         };
         let at = time(now.verdict_at);
+        let until = |hold: &Hold| hold.until.map(|at| format!(", until {}", time(at))).unwrap_or_default();
+        let held = taken.holds.iter().find(|hold| hold.at_flush).map(|hold| format!("{}{}", hold.what, until(hold)));
         match now.verdict {
             Verdict::Told(reason, true) => format!("{who}: {told}{would} told at {at} ({reason})"),
             Verdict::Told(reason, false) => {
-                format!("{who}: {told}{would} told at {at} ({reason}), but not of this alert")
+                let why = held.map(|why| format!(": {why}")).unwrap_or_default();
+                format!("{who}: {told}{would} told at {at} ({reason}), but not of this alert{why}")
             }
-            Verdict::Nothing(no) => format!("{who}: {told}nothing more at the next flush: {}", no.as_str()),
+            Verdict::Nothing(no) => {
+                let (nothing, no) = (if told.is_empty() { "nothing" } else { "nothing more" }, no.as_str());
+                format!("{who}: {told}{nothing} at the next flush: {}", held.as_deref().unwrap_or(no))
+            }
             Verdict::NotWanted => format!("{who}: {told}is not told what is over (send_resolved: false)"),
         }
     }
@@ -112,6 +118,7 @@ fn write_taken(out: &mut String, taken: &Taken) -> fmt::Result {
     let labels = if taken.group_labels.is_empty() { "all alerts".to_owned() } else { taken.group_labels.to_string() };
     match taken.members {
         0 => writeln!(out, "  group {labels}: would be made, and flushed at {}", time(taken.next_flush))?,
+        1 => writeln!(out, "  group {labels}: 1 alert, next flush {}", time(taken.next_flush))?,
         members => writeln!(out, "  group {labels}: {members} alerts, next flush {}", time(taken.next_flush))?,
     }
     writeln!(out, "  group key hash {}", taken.group_hash)?;

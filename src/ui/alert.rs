@@ -36,7 +36,7 @@ pub struct AlertPage {
     graph: Option<String>,
     runbook: Option<String>,
     order: Option<OrderLink>,
-    /// Why who is told, a sentence for each way of telling; and the whole walk.
+    /// Who is told, and why: a sentence for each way of telling; and the whole walk.
     why: Vec<String>,
     walk: String,
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::Sight;
-use super::held::name;
+use super::held::group_name;
 use super::words::{When, short};
 use crate::core::history::{Event, What};
 use crate::core::label::LabelSet;
@@ -105,7 +105,7 @@ fn attempt(sight: &Sight<'_>, at: Timestamp, of: &Attempted, heard: Option<&Hear
     Attempt {
         id: format!("{}-{}", of.id.0, of.number),
         at: When::new(at, sight.now),
-        about: name(&of.about),
+        about: group_name(&of.about),
         word,
         class,
         number: of.number,

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Sight;
 use super::attempts::{Attempt, Attempts};
-use super::held::name;
+use super::held::{group_name, name};
 use super::link::encoded;
 use super::parts::{Pager, paged};
 use super::words::{When, count, short, thousands};
@@ -190,7 +190,7 @@ fn integration(sight: &Sight<'_>, shown: &Configured, queue: &[&Arc<Delivery>]) 
         since: faring.failing_since.filter(|_| state == "failing").map(when),
         probed: faring.probed_at.map(|at| when(at.max(sight.now))),
         waiting: number(queue.len(), "notification"),
-        limited: number(limited, "notification"),
+        limited: if limited == 0 { String::new() } else { thousands(limited) },
         attempts: Vec::new(),
         queue: queue.iter().take(NAMED).map(waiting).collect(),
         more: queue.len().saturating_sub(NAMED),
@@ -205,7 +205,7 @@ fn about(row: &Delivery) -> String {
     if row.group_labels.is_empty() {
         return row.alerts.first().map_or_else(String::new, |told| name(&told.alert.labels));
     }
-    name(&row.group_labels)
+    group_name(&row.group_labels)
 }
 
 fn dead(sight: &Sight<'_>, letter: &Arc<DeadLetter>) -> Dead {

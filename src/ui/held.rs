@@ -128,7 +128,17 @@ impl States {
 
 /// What people call an alert: its name and what it is about.
 pub fn name(labels: &LabelSet) -> String {
+    named(labels, |_| false)
+}
+
+/// The same for a group, with its other labels: they tell it from its neighbours.
+pub fn group_name(labels: &LabelSet) -> String {
+    named(labels, |name| !["alertname", "asset_code", "instance", "job"].contains(&name))
+}
+
+fn named(labels: &LabelSet, with: impl Fn(&str) -> bool) -> String {
     let about = ["asset_code", "instance", "job"].into_iter().find_map(|name| labels.get(name));
     let parts: Vec<&str> = labels.get("alertname").into_iter().chain(about).collect();
-    if parts.is_empty() { short(&labels.to_string()) } else { short(&parts.join(" ")) }
+    let others = labels.iter().filter(|(name, _)| with(name)).map(|(name, value)| format!(" {name}={value}"));
+    if parts.is_empty() { short(&labels.to_string()) } else { short(&(parts.join(" ") + &others.collect::<String>())) }
 }

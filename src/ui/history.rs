@@ -70,6 +70,8 @@ struct Line {
     kind: String,
     class: &'static str,
     text: String,
+    /// What is different in a configuration, line by line.
+    diff: String,
     who: String,
     href: String,
 }
@@ -105,16 +107,32 @@ fn line(sight: &Sight<'_>, event: &Event, text: &str) -> Line {
     let labels = event.labels();
     let known =
         labels.first().map(|labels| labels.fingerprint()).filter(|alert| sight.view.alerts.get(*alert).is_some());
-    let [_, _, _, hour, minute, second] = event.at.with_offset_minutes(0).civil();
+    let at = When::new(event.at, sight.now);
+    let [year, month, day, hour, minute, second] = event.at.with_offset_minutes(0).civil();
+    let today = sight.now.with_offset_minutes(0).civil().starts_with(&[year, month, day]);
+    let diff = match &event.what {
+        What::Configured(_, diff) => shortened(diff),
+        _ => String::new(),
+    };
     Line {
-        at: When::new(event.at, sight.now),
-        time: format!("{hour:02}:{minute:02}:{second:02}"),
+        time: if today { format!("{hour:02}:{minute:02}:{second:02} UTC") } else { at.at.clone() },
+        at,
         kind: event.kind().as_str().replace('_', " "),
         class: class(event.kind()),
         text: short(text),
+        diff,
         who: event.actor.as_ref().map(|actor| short(&actor.to_string())).unwrap_or_default(),
         href: known.filter(|_| labels.len() == 1).map(|alert| format!("ui/alerts/{alert}")).unwrap_or_default(),
     }
+}
+
+/// The beginning of a text that may have thousands of lines.
+fn shortened(text: &str) -> String {
+    const LINES: usize = 200;
+    let left_out = text.lines().count().saturating_sub(LINES);
+    let lines: Vec<String> = text.lines().take(LINES).map(short).collect();
+    let more = if left_out > 0 { format!("\n… {left_out} lines more") } else { String::new() };
+    lines.join("\n") + &more
 }
 
 fn class(kind: EventKind) -> &'static str {

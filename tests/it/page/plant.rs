@@ -54,7 +54,7 @@ receivers:
 - name: down
   webhook_configs: [{url: "http://127.0.0.1:1/hook"}]
 - name: slow
-  rate_limit: {per_hour: 1, burst: 1}
+  rate_limit: {per_minute: 1, burst: 1}
   digest: false
   webhook_configs: [{url: "OPS"}]
 - name: unset
