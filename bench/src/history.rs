@@ -43,7 +43,6 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         ("/ui/routes, counted anew", "/ui/routes".to_owned()),
         ("/ui/routes, within the minute", "/ui/routes".to_owned()),
         ("/ui/alerts/…", format!("/ui/alerts/{first}")),
-        ("/", "/".to_owned()),
     ] {
         let (took, bytes) = once(&server, &path)?;
         println!("| {what} | {took:.0} | {bytes} |");
@@ -62,6 +61,19 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         if whole { sent } else { Err("the export ended before the alerts were sent".to_owned()) }
     })?;
     println!("| while all of it is exported | {took:.2} | {longest:.0} |");
+    send(&server, rounds)?;
+    println!("\n| a page, with 20 000 alerts firing | ms | bytes |\n|---|---:|---:|");
+    for (what, path) in [
+        ("now", "/"),
+        ("now, filtered", "/?filter=instance%3D~%22.*7%3A9100%22%2C%20severity%3D%22critical%22"),
+        ("a silence of all, with its preview", "/ui/silences/new?filter=plant%3D%22south%22"),
+        ("routes", "/ui/routes"),
+        ("deliveries", "/ui/deliveries"),
+        ("status", "/ui/status"),
+    ] {
+        let (took, bytes) = once(&server, path)?;
+        println!("| {what} | {took:.0} | {bytes} |");
+    }
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::wire::{length, millis, table, time};
 use super::{Output, say};
 use crate::core::change::Change;
-use crate::core::engine::Options;
+use crate::core::engine::{Engine, Options};
 use crate::core::label::LabelSet;
 use crate::core::matcher::Mode;
 use crate::core::policy::Policy;
@@ -22,6 +22,9 @@ use crate::time::{Clock, Timestamp};
 
 /// How many entries of the journal are read at once.
 const PAGE: usize = 64;
+
+/// A state that is made from more changes than this is made short on the way.
+const CONDENSED_AT: usize = 500_000;
 
 /// What to play.
 #[derive(clap::Args)]
@@ -119,7 +122,7 @@ struct Begin {
     notes: Vec<String>,
 }
 
-fn begin(past: &dyn Past, start: Option<Timestamp>) -> Result<Begin, String> {
+fn begin(past: &dyn Past, policy: &Arc<Policy>, start: Option<Timestamp>) -> Result<Begin, String> {
     let failed = |error: crate::store::StoreError| error.to_string();
     let Some(first) = past.entries(Seq(0), 1).map_err(failed)?.into_iter().next() else {
         return Err("the journal is empty: there is nothing to play".into());
@@ -128,6 +131,7 @@ fn begin(past: &dyn Past, start: Option<Timestamp>) -> Result<Begin, String> {
     let checkpoint = past.checkpoint_before(at).map_err(failed)?;
     let whole = checkpoint.is_some() || first.seq <= Seq(1);
     let (mut after, mut state) = checkpoint.unwrap_or_default();
+    let mut room = CONDENSED_AT;
     if start.is_some() {
         'journal: loop {
             let entries = past.entries(after, PAGE).map_err(failed)?;
@@ -140,6 +144,10 @@ fn begin(past: &dyn Past, start: Option<Timestamp>) -> Result<Begin, String> {
                 }
                 after = entry.seq;
                 state.extend(entry.changes.into_iter().filter(|change| !matches!(change, Change::Noted(_))));
+            }
+            if state.len() > room {
+                state = Engine::condensed(Arc::clone(policy), state);
+                room = CONDENSED_AT.max(2 * state.len());
             }
         }
     }
@@ -158,7 +166,7 @@ fn play(
     start: Option<Timestamp>,
     end: Timestamp,
 ) -> Result<Report, String> {
-    let Begin { state, mut after, at: from, notes } = begin(past, start)?;
+    let Begin { state, mut after, at: from, notes } = begin(past, &policy, start)?;
     let mut replay = Replay::new(policy, options, state, from);
     let (mut was, mut last) = (Was::default(), from);
     'journal: loop {

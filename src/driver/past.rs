@@ -28,6 +28,9 @@ const CHANGES: usize = 8_192;
 /// wanted says where to read on.
 const BUDGET: usize = 100_000;
 
+/// A state that is rebuilt from more changes than this is made short on the way.
+const CONDENSED_AT: usize = 500_000;
+
 /// The journal, for readers.
 #[derive(Clone)]
 pub(super) struct Reading {
@@ -241,7 +244,7 @@ fn then(past: &dyn Past, at: Timestamp, now: &View) -> Result<ViewThen, StoreErr
     let whole = checkpoint.is_some();
     let (mut after, mut changes) = checkpoint.unwrap_or_default();
     let (mut text, mut first) = (None, None);
-    let from = after;
+    let (from, mut room) = (after, CONDENSED_AT);
     'journal: loop {
         let entries = past.entries(after, PAGE as usize)?;
         let Some(last) = entries.last() else { break };
@@ -258,6 +261,10 @@ fn then(past: &dyn Past, at: Timestamp, now: &View) -> Result<ViewThen, StoreErr
                     other => changes.push(other),
                 }
             }
+        }
+        if changes.len() > room {
+            changes = Engine::condensed(Arc::clone(&now.policy), changes);
+            room = CONDENSED_AT.max(2 * changes.len());
         }
     }
     match first {
