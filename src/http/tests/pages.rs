@@ -159,6 +159,19 @@ fn forms_that_are_not_from_our_pages_change_nothing() {
         for (form, headers, what) in rows {
             assert_eq!(browser.send("/ui/silences", headers, form).await.status, 403, "{what}");
         }
+        for path in [
+            "silences/preview",
+            "silences/00000000-0000-0000-0000-000000000000/expire",
+            "work-orders/WO-1/start",
+            "work-orders/WO-1/note",
+            "groups/0/ack",
+            "groups/0/withdraw",
+            "dead-letters/1/replay",
+            "dead-letters/1/discard",
+        ] {
+            let answer = browser.send(&format!("/ui/{path}"), &[], "reason=x&who=x&until=1h").await;
+            assert_eq!(answer.status, 403, "{path} without a token: {}", answer.body);
+        }
         let without_cookie = ["content-type: application/x-www-form-urlencoded"];
         assert_eq!(service.ask("POST", "/ui/silences", &without_cookie, form(&token)).await.status, 403);
         assert_eq!(service.get("/api/v2/silences").await.body, "[]\n");
