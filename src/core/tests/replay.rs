@@ -90,14 +90,10 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn against_the_same_rules_the_same_is_told(acts in proptest::collection::vec(act(), 1..30), part in 0.0..1.0) {
-        let world = played(&acts);
-        let from = (world.entries.len() as f64 * part) as usize;
-        for from in [0, from] {
-            let (compared, _) = replayed(&world, rules(), from);
-            let all = Compared { same: compared.same, ..Compared::default() };
-            prop_assert_eq!(compared, all, "from entry {} of {}", from, world.entries.len());
-        }
+    fn against_the_same_rules_the_same_is_told(acts in proptest::collection::vec(act(), 1..30)) {
+        let (compared, _) = replayed(&played(&acts), rules(), 0);
+        let all = Compared { same: compared.same, ..Compared::default() };
+        prop_assert_eq!(compared, all);
     }
 }
 
