@@ -144,7 +144,6 @@ fn time_method(base: &Value, name: &str, args: &[Value]) -> Method {
             let by = rounding(since, duration_arg(args, name)?, name == "Round") - since;
             (1, at.moved(i64::try_from(by).unwrap_or(0)).to_value())
         }
-        "IsDST" => (0, Value::Bool(false)),
         "Before" => (1, Value::Bool(at.unix_nanos() < other()?.unix_nanos())),
         "After" => (1, Value::Bool(at.unix_nanos() > other()?.unix_nanos())),
         "Equal" => (1, Value::Bool(at.unix_nanos() == other()?.unix_nanos())),

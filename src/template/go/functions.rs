@@ -56,7 +56,10 @@ pub(super) const FUNCTIONS: [(&str, Arity, Function); 40] = [
         let at = time(args, 1)?.in_zone(&zone).ok_or_else(|| call(format!("unknown time zone {zone}")))?;
         Ok(at.to_value())
     }),
-    ("now", Exactly(0), |run, _| Ok(run.now().to_value())),
+    ("now", Exactly(0), |run, _| {
+        let now = run.now();
+        Ok(now.in_zone("Local").unwrap_or_else(|| now.clone()).to_value())
+    }),
     ("since", Exactly(1), |run, args| {
         let passed = run.now().unix_nanos() - time(args, 0)?.unix_nanos();
         let limit = if passed < 0 { i64::MIN } else { i64::MAX };

@@ -168,7 +168,9 @@ impl GoTime {
             "Second" => Value::Int(civil.second.into()),
             "Nanosecond" => Value::Int(self.nanos.into()),
             "Weekday" => numbered(Kind::Weekday, i64::try_from(civil.weekday).unwrap_or(0)),
-            "Location" => text(if self.zone.is_empty() || self.offset == 0 { "UTC" } else { &self.zone }),
+            // Of other zones only the abbreviation is known here.
+            "Location" if self.zone.is_empty() || self.zone == "UTC" => text(&self.zone),
+            "IsDST" if self.zone.is_empty() || self.zone == "UTC" => Value::Bool(false),
             "YearDay" => Value::Int(civil.yearday.into()),
             "Unix" => Value::Int(self.secs),
             "UnixMilli" => Value::Int(i64::try_from(self.unix_nanos() / 1_000_000).unwrap_or(i64::MAX)),
@@ -216,7 +218,7 @@ impl GoTime {
             ZeroSecond => out.push_str(&format!("{:02}", civil.second)),
             UpperPm => out.push_str(if civil.hour >= 12 { "PM" } else { "AM" }),
             LowerPm => out.push_str(if civil.hour >= 12 { "pm" } else { "am" }),
-            ZoneName if self.zone.is_empty() => write_offset(self.offset, self.offset % 3600 != 0, "", out),
+            ZoneName if self.zone.is_empty() => write_offset(self.offset, true, "", out),
             ZoneName => out.push_str(&self.zone),
             Offset { z, .. } if z && self.offset == 0 => out.push('Z'),
             Offset { minutes, colon, .. } => write_offset(self.offset, minutes, if colon { ":" } else { "" }, out),
@@ -354,6 +356,9 @@ mod tests {
             at.in_zone("Europe/Berlin").map(|at| at.to_string()).as_deref(),
             Some("2026-11-22 15:48:28.98664923 +0100 CET")
         );
+        // An offset that no zone was named for.
+        let east = GoTime { offset: 7_200, zone: String::new(), ..at.clone() };
+        assert_eq!(east.to_string(), "2026-11-22 16:48:28.98664923 +0200 +0200");
         assert_eq!(GoTime::default().to_string(), "0001-01-01 00:00:00 +0000 UTC");
         assert_eq!(at.in_zone("Nowhere/Land"), None);
     }
