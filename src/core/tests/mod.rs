@@ -15,4 +15,5 @@ pub(crate) mod play;
 mod properties;
 mod replay;
 mod scripts;
+mod silences;
 mod unconfigured;
