@@ -56,7 +56,7 @@ pub fn json(mut document: String) -> Response {
 /// An error of a handler: one JSON string and a newline.
 pub fn json_error(status: StatusCode, message: &str) -> Response {
     let mut body = String::with_capacity(message.len() + 16);
-    write_string(&mut body, message, true);
+    write_string(&mut body, message, false);
     body.push('\n');
     with_type(status, JSON, body)
 }

@@ -22,6 +22,16 @@ fn every_answer_of_the_framework() {
         ("GET", "/api/v2", &[], "", 301, "<a href=\"/api/v2/\">Moved Permanently</a>.\n\n"),
         ("GET", "/api/v2/", &[], "", 404, r#"{"code":404,"message":"path /api/v2/ was not found"}"#),
         ("GET", "/api/v2/foo", &[], "", 404, r#"{"code":404,"message":"path /api/v2/foo was not found"}"#),
+        // Errors of handlers are not escaped for HTML, those of the framework are.
+        ("GET", "/api/v2/alerts?filter=%3C%26", &[], "", 400, "\"bad matcher format: <&\"\n"),
+        (
+            "GET",
+            "/api/v2/silence/%3C",
+            &[],
+            "",
+            422,
+            r#"{"code":601,"message":"silenceID in path must be of type uuid: \"\u003c\""}"#,
+        ),
         ("GET", "/api/v2/a|b!", &[], "", 404, r#"{"code":404,"message":"path /api/v2/a%7Cb%21 was not found"}"#),
         ("GET", "/api/v2/a!%7c", &[], "", 404, r#"{"code":404,"message":"path /api/v2/a!%7c was not found"}"#),
         ("GET", "/api/v2/alerts", &["accept: */json"], "", 200, "[]\n"),
