@@ -66,7 +66,12 @@ impl Engine {
         match command {
             DeadLetterCommand::Replay => self.replay(now, &letter),
             DeadLetterCommand::Discard(reason) => {
-                self.clear_undelivered(now, &letter.delivery.thread, &format!("put away: {reason}"));
+                let thread = &letter.delivery.thread;
+                // Of an order there may be several: each piece of news is one.
+                let others = self.state.dead_letters.values().filter(|other| other.delivery.thread == *thread);
+                if others.count() == 1 {
+                    self.clear_undelivered(now, thread, &format!("put away: {reason}"));
+                }
                 self.state.discard_dead_letter(id, reason, &mut self.log);
                 Ok(DeadLetterDone::Discarded)
             }

@@ -302,9 +302,7 @@ impl Engine {
         let mut delivery = Delivery::clone(row);
         delivery.attempts += 1;
         delivery.last_error.clone_from(&error);
-        if row.news.is_none() {
-            self.tell_fallback(now, &delivery, &error);
-        }
+        self.tell_fallback(now, &delivery, &error);
         self.state.put_dead_letter(DeadLetter { delivery, at: now, error, exchange }, &mut self.log);
         // That somebody has taken it on is no state that a flush would tell anew.
         if row.reason != Reason::Acknowledged && row.news.is_none() {

@@ -6,6 +6,8 @@
 //! threads of an integration that are in trouble. What cannot be told to the fallback receiver goes to *its* fallback;
 //! `config` sees to it that this ends.
 //!
+//! Mails about work orders are notifications too: each order is a thread.
+//!
 //! What merely waits for its turn (`rate_limit`) is in no trouble.
 
 use std::fmt::Write as _;
@@ -13,10 +15,12 @@ use std::sync::Arc;
 
 use super::engine::Engine;
 use super::label::{Fingerprint, LabelSet};
+use super::order_mail::News;
 use super::outbox::{Delivery, Thread};
 use super::own::{UNDELIVERED, UNDELIVERED_TO, own_annotations, own_labels};
 use super::policy::Fallback;
 use super::urgency::Urgency;
+use super::work_order::WorkOrder;
 use crate::time::Timestamp;
 
 /// How many alerts a description lists.
@@ -102,12 +106,27 @@ fn labels(row: &Delivery) -> LabelSet {
     own_labels(identity.iter().chain([("severity", row.urgency().as_str())]))
 }
 
+/// What a row would have told of.
+fn subject(row: &Delivery) -> String {
+    match &row.news {
+        None => {
+            let firing = row.alerts.iter().filter(|told| !told.resolved).count();
+            let resolved = row.alerts.len() - firing;
+            format!("{}: {firing} firing, {resolved} resolved", row.group_labels)
+        }
+        Some(News::Order(news)) => {
+            let WorkOrder { number, priority, title, .. } = &*news.order;
+            format!("work order {number}: {} ({}), {title}", news.event.as_str(), priority.as_str())
+        }
+        Some(News::Digest(digest)) => {
+            format!("work orders: the digest of {}", digest.orders.len() + digest.more as usize)
+        }
+    }
+}
+
 fn annotations(now: Timestamp, row: &Delivery, why: &str) -> LabelSet {
-    let firing = row.alerts.iter().filter(|told| !told.resolved).count();
-    let resolved = row.alerts.len() - firing;
-    let (receiver, integration, group) = (&row.thread.receiver, row.thread.integration(), &row.group_labels);
-    let summary =
-        format!("{receiver} ({integration}) could not be told of {group}: {firing} firing, {resolved} resolved");
+    let (receiver, integration, subject) = (&row.thread.receiver, row.thread.integration(), subject(row));
+    let summary = format!("{receiver} ({integration}) could not be told of {subject}");
     let minutes = now.since(row.undelivered_since).as_secs() / 60;
     let mut description = format!(
         "Not delivered for {minutes} minutes, since {}, after {} attempts: {why}\n",

@@ -178,9 +178,14 @@ impl Delivery {
         self.alerts.iter().any(|told| !told.resolved)
     }
 
-    /// How urgent it is: as its most urgent alert, over or not.
+    /// How urgent it is: as its most urgent alert, over or not, or as the order that it is about.
     pub fn urgency(&self) -> Urgency {
-        self.alerts.iter().map(|told| Urgency::of(&told.alert.labels)).min().unwrap_or(Urgency::Rest)
+        let of_alerts = self.alerts.iter().map(|told| Urgency::of(&told.alert.labels));
+        let of_order = match &self.news {
+            Some(News::Order(news)) => Some(Urgency::of_order(news.order.priority)),
+            Some(News::Digest(_)) | None => None,
+        };
+        of_alerts.chain(of_order).min().unwrap_or(Urgency::Rest)
     }
 
     /// The name of this notification: the same over all attempts to send it and over restarts, and no other's.

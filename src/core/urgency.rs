@@ -1,6 +1,7 @@
 //! How urgent something is, by the label `severity`: the order in which things are told where not all can be at once.
 
 use super::label::LabelSet;
+use super::work_order::Priority;
 
 /// The label that says how urgent an alert is.
 const SEVERITY: &str = "severity";
@@ -26,6 +27,15 @@ impl Urgency {
             "critical" => Self::Critical,
             "warning" => Self::Warning,
             _ => Self::Rest,
+        }
+    }
+
+    /// Of news about an order of this priority.
+    pub fn of_order(priority: Priority) -> Self {
+        match priority {
+            Priority::Emergency => Self::Critical,
+            Priority::High => Self::Warning,
+            Priority::Medium | Priority::Low => Self::Rest,
         }
     }
 

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use super::play::*;
 use crate::core::change::Actor;
+use crate::core::dead_letters::DeadLetterCommand;
 use crate::core::engine::{Input, Output};
 use crate::core::order_command::{OrderAction, OrderCommand};
 use crate::core::order_mail::{DailyAt, News, OrderMails};
-use crate::core::outbox::{Delivery, Outcome};
-use crate::core::policy::Policy;
+use crate::core::outbox::{Delivery, Outcome, ToldAlert};
+use crate::core::policy::{Fallback, Policy, ReceiverIdx};
 use crate::core::work_order::Priority;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -96,6 +97,69 @@ fn every_piece_of_news_is_sent_in_order_also_when_the_mail_server_was_away() {
     let view = world.engine.view();
     assert_eq!((view.dead_letters.len(), view.outbox.len()), (2, 0));
     assert!(view.ledger.keys().all(|thread| &*thread.receiver == "hook"), "{:?}", view.ledger);
+}
+
+/// `supervisor` falls back on `spare` after ten minutes.
+fn with_fallback() -> Policy {
+    let mut rules = rules(Priority::Emergency);
+    rules.receivers.push(receiver("spare", "webhook", true));
+    rules.receivers[1].rules.fallback = Some(Fallback { receiver: ReceiverIdx(2), after: 10 * MINUTE });
+    rules.with_own_routes()
+}
+
+/// What the fallback was told, since the last call.
+fn spare(world: &mut World) -> Vec<String> {
+    let told = std::mem::take(&mut world.told);
+    let of_spare = told.iter().filter(|row| &*row.thread.receiver == "spare");
+    let alerts = of_spare.flat_map(|row| row.alerts.iter().cloned().collect::<Vec<_>>());
+    let said = |told: ToldAlert| {
+        let (labels, notes) = (&told.alert.labels, &told.alert.annotations);
+        let state = if told.resolved { "resolved" } else { "firing" };
+        format!("{state} {} {}", labels.value("severity"), notes.value("summary"))
+    };
+    alerts.map(said).collect()
+}
+
+#[test]
+fn the_fallback_hears_of_mails_about_orders_that_cannot_be_delivered() {
+    let mut world = World::new(with_fallback());
+    let away = Outcome::Retry { error: "away".into(), after: None, exchange: Default::default() };
+    world.receivers.0.insert("supervisor".into(), vec![away; usize::from(u16::MAX)]);
+    offline(&mut world, "failed", true);
+    world.pass(9 * MINUTE);
+    assert_eq!(spare(&mut world), [""; 0], "not yet");
+    world.crash(MINUTE);
+    world.pass(3 * MINUTE);
+    let number = Arc::clone(world.engine.view().work_orders.keys().next().unwrap());
+    let told = spare(&mut world);
+    let expected = format!("firing critical supervisor (email[0]) could not be told of work order {number}: opened");
+    assert!(told.len() == 1 && told[0].starts_with(&expected), "{told:?}");
+    assert!(told[0].contains("(emergency), "), "{told:?}");
+    world.receivers.0.clear();
+    world.pass(5 * MINUTE);
+    assert_eq!(spare(&mut world), ["resolved critical supervisor (email[0]): told after all"]);
+}
+
+#[test]
+fn the_fallback_hears_of_what_the_mail_server_refuses_until_it_is_put_away() {
+    let mut world = World::new(with_fallback());
+    let refused = Outcome::Refused { error: "no such user".into(), exchange: Default::default() };
+    world.receivers.0.insert("supervisor".into(), vec![refused; 2]);
+    offline(&mut world, "failed", true);
+    world.pass(MINUTE);
+    assert_eq!(spare(&mut world).len(), 1);
+    act(&mut world, OrderAction::Cancel);
+    world.pass(MINUTE);
+    assert_eq!(spare(&mut world), [""; 0], "it knows");
+    let letters: Vec<_> = world.engine.view().dead_letters.keys().copied().collect();
+    assert_eq!(letters.len(), 2);
+    let put_away = || DeadLetterCommand::Discard("said by phone".into());
+    world.input(Input::DeadLetter(Actor::Clock, letters[0], put_away()));
+    world.pass(MINUTE);
+    assert_eq!(spare(&mut world), [""; 0], "the other is still undelivered");
+    world.input(Input::DeadLetter(Actor::Clock, letters[1], put_away()));
+    world.pass(MINUTE);
+    assert_eq!(spare(&mut world), ["resolved critical supervisor (email[0]): put away: said by phone"]);
 }
 
 #[test]
