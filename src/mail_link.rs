@@ -7,6 +7,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,6 +16,8 @@ use sha2::Sha256;
 
 use crate::time::Timestamp;
 
+/// How long a link is good.
+pub const LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 /// The key's file, in the folder of the store.
 const FILE: &str = "mail-link.key";
 /// The key's length in bytes.
@@ -83,6 +86,19 @@ pub struct Grant {
     pub expires: Timestamp,
 }
 
+impl Grant {
+    /// What a mail that is written at `now` grants.
+    pub fn new(order: &str, action: Action, recipient: String, now: Timestamp) -> Self {
+        Self { order: order.to_owned(), action, recipient, expires: now.after(LIFETIME) }
+    }
+
+    /// Whether an order that was reopened at that moment was so after the mail was written: what it grants is about an
+    /// earlier life of the order. To the second.
+    pub fn is_older_than(&self, reopened: Timestamp) -> bool {
+        reopened.secs() > self.expires.before(LIFETIME).secs()
+    }
+}
+
 /// Why a token does nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadToken {
@@ -92,6 +108,9 @@ pub enum BadToken {
     /// Its time is over.
     #[error("this link has expired; a newer mail about the order has newer ones")]
     Expired,
+    /// The order was closed and opened again since.
+    #[error("the order was closed and opened again since this mail was sent; a newer mail has newer links")]
+    EarlierLife,
 }
 
 /// The key that links are signed with.

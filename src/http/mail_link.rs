@@ -3,6 +3,9 @@
 //! Programs that look for danger in mails follow every link, so a GET changes nothing: it shows what would be done and a
 //! button. A POST does it, through the same command that the API uses, with the mail's recipient as the actor. The token
 //! says what may be done to which order, and until when; whoever has it may do that and nothing else.
+//!
+//! A link may be pressed again: what is so already is left as it is. It is void once the order was closed and opened
+//! again, since whoever wrote the mail could not know of that.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -12,7 +15,7 @@ use http::{Method, Request, StatusCode};
 use super::{AppState, read_body, reply};
 use crate::core::change::Actor;
 use crate::core::order_command::{OrderAction, OrderCommand, OrderRefused};
-use crate::core::work_order::WorkOrder;
+use crate::core::work_order::{OrderEvent, Status, WorkOrder};
 use crate::mail_link::{Action, BadToken, Grant};
 
 /// The longest note that may go with it, in characters.
@@ -38,6 +41,14 @@ pub async fn answer(state: &AppState, token: &str, request: Request<Body>) -> Re
         let text = format!("There is no work order {} any more.", grant.order);
         return page(StatusCode::NOT_FOUND, "Not done", &paragraph(&text));
     };
+    let reopened = order.history.iter().filter(|entry| entry.event == OrderEvent::Reopened);
+    if reopened.map(|entry| entry.at).any(|at| grant.is_older_than(at)) {
+        return refused(BadToken::EarlierLife);
+    }
+    if is_so(order, &grant) {
+        let text = "It is so already; nothing was changed.";
+        return page(StatusCode::OK, "Already done", &(summary(order) + &paragraph(text)));
+    }
     match method {
         Method::POST => act(state, &grant, request).await,
         _ => page(StatusCode::OK, &question(&grant), &confirmation(order, &grant)),
@@ -47,9 +58,20 @@ pub async fn answer(state: &AppState, token: &str, request: Request<Body>) -> Re
 fn refused(error: BadToken) -> Response {
     let status = match error {
         BadToken::Forged => StatusCode::FORBIDDEN,
-        BadToken::Expired => StatusCode::GONE,
+        BadToken::Expired | BadToken::EarlierLife => StatusCode::GONE,
     };
     page(status, "Not done", &paragraph(&format!("Nothing was changed: {error}.")))
+}
+
+/// Whether the order is as the link would make it.
+fn is_so(order: &WorkOrder, grant: &Grant) -> bool {
+    match grant.action {
+        Action::Acknowledge => order.status.is_open() && order.acknowledged_at.is_some(),
+        Action::Assign => order.status.is_open() && order.assignee == grant.recipient,
+        Action::Start => order.status == Status::InProgress,
+        Action::Complete => order.status == Status::Completed,
+        Action::Cancel => order.status == Status::Cancelled,
+    }
 }
 
 async fn act(state: &AppState, grant: &Grant, request: Request<Body>) -> Response {

@@ -1,12 +1,13 @@
 //! `/mail/{token}`: links in mails about work orders.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Service, epoch, run};
 use crate::core::change::Actor;
-use crate::core::order_command::{OrderCommand, OrderDraft};
+use crate::core::order_command::{OrderAction, OrderCommand, OrderDraft};
 use crate::core::work_order::{Status, WorkOrder};
-use crate::mail_link::{Action, Grant, LinkKey};
+use crate::mail_link::{Action, Grant, LIFETIME, LinkKey};
 
 async fn opened(service: &Service) -> Arc<WorkOrder> {
     let draft = OrderDraft { title: "Look <b>at</b> it".into(), ..OrderDraft::default() };
@@ -51,6 +52,46 @@ fn a_get_asks_and_a_post_acts_in_the_name_of_the_recipient() {
         let uri = link(&service.state.links, &order.number, Action::Start, 60);
         let late = service.ask("POST", &uri, &form, "").await;
         assert!(late.status == 409 && late.body.contains("cannot become in_progress"), "{}", late.body);
+    });
+}
+
+#[test]
+fn a_link_may_be_pressed_again_until_the_order_begins_another_life() {
+    run(async || {
+        let service = Service::start();
+        let order = opened(&service).await;
+        let lasts = i64::try_from(LIFETIME.as_secs()).unwrap();
+        let uri = |action| link(&service.state.links, &order.number, action, lasts);
+        let post = async |uri: String| service.ask("POST", &uri, &[], axum::body::Body::empty()).await;
+        for action in [Action::Acknowledge, Action::Assign, Action::Start, Action::Complete] {
+            let first = post(uri(action)).await;
+            assert!(first.status == 200 && first.body.contains("<h1>Done</h1>"), "{action:?}: {}", first.body);
+            let after = now(&service, &order).await;
+            // Twice, by a second click or by whoever it was forwarded to.
+            for method in ["POST", "GET"] {
+                let again = service.ask(method, &uri(action), &[], axum::body::Body::empty()).await;
+                assert!(again.status == 200 && again.body.contains("Already done"), "{action:?}: {}", again.body);
+                assert!(!again.body.contains("<form"), "{}", again.body);
+            }
+            assert_eq!(*now(&service, &order).await, *after, "{action:?} again changes nothing");
+        }
+        // What was sent before the order was reopened is about what was.
+        tokio::time::advance(Duration::from_secs(2)).await;
+        let reopen = OrderAction::Reopen;
+        let number = Arc::clone(&order.number);
+        let command = OrderCommand::Change { number, if_match: None, action: reopen, why: String::new() };
+        service.state.driver.order(Actor::Clock, command).await.unwrap().unwrap();
+        let reopened = now(&service, &order).await;
+        for action in Action::ALL {
+            for method in ["GET", "POST"] {
+                let old = service.ask(method, &uri(action), &[], axum::body::Body::empty()).await;
+                assert!(old.status == 410 && old.body.contains("opened again since"), "{action:?}: {}", old.body);
+            }
+        }
+        assert_eq!(*now(&service, &order).await, *reopened);
+        let new = link(&service.state.links, &order.number, Action::Start, lasts + 2);
+        assert_eq!(post(new).await.status, 200);
+        assert_eq!(now(&service, &order).await.status, Status::InProgress);
     });
 }
 

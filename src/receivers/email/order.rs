@@ -5,8 +5,6 @@
 //! it and have names made of the order, the revision and the event. The texts are the shipped templates
 //! `notify/order/…`, which a file of the same name replaces; one that fails costs its own text alone.
 
-use std::time::Duration;
-
 use lettre::Address;
 use serde_json::{Value, json};
 
@@ -18,14 +16,12 @@ use crate::core::notification::AlertData;
 use crate::core::order_mail::{Digest, News, OrderNews};
 use crate::core::outbox::{Delivery, ReceiverData};
 use crate::core::work_order::{Condition, OrderEvent, Priority, Status, WorkOrder};
-use crate::mail_link::{Action, Grant};
+use crate::mail_link::{Action, Grant, LIFETIME};
 use crate::receivers::Context;
 use crate::receivers::notice::{Notice, Sent};
 use crate::template;
 use crate::time::Timestamp;
 
-/// How long a button can be pressed.
-const LINK_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 /// The annotations that say what to do.
 const TODO: [&str; 3] = ["action", "runbook", "runbook_url"];
 /// How many alerts a mail spells out.
@@ -155,7 +151,6 @@ fn order_mail(
     to: &Address,
 ) -> Value {
     let order = &news.order;
-    let expires = decided_at.after(LINK_LIFETIME);
     let said = |alert: &AlertData| {
         let summary = alert.annotations.get("summary").or_else(|| alert.labels.get("alertname")).unwrap_or("alert");
         let over = if alert.status == "resolved" { " (over)" } else { "" };
@@ -179,8 +174,7 @@ fn order_mail(
     let actions: Vec<Value> = possible(order)
         .into_iter()
         .map(|action| {
-            let (order, recipient) = (order.number.to_string(), to.to_string());
-            let token = context.links.sign(&Grant { order, action, recipient, expires });
+            let token = context.links.sign(&Grant::new(&order.number, action, to.to_string(), decided_at));
             let url = format!("{}/mail/{token}", context.external_url);
             json!({"label": action.label(), "url": url, "main": main_action(news) == action})
         })
@@ -193,7 +187,7 @@ fn order_mail(
         "todo": todo,
         "told": news.told.iter().map(|who| &**who).collect::<Vec<_>>(),
         "actions": actions,
-        "expires": expires.to_string(),
+        "expires": decided_at.after(LIFETIME).to_string(),
     })
 }
 
