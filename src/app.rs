@@ -163,6 +163,7 @@ impl Parts<'_> {
             templates: self.templates.clone(),
             assets: Arc::new(self.config.assets.clone()),
             links: Arc::clone(&self.links),
+            time_zone: Arc::clone(&self.config.time_zone),
         };
         let receivers = Receivers::new(&self.config.receivers, context, None);
         let receivers = Arc::new(ArcSwap::from_pointee(receivers));

@@ -152,7 +152,8 @@ impl Reloading {
         let before = self.receivers.load_full();
         // Receivers first: once the engine has the new rules, it may at once tell somebody who is new.
         let assets = Arc::new(config.assets.clone());
-        let context = Context { templates: templates.clone(), assets, ..before.context().clone() };
+        let time_zone = Arc::clone(&config.time_zone);
+        let context = Context { templates: templates.clone(), assets, time_zone, ..before.context().clone() };
         self.receivers.store(Arc::new(Receivers::new(&config.receivers, context, Some(&before))));
         let (policy, hash, text) = (Arc::clone(&config.policy), config.sha256.clone(), config.redacted.clone());
         if let Err(error) = self.state.driver.reload(actor, policy, hash, text).await {

@@ -25,6 +25,7 @@ use super::section::Section;
 use super::settings::RateLimit;
 use super::severity::{self, Shorthand};
 use super::{order_policy, work_order};
+use crate::core::interval::Location;
 use crate::core::order_mail::OrderMails;
 use crate::core::order_rules::OrderPolicy;
 use crate::core::policy::{InhibitRule, OwnRules, Policy, Receiver, ReceiverIdx, WorkOrderRule};
@@ -50,6 +51,7 @@ pub(super) struct Document<'n> {
     engine: Option<TemplateEngine>,
     plant_database: Option<Section>,
     order_mails: Option<OrderMails>,
+    time_zone: Option<Location>,
     watchdogs: Vec<RawWatchdog<'n>>,
     cmms: Vec<Section>,
     orders: Option<OrderPolicy>,
@@ -77,6 +79,7 @@ impl<'n> Document<'n> {
         let top = FieldPath::top();
         let mut fields = Fields::of(root, top.clone(), "config.plain", scope.errors);
         let global_node = fields.take("global");
+        let time_zone = order_mails::time_zone(&mut fields);
         let items = |list: Option<Vec<(FieldPath, &'n Node)>>| list.unwrap_or_default();
         let document = Self {
             root,
@@ -104,7 +107,8 @@ impl<'n> Document<'n> {
             plant_database: fields
                 .take("plant_database")
                 .map(|node| plant_database::read(node, top.key("plant_database"), scope)),
-            order_mails: order_mails::read(&mut fields),
+            order_mails: order_mails::read(&mut fields, time_zone.as_ref()),
+            time_zone,
             watchdogs: own_rules::read_watchdogs(&mut fields, scope),
             orders: order_policy::read(&mut fields),
             assets_path: fields.string("assets").filter(|path| !path.is_empty()),
@@ -160,6 +164,7 @@ impl<'n> Document<'n> {
             template_engine: self.engine.unwrap_or_default(),
             cmms: self.cmms.iter().map(cmms::settings).collect(),
             plant_database: self.plant_database.as_ref().and_then(plant_database::settings),
+            time_zone: order_mails::zone_of_texts(self.time_zone.as_ref(), self.order_mails.as_ref()),
             assets: self.assets,
             original,
             redacted,
@@ -287,6 +292,9 @@ impl<'n> Document<'n> {
         if own {
             if let Some(severity) = &self.severity {
                 map.put("severity_inhibition", severity.printed());
+            }
+            if let Some(zone) = &self.time_zone {
+                map.text("time_zone", zone.to_string());
             }
             if let Some(mails) = &self.order_mails {
                 map.put("work_order_mails", order_mails::printed(mails));

@@ -55,6 +55,8 @@ pub struct Config {
     pub plant_database: Option<PlantDatabase>,
     /// The maintenance systems that work orders are passed on to.
     pub cmms: Vec<Cmms>,
+    /// The time zone that people read times in: `time_zone`, else that of the digest, else UTC.
+    pub time_zone: Arc<str>,
     /// What `/api/v2/status` shows: as Alertmanager prints it, loadable by amtool, secrets hidden, Andon's own keys left
     /// out and shorthands expanded.
     pub original: String,

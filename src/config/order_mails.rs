@@ -14,8 +14,24 @@ use crate::core::work_order::Priority;
 /// Priorities that are mailed at once unless others are named.
 const AT_ONCE: [Priority; 2] = [Priority::Emergency, Priority::High];
 
+/// Reads `time_zone` of the file or of a section; nothing if it is absent or names none.
+pub(super) fn time_zone(fields: &mut Fields<'_, '_>) -> Option<Location> {
+    let name = fields.string("time_zone")?;
+    let location = name.parse::<Location>();
+    if let Err(error) = &location {
+        fields.refuse_field("time_zone", error.to_string(), "the name of a time zone, such as Europe/Berlin, or UTC");
+    }
+    location.ok()
+}
+
+/// The zone that texts for people state times in.
+pub(super) fn zone_of_texts(named: Option<&Location>, mails: Option<&OrderMails>) -> Arc<str> {
+    let of_digest = mails.and_then(|mails| Some(&mails.digest.as_ref()?.location));
+    named.or(of_digest).map_or_else(|| Arc::from("UTC"), |zone| Arc::from(zone.to_string()))
+}
+
 /// Reads the section; nothing if it is absent.
-pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<OrderMails> {
+pub(super) fn read(fields: &mut Fields<'_, '_>, file: Option<&Location>) -> Option<OrderMails> {
     let mut section = fields.section("work_order_mails", "andon.WorkOrderMails")?;
     let receiver = section.text("receiver");
     if receiver.is_empty() {
@@ -31,7 +47,7 @@ pub(super) fn read(fields: &mut Fields<'_, '_>) -> Option<OrderMails> {
         assignee: named(section.text("assignee")),
         manager: named(section.text("manager")),
         at_once: at_once(&mut section),
-        digest: digest(&mut section),
+        digest: digest(&mut section, file),
     };
     section.finish();
     Some(mails)
@@ -52,19 +68,17 @@ fn at_once(section: &mut Fields<'_, '_>) -> BTreeSet<Priority> {
     priorities
 }
 
-fn digest(section: &mut Fields<'_, '_>) -> Option<DailyAt> {
+fn digest(section: &mut Fields<'_, '_>, file: Option<&Location>) -> Option<DailyAt> {
     let mut digest = section.section("digest", "andon.Digest")?;
-    let (at, zone) = (digest.text("at"), digest.text("time_zone"));
+    let at = digest.text("at");
     let minute = minute_of_day(&at);
     if minute.is_none() {
         digest.refuse_field("at", format!("{at:?} is no time of day"), "hours and minutes, such as '06:30'");
     }
-    let location = zone.parse::<Location>();
-    if let Err(error) = &location {
-        digest.refuse_field("time_zone", error.to_string(), "the name of a time zone, such as Europe/Berlin, or UTC");
-    }
+    let zone = time_zone(&mut digest).or_else(|| file.cloned());
     digest.finish();
-    Some(DailyAt { minute: minute?, location: location.ok()? })
+    let location = zone.or_else(|| "UTC".parse().ok())?;
+    Some(DailyAt { minute: minute?, location })
 }
 
 /// `06:30` as minutes since midnight.
@@ -114,7 +128,40 @@ pub(super) fn printed(mails: &OrderMails) -> Printed {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use super::super::{Config, Options};
     use super::*;
+
+    #[test]
+    fn the_zone_of_texts_is_the_files_or_the_digests() {
+        let load = |file: &str, digest: &str| {
+            let text = format!(
+                "route: {{receiver: r}}\nreceivers: [{{name: r, email_configs: [{{to: a@b, from: a@b, smarthost: 'h:25'}}]}}]\n\
+                 work_order_mails: {{receiver: r, digest: {{at: '06:30'{digest}}}}}\n{file}"
+            );
+            Config::parse(&text, "f", Path::new(""), &Options::default())
+        };
+        let (berlin, tokyo) = ("time_zone: Europe/Berlin\n", ", time_zone: Asia/Tokyo");
+        for (file, digest, texts, at) in [
+            ("", "", "UTC", "UTC"),
+            (berlin, "", "Europe/Berlin", "Europe/Berlin"),
+            ("", tokyo, "Asia/Tokyo", "Asia/Tokyo"),
+            (berlin, tokyo, "Europe/Berlin", "Asia/Tokyo"),
+        ] {
+            let config = load(file, digest).unwrap_or_else(|error| panic!("{error}"));
+            let mails = config.policy.orders.mails.as_ref().unwrap();
+            let daily = mails.digest.as_ref().unwrap();
+            assert_eq!((&*config.time_zone, &*daily.location.to_string()), (texts, at), "{file}{digest}");
+            let again = Config::parse(&config.redacted, "f", Path::new(""), &Options::default()).unwrap();
+            assert_eq!((&again.time_zone, &again.redacted), (&config.time_zone, &config.redacted));
+            assert!(!config.original.contains("time_zone"), "{}", config.original);
+        }
+        for (file, digest) in [("time_zone: Berlin\n", ""), ("", ", time_zone: europe/berlin")] {
+            let error = load(file, digest).map(|_| ()).unwrap_err().to_string();
+            assert!(error.contains("time_zone") && error.contains("such as Europe/Berlin, or UTC"), "{error}");
+        }
+    }
 
     #[test]
     fn times_of_day() {

@@ -63,6 +63,8 @@ pub struct Context {
     pub assets: Arc<BTreeMap<Arc<str>, Asset>>,
     /// What the links in mails are signed with.
     pub links: Arc<LinkKey>,
+    /// The time zone that people read times in.
+    pub time_zone: Arc<str>,
 }
 
 /// A way of telling that makes one attempt at a time.

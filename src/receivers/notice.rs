@@ -4,6 +4,8 @@
 //! notification goes out with a note that names what failed. Only where nothing could be sent without the text (a URL, a
 //! key, an address) the notification is refused, and becomes a dead letter.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::Context;
@@ -44,6 +46,7 @@ impl<'a> Notice<'a> {
     pub fn new(delivery: &Delivery, context: &'a Context, max_alerts: u64) -> (Self, usize) {
         let (data, left_out) = Data::new(delivery, &context.external_url, max_alerts);
         let mut shown = template::Context::new(data, context.clock.now());
+        shown.time_zone = Arc::clone(&context.time_zone);
         let code = match &delivery.news {
             Some(News::Order(news)) => &*news.order.asset.code,
             _ => shown.data.common_labels.value("asset_code"),
@@ -181,12 +184,11 @@ impl<'a> Notice<'a> {
     }
 
     /// A sentence about who has taken the group on, or does so no more; nothing where nobody ever did.
-    pub fn acknowledgement(delivery: &Delivery) -> Option<String> {
+    pub fn acknowledgement(&self, delivery: &Delivery) -> Option<String> {
         match &delivery.acknowledged {
             None => (delivery.reason == Reason::Acknowledged).then(|| "The acknowledgement was withdrawn.".to_owned()),
             Some(ack) => {
-                let [year, month, day, hour, minute, _] = ack.until.with_offset_minutes(0).civil();
-                let until = format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC");
+                let until = template::local_time(ack.until, &self.context.time_zone);
                 let comment = if ack.comment.is_empty() { String::new() } else { format!(": {}", ack.comment) };
                 Some(format!("Acknowledged by {} until {until}{comment}", ack.who))
             }

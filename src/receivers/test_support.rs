@@ -28,6 +28,7 @@ pub(crate) fn context() -> Context {
         templates: Templates::load(Engine::Go, Path::new("."), &[]).unwrap(),
         assets: Arc::default(),
         links: Arc::new(crate::mail_link::LinkKey::random()),
+        time_zone: Arc::from("UTC"),
     }
 }
 

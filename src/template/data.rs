@@ -1,6 +1,7 @@
 //! What a template sees: a notification, and what the plant adds to it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -26,12 +27,22 @@ pub struct Context {
     pub digest: Option<Value>,
     /// When it is rendered; templates have no other clock.
     pub now: Timestamp,
+    /// The time zone that people read times in.
+    pub time_zone: Arc<str>,
 }
 
 impl Context {
     /// A notification of which neither asset nor work order is known.
     pub fn new(data: Data, now: Timestamp) -> Self {
-        Self { data, asset: None, work_orders: Vec::new(), order_mail: None, digest: None, now }
+        Self {
+            data,
+            asset: None,
+            work_orders: Vec::new(),
+            order_mail: None,
+            digest: None,
+            now,
+            time_zone: Arc::from("UTC"),
+        }
     }
 }
 

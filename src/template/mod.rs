@@ -22,6 +22,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::time::Timestamp;
+
 pub use self::data::{Context, Engine, Pairs, sorted_pairs};
 use self::go::GoTemplates;
 use self::handlebars::HandlebarsTemplates;
@@ -31,6 +33,14 @@ pub use self::handlebars::Requests;
 pub const MAX_OUTPUT: usize = 1 << 20;
 /// The longest template, in bytes.
 pub const MAX_SOURCE: usize = 256 << 10;
+
+/// A moment as people read it in a time zone, which is named: `2026-11-22 15:48 CET`.
+pub fn local_time(at: Timestamp, time_zone: &str) -> String {
+    let zone = handlebars::time_zone(time_zone).unwrap_or(jiff::tz::TimeZone::UTC);
+    let shown = jiff::fmt::strtime::format("%Y-%m-%d %H:%M %Z", &at.to_jiff().to_zoned(zone));
+    // What is written there can be said of every moment.
+    shown.unwrap_or_else(|_| at.to_string())
+}
 
 /// Why a template did not load or render, and where in it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

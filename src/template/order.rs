@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::core::change::Actor;
 use crate::core::order_mail::{Digest, DigestLine};
 use crate::core::work_order::{Status, WorkOrder};
 use crate::time::Timestamp;
@@ -37,10 +38,10 @@ pub fn order(order: &WorkOrder, external_url: &str, now: Timestamp) -> Value {
             "leadTimeDays": part.lead_time_days,
         })).collect::<Vec<_>>(),
         "notes": order.notes.iter().rev().take(SHOWN).map(|note| json!({
-            "at": note.at.to_string(), "who": note.actor.to_string(), "text": note.text,
+            "at": note.at.to_string(), "who": who(&note.actor), "text": note.text,
         })).collect::<Vec<_>>(),
         "history": order.history.iter().rev().take(SHOWN).map(|entry| json!({
-            "at": entry.at.to_string(), "who": entry.actor.to_string(), "text": entry.text, "why": entry.why,
+            "at": entry.at.to_string(), "who": who(&entry.actor), "text": entry.text, "why": entry.why,
         })).collect::<Vec<_>>(),
     })
 }
@@ -89,6 +90,14 @@ fn digest_line(line: &DigestLine, external_url: &str, now: Timestamp) -> Value {
 /// Whether its failure is over and somebody has to verify that.
 fn recovered(line: &DigestLine) -> bool {
     line.status.is_open() && line.condition == Some(crate::core::work_order::Condition::Cleared)
+}
+
+/// Who did it, as people call them.
+fn who(actor: &Actor) -> String {
+    match actor {
+        Actor::Clock => "Andon".into(),
+        other => other.to_string(),
+    }
 }
 
 /// `in progress`

@@ -52,7 +52,7 @@ impl Slack {
         let url = secret::read(&self.config.api_url).await?;
         let channel = notice.plain("channel", self.config.text("channel"));
         let mut attachments = message::write(&self.config, &mut notice);
-        attachments.acknowledged = Notice::acknowledgement(delivery);
+        attachments.acknowledged = notice.acknowledgement(delivery);
         let changes_a_message = self.config.update_message && self.earlier(delivery).is_some();
         if delivery.reason == Reason::Acknowledged && !changes_a_message {
             // There is no message to change: a short one says it, and repeats nothing.

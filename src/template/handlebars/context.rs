@@ -14,7 +14,7 @@ use crate::template::go::GoTemplates;
 ///
 /// Beside the webhook's keys: `firing` and `resolved` (the alerts of that status), `subject` (Alertmanager's),
 /// `alertsURL` (the page of these alerts), `asset` (null where unknown), `workOrder` (null
-/// where there is none) and `workOrders`, `now`; in mails about orders `orderMail` and `digest`.
+/// where there is none) and `workOrders`, `now`, `timeZone` (for `date`); in mails about orders `orderMail` and `digest`.
 pub(super) fn json(context: &Context, route_labels: &Pairs, go: &Arc<GoTemplates>) -> Value {
     let data = &context.data;
     let alerts: Vec<Value> = data.alerts.iter().map(alert).collect();
@@ -44,6 +44,7 @@ pub(super) fn json(context: &Context, route_labels: &Pairs, go: &Arc<GoTemplates
         "orderMail": context.order_mail,
         "digest": context.digest,
         "now": context.now.to_string(),
+        "timeZone": &*context.time_zone,
         "alerts": alerts,
     })
 }

@@ -166,12 +166,17 @@ fn date(args: &Args<'_, '_>) -> Result<Value, String> {
     let zone = match args.0.hash_get("tz") {
         Some(name) => {
             let name = name.render();
-            TimeZone::get(&name).map_err(|_| format!("{name:?} is not a time zone"))?
+            time_zone(&name).ok_or_else(|| format!("{name:?} is not a time zone"))?
         }
         None => TimeZone::UTC,
     };
     let shown = jiff::fmt::strtime::format(&format, &at.to_zoned(zone)).map_err(|error| error.to_string())?;
     Ok(shown.into())
+}
+
+/// By its name, or `Local` for the machine's own, as in the configuration.
+pub fn time_zone(name: &str) -> Option<TimeZone> {
+    if name == "Local" { Some(TimeZone::system()) } else { TimeZone::get(name).ok() }
 }
 
 fn duration(args: &Args<'_, '_>) -> Result<Value, String> {

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use handlebars::{Handlebars, Output, RenderContext, RenderError, RenderErrorReason, Renderable, Template};
 use serde_json::Value;
 
+pub(super) use helpers::time_zone;
 pub use request::Requests;
 
 use super::data::{Context, Pairs};

@@ -56,7 +56,7 @@ pub(super) fn context(needs: &Needs) -> Context {
     let asset = Some(pairs(&ASSET, needs));
     let now = Timestamp::new(1_795_359_208, 0);
     let (order_mail, digest) = (Some(order_mail()), Some(digest()));
-    Context { data, asset, work_orders: vec![work_order()], order_mail, digest, now }
+    Context { data, asset, work_orders: vec![work_order()], order_mail, digest, now, time_zone: "Europe/Berlin".into() }
 }
 
 /// A work order with all that one can have.

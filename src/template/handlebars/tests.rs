@@ -38,7 +38,7 @@ fn shipped_texts() {
         (
             "notify/pagerduty/details",
             "Critical asset PUMP-001 is offline\nPUMP-001 has been offline for 5 minutes\n\
-             Since 22 Nov 2026 14:48 UTC\n  alertname: CriticalAssetOffline\n  asset_code: PUMP-001\n  component: business\n  \
+             Since 22 Nov 2026 15:48 CET\n  alertname: CriticalAssetOffline\n  asset_code: PUMP-001\n  component: business\n  \
              severity: critical\n  status: failed\nSource: http://prometheus.example:9090/graph?g0.expr=up\n\n\
              Work order: WO-2026-ABCDEFGH (emergency)\n",
         ),
@@ -48,7 +48,7 @@ fn shipped_texts() {
     for name in ["notify/email/body", "work_order/description"] {
         let text = shown(&format!("{{{{> {name}}}}}"), Mode::Text);
         for part in
-            ["Cooling water pump", "Since 22 Nov 2026 14:48 UTC", "over since 22 Nov 2026 14:58 UTC (after 10 min)"]
+            ["Cooling water pump", "Since 22 Nov 2026 15:48 CET", "over since 22 Nov 2026 15:58 CET (after 10 min)"]
         {
             assert!(text.contains(part), "{name} lacks {part:?}:\n{text}");
         }
