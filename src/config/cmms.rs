@@ -12,9 +12,9 @@ use super::global::Context;
 use super::http::{HTTP_CONFIG, resolve_http};
 use super::load::Scope;
 use super::print::Printed;
-use super::schema::{Field, Kind, Preset, Schema, no_rules, text, url};
+use super::schema::{Field, Kind, Preset, Schema, no_rules, text, text_or, url};
 use super::section::{Datum, Section};
-use super::settings::{Cmms, CmmsRequest};
+use super::settings::{Cmms, CmmsRequest, CmmsToken};
 use super::yaml;
 use crate::core::work_order::{Priority, Status};
 
@@ -39,6 +39,12 @@ static REQUEST: Schema = Schema {
     settle: settle_request,
 };
 
+static TOKEN: Schema = Schema {
+    go_type: "andon.CmmsToken",
+    fields: &[text("path"), text_or("header", "x-csrf-token")],
+    settle: settle_token,
+};
+
 const REQUESTS: [&str; 6] = ["asset", "find", "create", "read", "update", "change_status"];
 
 static CMMS: Schema = Schema {
@@ -54,6 +60,7 @@ static CMMS: Schema = Schema {
         Field::new("values", Kind::TextMap),
         Field::new("statuses", Kind::TextMap),
         Field::new("priorities", Kind::TextMap),
+        Field::new("token", Kind::OptionalSection(&TOKEN)),
         Field::new("asset", Kind::OptionalSection(&REQUEST)),
         Field::new("find", Kind::OptionalSection(&REQUEST)),
         Field::new("create", Kind::OptionalSection(&REQUEST)),
@@ -77,6 +84,16 @@ fn settle_request(section: &mut Section, sentences: &mut Vec<String>) {
         if !place.is_empty() && !place.starts_with('/') {
             sentences.push(format!("{pointer} has to be a JSON pointer such as /data/0/id"));
         }
+    }
+}
+
+fn settle_token(section: &mut Section, sentences: &mut Vec<String>) {
+    if !section.text("path").starts_with('/') {
+        sentences.push("path has to begin with a slash: it follows url".into());
+    }
+    let header = section.text("header");
+    if http::HeaderName::from_bytes(header.as_bytes()).is_err() {
+        sentences.push(format!("header {header:?} is no name of a header"));
     }
 }
 
@@ -196,6 +213,10 @@ pub(super) fn settings(section: &Section) -> Cmms {
         values: words("values").into_iter().map(|(name, value)| (name, environment::replaced(&value))).collect(),
         statuses: words("statuses"),
         priorities: words("priorities"),
+        token: section.section("token").map(|token| CmmsToken {
+            path: token.text("path").to_owned(),
+            header: token.text("header").to_ascii_lowercase(),
+        }),
         asset: request("asset"),
         find: request("find").unwrap_or_default(),
         create: request("create").unwrap_or_default(),
@@ -284,6 +305,8 @@ mod tests {
             ),
             ("{name: x, preset: atlas, url: 'http://h', poll_interval: 5m}", "poll_interval has to be from 1s to 30s"),
             ("{name: x, preset: atlas, url: 'http://h'}, {name: x, preset: atlas, url: 'http://h'}", "not unique"),
+            ("{name: x, preset: atlas, url: 'http://h', token: {path: t}}", "begin with a slash"),
+            ("{name: x, preset: atlas, url: 'http://h', token: {path: /, header: 'a b'}}", "is no name of a header"),
             ("{name: x, colour: red}", "field colour not found in type andon.CmmsConfig"),
         ];
         for (entry, expected) in rows {

@@ -357,6 +357,8 @@ pub struct Cmms {
     pub statuses: BTreeMap<String, String>,
     /// Its words for Andon's priorities.
     pub priorities: BTreeMap<String, String>,
+    /// Where a token is got that every request which changes something has to bring.
+    pub token: Option<CmmsToken>,
     /// Finds the id of an asset by its code.
     pub asset: Option<CmmsRequest>,
     /// Finds an order by its number.
@@ -369,6 +371,15 @@ pub struct Cmms {
     pub update: Option<CmmsRequest>,
     /// Changes where the work stands, where that is a request of its own.
     pub change_status: Option<CmmsRequest>,
+}
+
+/// A token against forged requests (CSRF): a GET with this header, set to `Fetch`, is answered with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CmmsToken {
+    /// What follows the URL.
+    pub path: String,
+    /// The header, in small letters.
+    pub header: String,
 }
 
 /// A request that a maintenance system understands, and where in its answer what stands.

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use http::HeaderMap;
+
 use crate::core::outbox::{Exchange, Outcome};
 use crate::metrics::FailureReason;
 use crate::time::Timestamp;
@@ -87,6 +89,8 @@ pub struct Answer {
     pub retry_after: Option<String>,
     /// The header `Content-Type`, if it is text.
     pub content_type: Option<String>,
+    /// All headers, as they came; they may hold secrets.
+    pub headers: HeaderMap,
     /// The beginning of the body, without secrets.
     pub body: String,
 }
@@ -175,17 +179,29 @@ mod tests {
             (600, false, Other),
         ];
         for (status, again, failure) in rows {
-            let error = Answer { status, retry_after: None, content_type: None, body: String::new() }
-                .check(Timestamp::EPOCH)
-                .unwrap_err();
+            let error = Answer {
+                status,
+                retry_after: None,
+                content_type: None,
+                headers: HeaderMap::new(),
+                body: String::new(),
+            }
+            .check(Timestamp::EPOCH)
+            .unwrap_err();
             assert_eq!(matches!(error, SendError::Retry { .. }), again, "{status}");
             assert_eq!(error.failure(), failure, "{status}");
         }
         for status in [200, 201, 202, 204, 299] {
             assert!(
-                Answer { status, retry_after: None, content_type: None, body: String::new() }
-                    .check(Timestamp::EPOCH)
-                    .is_ok()
+                Answer {
+                    status,
+                    retry_after: None,
+                    content_type: None,
+                    headers: HeaderMap::new(),
+                    body: String::new()
+                }
+                .check(Timestamp::EPOCH)
+                .is_ok()
             );
         }
     }
@@ -216,7 +232,7 @@ mod tests {
     #[test]
     fn error_texts_quote_a_piece_of_the_body() {
         let text = |status, body: &str| {
-            Answer { status, retry_after: None, content_type: None, body: body.into() }
+            Answer { status, retry_after: None, content_type: None, headers: HeaderMap::new(), body: body.into() }
                 .check(Timestamp::EPOCH)
                 .unwrap_err()
                 .to_string()

@@ -257,6 +257,7 @@ impl Connection {
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let content_type =
             response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let headers = response.headers().clone();
         // The status is the verdict; a body that stalls or breaks off changes nothing about it.
         let mut body = Vec::new();
         let complete = tokio::time::timeout(ANSWER_TIME, read_beginning(response, &mut body)).await;
@@ -264,7 +265,7 @@ impl Connection {
             body.extend_from_slice(BROKEN_OFF.as_bytes());
         }
         let body = String::from_utf8_lossy(&body).into_owned();
-        Ok(Answer { status, retry_after, content_type, body })
+        Ok(Answer { status, retry_after, content_type, headers, body })
     }
 
     async fn client(&self) -> Result<Client, SendError> {

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::SET_COOKIE;
+use http::{HeaderValue, Method};
 use serde_json::Value;
 
-use crate::config::settings::{Cmms, CmmsRequest};
+use crate::config::settings::{Cmms, CmmsRequest, CmmsToken};
 use crate::receivers::answer::SendError;
 use crate::receivers::http::{Call, HttpClient};
 use crate::template::Requests;
@@ -45,13 +47,15 @@ pub struct Calls {
     client: HttpClient,
     templates: Requests,
     url: String,
+    token: Option<CmmsToken>,
     timeout: Duration,
 }
 
 impl Calls {
     pub fn new(settings: &Cmms) -> Self {
         let client = HttpClient::new(&settings.http);
-        Self { client, templates: Requests::default(), url: settings.url.clone(), timeout: settings.timeout }
+        let (url, token) = (settings.url.clone(), settings.token.clone());
+        Self { client, templates: Requests::default(), url, token, timeout: settings.timeout }
     }
 
     /// Makes one request.
@@ -65,8 +69,13 @@ impl Calls {
             "" => None,
             body => Some(self.templates.body(body, context).map_err(|error| refused(format!("body: {error}")))?),
         };
-        let method = request.method.parse().map_err(|_| refused("no such method".to_owned()))?;
-        let headers: Vec<(String, String)> = request.headers.clone().into_iter().collect();
+        let method: Method = request.method.parse().map_err(|_| refused("no such method".to_owned()))?;
+        let mut headers: Vec<(String, String)> = request.headers.clone().into_iter().collect();
+        let mut secrets = Vec::new();
+        if let (Some(token), true) = (&self.token, method != Method::GET) {
+            secrets = self.fetch(token).await?;
+            headers.extend(secrets.iter().cloned());
+        }
         let url = format!("{}{path}", self.url);
         let body = body.map(|body| Bytes::from(body.to_string()));
         let call = Call { method, url: &url, headers: &headers, body };
@@ -74,6 +83,7 @@ impl Calls {
         let answered = answered.unwrap_or_else(|_| Err(SendError::timed_out(self.timeout)));
         let (answer, shown) = answered.map_err(|error| failure(name, &error))?;
         if !(200..300).contains(&answer.status) {
+            let shown = secrets.iter().fold(shown, |shown, (_, secret)| shown.replace(secret, "<redacted>"));
             let shown: String = shown.trim().chars().take(300).collect();
             let hint = if matches!(answer.status, 401 | 403) {
                 " (is the key right, and does the licence allow API access?)"
@@ -93,6 +103,34 @@ impl Calls {
             status: at(&request.status).map(word).unwrap_or_default(),
             assignee,
         })
+    }
+}
+
+impl Calls {
+    /// The headers that a request which changes something has to bring: the token, and the cookies of the session that it
+    /// is good for. Fetched for each, since how long they are good is the system's business.
+    async fn fetch(&self, token: &CmmsToken) -> Result<Vec<(String, String)>, Failure> {
+        let url = format!("{}{}", self.url, token.path);
+        let headers = [(token.header.clone(), "Fetch".to_owned())];
+        let call = Call { method: Method::GET, url: &url, headers: &headers, body: None };
+        let answered = tokio::time::timeout(self.timeout, self.client.call(&call)).await;
+        let answered = answered.unwrap_or_else(|_| Err(SendError::timed_out(self.timeout)));
+        let (answer, _) = answered.map_err(|error| failure("token", &error))?;
+        let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+        let found = answer.headers.get(&token.header).filter(|_| (200..300).contains(&answer.status)).and_then(text);
+        let Some(found) = found else {
+            let reason = format!("token: status {}, and no token in the header {}", answer.status, token.header);
+            return Err(Failure { reason, kind: Kind::Away });
+        };
+        // Of a cookie only name and value go back.
+        let cookies = answer.headers.get_all(SET_COOKIE).iter().filter_map(text);
+        let cookies = cookies.filter_map(|cookie| cookie.split(';').next().map(|pair| pair.trim().to_owned()));
+        let cookies = cookies.collect::<Vec<_>>().join("; ");
+        let mut headers = vec![(token.header.clone(), found)];
+        if !cookies.is_empty() {
+            headers.push(("cookie".to_owned(), cookies));
+        }
+        Ok(headers)
     }
 }
 

@@ -5,10 +5,12 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::calls::{Calls, Kind};
 use super::context;
 use crate::config::settings::Cmms;
 use crate::config::{Config, Options};
 use crate::core::work_order::{Status, WorkOrder};
+use crate::receivers::stand_in::{Reply, StandIn};
 use crate::store::record::samples;
 use crate::template::Requests;
 
@@ -21,6 +23,56 @@ fn described() -> Vec<Cmms> {
         Config::parse(&text, "example", Path::new(""), &Options::default()).unwrap().cmms
     };
     examples.chain([atlas]).flat_map(load).collect()
+}
+
+/// As SAP's gateway does it: a POST without the token of its session is refused, and repeats what it was sent.
+#[tokio::test]
+async fn a_token_is_fetched_for_whatever_changes_something() {
+    let system = StandIn::start(|seen| {
+        let (token, cookie) = (seen.header("x-csrf-token"), seen.header("cookie"));
+        match (&*seen.line, &*token, &*cookie) {
+            ("GET /odata/", "Fetch", "") => {
+                let cookie = |pair: &str| ("set-cookie", format!("{pair}; path=/; HttpOnly"));
+                let headers = vec![("x-csrf-token", "tok-1".to_owned()), cookie("SID=sesame"), cookie("usercontext=c")];
+                Reply::With(200, headers, "{}".into())
+            }
+            ("GET /odata/find", "", _) => Reply::json(r#"{"d": []}"#),
+            ("POST /odata/create", "tok-1", "SID=sesame; usercontext=c") if seen.body.contains("bad") => {
+                Reply::With(400, Vec::new(), format!("no: {token} {cookie}"))
+            }
+            ("POST /odata/create", "tok-1", "SID=sesame; usercontext=c") => Reply::json(r#"{"id": "7"}"#),
+            _ => Reply::With(403, vec![("x-csrf-token", "Required".into())], "CSRF token validation failed".into()),
+        }
+    })
+    .await;
+    let described = |token: &str| {
+        let text = format!(
+            "route: {{receiver: r}}\nreceivers: [{{name: r}}]\ncmms: [{{name: sap, url: '{}', {token}\
+             find: {{method: GET, path: /find, id: /d/0/id}}, create: {{method: POST, path: /create, body: '{{\"t\": \"{{{{title}}}}\"}}', id: /id}}}}]",
+            system.url("/odata")
+        );
+        Config::parse(&text, "f", Path::new(""), &Options::default())
+            .unwrap_or_else(|error| panic!("{error}"))
+            .cmms
+            .remove(0)
+    };
+    let cmms = described("token: {path: /}, ");
+    let calls = Calls::new(&cmms);
+    let context =
+        |title: &str| context::of(&cmms, &WorkOrder { title: title.into(), ..samples::work_order() }, "", &Value::Null);
+    assert_eq!(calls.make("find", &cmms.find, &context("a")).await.unwrap().id, "");
+    assert_eq!(calls.make("create", &cmms.create, &context("a")).await.unwrap().id, "7");
+    let error = calls.make("create", &cmms.create, &context("bad")).await.unwrap_err().to_string();
+    assert_eq!(error, "create: status 400: no: <redacted> <redacted>");
+    let lines: Vec<_> = system.seen().into_iter().map(|seen| seen.line).collect();
+    let write = ["GET /odata/", "POST /odata/create"];
+    assert_eq!(lines, [&["GET /odata/find"], &write[..], &write[..]].concat());
+    let without = described("");
+    let error = Calls::new(&without).make("create", &without.create, &context("a")).await.unwrap_err();
+    assert!(error.kind == Kind::Away && error.reason.contains("CSRF token validation failed"), "{error}");
+    let elsewhere = described("token: {path: /find}, ");
+    let error = Calls::new(&elsewhere).make("create", &elsewhere.create, &context("a")).await.unwrap_err();
+    assert_eq!(error.reason, "token: status 403, and no token in the header x-csrf-token");
 }
 
 #[test]

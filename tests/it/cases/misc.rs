@@ -47,7 +47,8 @@ fn features(case: &Value) -> Verdict {
 
 /// Whether another attempt is made. The words of the error are Andon's.
 fn retried(case: &Value) -> Verdict {
-    let answer = Answer { status: status(case)?, retry_after: None, content_type: None, body: String::new() };
+    let (headers, body) = (Default::default(), String::new());
+    let answer = Answer { status: status(case)?, retry_after: None, content_type: None, headers, body };
     let found = answer.check(now());
     same("the error", &found.is_err(), &case["error"].is_string())?;
     same("the retry", &matches!(found, Err(SendError::Retry { .. })), &flag(case, "retry")?)?;
