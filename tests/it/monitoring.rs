@@ -67,6 +67,18 @@ fn every_alert_has_a_unit_test_and_the_section_that_its_runbook_names() {
     }
 }
 
+#[test]
+fn every_recorded_rule_is_evaluated_in_a_unit_test() {
+    let rules = read("monitoring/rules/recording_rules.yml");
+    let tests = read("monitoring/rules/tests/recording_rules.yml");
+    let recorded: Vec<_> = rules.lines().filter_map(|line| line.trim().strip_prefix("- record: ")).collect();
+    assert_eq!(recorded.len(), 11, "{recorded:#?}");
+    for name in recorded {
+        let asked = tests.lines().any(|line| line.trim().starts_with("- expr: ") && line.contains(name));
+        assert!(asked, "{name} is evaluated in no unit test");
+    }
+}
+
 fn read(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
