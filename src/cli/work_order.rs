@@ -288,7 +288,9 @@ fn show(order: &Value) -> String {
     let _ = writeln!(out, "\n{}", text(order, "description"));
     for part in items(order, "parts") {
         let (number, name) = (text(part, "number"), text(part, "name"));
-        let _ = writeln!(out, "\npart {number} {name}: needs {}, {} in stock", part["needed"], part["inStock"]);
+        let days = part["leadTimeDays"].as_u64().map(|days| format!(", {days} days to get")).unwrap_or_default();
+        let (needed, in_stock) = (&part["needed"], &part["inStock"]);
+        let _ = writeln!(out, "\npart {number} {name}: needs {needed}, {in_stock} in stock{days}");
     }
     for alert in items(order, "alerts") {
         let ended = text(alert, "endedAt");

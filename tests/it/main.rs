@@ -16,6 +16,7 @@ mod flags;
 mod history;
 mod hostile;
 mod hostile_input;
+mod inbox;
 mod layering;
 mod mail;
 mod monitoring;

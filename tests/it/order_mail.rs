@@ -1,16 +1,16 @@
 //! The supervisor's inbox: mails about a work order through a real Postfix, read by Python's `email`, looked at in
 //! Chromium, and acted on by their buttons.
 
-use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
-use serde_json::Value;
+use base64::Engine as _;
+use serde_json::{Value, json};
 
-use crate::support::mail_sink::read;
+use crate::support::browser::{Browser, Look};
+use crate::support::mail_sink::{read, read_calendar};
 use crate::support::postfix::Postfix;
 use crate::support::process::{Andon, Place};
-use crate::support::{program, until};
+use crate::support::{program, python_with, until};
 
 const LIMIT: Duration = Duration::from_secs(40);
 const PASSWORD: &str = crate::support::postfix::PASSWORD;
@@ -35,12 +35,12 @@ fn config(server: &Postfix) -> String {
     )
 }
 
-fn part<'a>(mail: &'a Value, kind: &str) -> &'a str {
+pub fn part<'a>(mail: &'a Value, kind: &str) -> &'a str {
     let parts = mail["parts"].as_array().into_iter().flatten();
     parts.filter(|part| part[0] == kind).find_map(|part| part[1].as_str()).unwrap_or_default()
 }
 
-fn header<'a>(mail: &'a Value, name: &str) -> &'a str {
+pub fn header<'a>(mail: &'a Value, name: &str) -> &'a str {
     let headers = mail["headers"].as_object().expect("a mail has headers");
     let found = headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
     found.and_then(|(_, value)| value.as_str()).unwrap_or_default()
@@ -77,7 +77,7 @@ fn a_supervisor_works_from_the_inbox() {
     };
     assert_eq!(andon.request("POST", "/api/v2/alerts", FIRING).status(), 200);
     let opened = arrived("supervisor", 1);
-    look(&opened, place.path());
+    look("order", part(&opened, "text/html"));
     check_opened(&opened, order(&andon)["number"].as_str().expect("an order has a number"));
     assert_eq!(
         header(&arrived("shift", 1), "To"),
@@ -140,44 +140,63 @@ fn check_opened(mail: &Value, number: &str) {
     assert!(!page.contains("<script") && !page.contains("<b>Süd") && page.contains("&lt;script&gt;"), "{page}");
 }
 
-/// One entry for the whole life: the same name, rising numbers, taken back at the end.
+/// One entry for the whole life, as Python's icalendar reads it: the same name, rising numbers, taken back at the end.
 fn check_calendars(mails: &[&Value]) {
-    let field = |mail: &Value, name: &str| {
-        let unfolded = part(mail, "text/calendar").replace("\r\n", "\n").replace("\n ", "");
-        let found: Vec<&str> = unfolded.lines().filter_map(|line| line.strip_prefix(name)).collect();
-        assert_eq!(found.len(), 1, "{name} in {unfolded}");
-        found[0].to_owned()
-    };
-    let of_all = |name: &str| mails.iter().map(|mail| field(mail, name)).collect::<Vec<_>>();
-    let uids = of_all("UID:");
-    assert!(uids.iter().all(|uid| *uid == uids[0]), "{uids:?}");
-    let sequences: Vec<u64> = of_all("SEQUENCE:").iter().filter_map(|number| number.parse().ok()).collect();
+    let Some(python) = python_with("icalendar", "python3-icalendar") else { return };
+    let entries: Vec<_> = mails.iter().map(|mail| read_calendar(&python, part(mail, "text/calendar"))).collect();
+    let of_all = |name: &str| entries.iter().map(|entry| entry[name].clone()).collect::<Vec<_>>();
+    let uids = of_all("uid");
+    assert!(
+        uids[0].as_str().is_some_and(|uid| uid.starts_with("WO-")) && uids.iter().all(|uid| *uid == uids[0]),
+        "{uids:?}"
+    );
+    let sequences: Vec<u64> = of_all("sequence").iter().filter_map(Value::as_u64).collect();
     assert!(sequences.len() == mails.len() && sequences.is_sorted_by(|a, b| a < b), "{sequences:?}");
-    assert_eq!(of_all("METHOD:"), ["REQUEST", "REQUEST", "CANCEL"]);
-    assert_eq!(of_all("STATUS:"), ["CONFIRMED", "CONFIRMED", "CANCELLED"]);
-    assert!(of_all("END:VCALENDAR").iter().all(String::is_empty));
+    assert_eq!(of_all("method"), ["REQUEST", "REQUEST", "CANCEL"]);
+    assert_eq!(of_all("status"), ["CONFIRMED", "CONFIRMED", "CANCELLED"]);
+    let allowed = [
+        "ATTENDEE",
+        "DESCRIPTION",
+        "DTEND",
+        "DTSTAMP",
+        "DTSTART",
+        "LOCATION",
+        "ORGANIZER",
+        "SEQUENCE",
+        "STATUS",
+        "SUMMARY",
+        "TRANSP",
+        "UID",
+    ];
+    for entry in &entries {
+        assert_eq!(entry["names"], json!(allowed), "no label wrote a line: {entry}");
+        assert_eq!(entry["attendee"], "mailto:supervisor@plant.example");
+        assert!(
+            entry["location"].as_str().is_some_and(|place| place.contains("Kühlwasserpumpe <b>Süd</b>")),
+            "{entry}"
+        );
+        let time = |name: &str| entry[name].as_str().and_then(|at| at.parse::<jiff::Timestamp>().ok()).expect("a time");
+        assert_eq!(time("dtend").as_second() - time("dtstart").as_second(), 1800, "it ends when the work is due");
+        assert!(time("dtend") > time("dtstamp"), "{entry}");
+    }
 }
 
-/// Lets Chromium draw the page as a phone and as a desk shows it. `ANDON_MAIL_PICTURES` names a folder that keeps them.
-fn look(mail: &Value, folder: &Path) {
-    let Some(chromium) = program("chromium", "ANDON_CHROMIUM", "chromium") else { return };
+/// Lets Chromium draw a mail as a phone and as a desk shows it: nothing is wider than the screen. `ANDON_MAIL_PICTURES`
+/// names a folder that keeps the pictures.
+pub fn look(name: &str, html: &str) {
+    let Some(mut browser) = Browser::start("nowhere.invalid") else { return };
     let kept = std::env::var_os("ANDON_MAIL_PICTURES").map(std::path::PathBuf::from);
-    let page = folder.join("mail.html");
-    std::fs::write(&page, part(mail, "text/html")).expect("it is written");
-    for (name, size) in [("phone", "500,1500"), ("desk", "1280,1300")] {
-        let picture = kept.as_deref().unwrap_or(folder).join(format!("order-{name}.png"));
-        let mut command = Command::new(&chromium);
-        command.args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--hide-scrollbars",
-            "--disable-background-networking",
-        ]);
-        command.arg(format!("--user-data-dir={}", folder.join("chromium").display()));
-        command.arg(format!("--screenshot={}", picture.display())).arg(format!("--window-size={size}"));
-        let output = command.arg(format!("file://{}", page.display())).output().expect("Chromium starts");
-        let drawn = std::fs::metadata(&picture).map_or(0, |picture| picture.len());
-        assert!(drawn > 10_000, "{name}: {drawn} bytes: {}", String::from_utf8_lossy(&output.stderr));
+    for (screen, width) in [("phone", 400), ("desk", 1280)] {
+        browser.look(Look { width, height: 900, scripts: false, dark: false });
+        browser.show(html);
+        let wide = browser.eval("document.documentElement.scrollWidth").as_u64();
+        assert_eq!(wide, Some(u64::from(width)), "{name}: nobody has to scroll sideways on a {screen}");
+        let picture = browser.picture(4000);
+        let picture = base64::engine::general_purpose::STANDARD.decode(picture).expect("a picture is base64");
+        assert!(picture.len() > 10_000, "{name} on a {screen}: {} bytes", picture.len());
+        if let Some(folder) = &kept {
+            std::fs::write(folder.join(format!("{name}-{screen}.png")), picture).expect("it is written");
+        }
     }
+    assert!(browser.wrong.is_empty(), "{:#?}", browser.wrong);
 }

@@ -135,6 +135,37 @@ fn an_asset_that_the_table_does_not_have_is_said_clearly() {
     });
 }
 
+/// The other way, and with the interval that holds where nobody says another: well within a minute.
+#[test]
+fn what_is_done_in_andon_stands_in_the_table_soon() {
+    let Some(plant) = Plant::new() else { return };
+    plant.place.write_config(&CONFIG.replace(", refresh_interval: 1s", ""));
+    let andon = plant.place.start(&[]);
+    fire(&andon, "PUMP-001");
+    let order = until_order(&andon, "it opens", |_| true);
+    let path = format!("/api/andon/v1/work-orders/{}", order["number"].as_str().expect("a number"));
+    let row = |select: &str| format!("SELECT {select} FROM work_orders");
+    #[rustfmt::skip]
+    let rows = [
+        ("assign", r#"{"assignee": "Bo"}"#, row("status, assigned_to, actual_start"), "assigned|Bo|"),
+        ("start", "", row("status, actual_start IS NOT NULL"), "in_progress|t"),
+        ("hold", "", row("status"), "on_hold"),
+        ("note", r#"{"text": "waits for a seal"}"#, row("notes LIKE '%waits for a seal%'"), "t"),
+        ("start", "", row("status"), "in_progress"),
+        ("complete", r#"{"actualHours": 2}"#, row("status, actual_hours, actual_end IS NOT NULL"), "completed|2|t"),
+    ];
+    for (action, body, select, expected) in rows {
+        let asked = Instant::now();
+        assert_eq!(andon.request("POST", &format!("{path}/{action}"), body).status(), 200, "{action}");
+        plant.until_row(&andon, action, &select, expected);
+        assert!(asked.elapsed() < Duration::from_secs(30), "{action}: {:?}", asked.elapsed());
+    }
+    plant.postgres.sql("UPDATE work_orders SET status = 'open', assigned_to = 'Cy'");
+    let asked = Instant::now();
+    until_order(&andon, "people open it again", |order| order["status"] == "open" && order["assignee"] == "Cy");
+    assert!(asked.elapsed() < Duration::from_secs(30), "{:?}", asked.elapsed());
+}
+
 #[test]
 fn nothing_waits_for_a_database_that_is_away_and_nothing_is_lost() {
     let Some(mut plant) = Plant::new() else { return };
@@ -145,6 +176,12 @@ fn nothing_waits_for_a_database_that_is_away_and_nothing_is_lost() {
     let number = order["number"].as_str().expect("a number").to_owned();
     let behind = || andon.get("/metrics").body.contains("andon_mirror_orders_behind{system=\"database\"} 1");
     until(LIMIT, "the lag is shown", || behind().then_some(()));
+    let lag = || {
+        let metrics = andon.get("/metrics").body;
+        let line = metrics.lines().find_map(|line| line.strip_prefix("andon_mirror_lag_seconds{system=\"database\"} "));
+        line.and_then(|seconds| seconds.parse::<f64>().ok())
+    };
+    until(LIMIT, "and grows", || lag().filter(|seconds| *seconds >= 1.0));
     assert_eq!(andon.get("/-/ready").status(), 200);
     plant.postgres.run();
     let select = "SELECT string_agg(work_order_number, ',') FROM work_orders";

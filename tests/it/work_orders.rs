@@ -106,22 +106,42 @@ fn an_order_is_worked_on_from_the_command_line_and_survives_kills() {
 
 #[test]
 fn the_command_line_says_what_is_wrong() {
-    let place = Place::with_config(CONFIG);
+    let place = Place::with_config(&format!("{CONFIG}assets: assets.yaml\n"));
+    std::fs::write(place.path().join("assets.yaml"), "[{asset_code: PUMP-001}]").expect("it is written");
     let andon = place.start(&[]);
     let created = json_of(&andon, &["create", "--title", "Grease", "--priority", "low", "--key", "k"]);
     let number = created["number"].as_str().expect("a text").to_owned();
     assert_eq!(json_of(&andon, &["list", "--priority", "low", "--text", "grea"]).as_array().map(Vec::len), Some(1));
     assert_eq!(json_of(&andon, &["list", "--overdue"]), json!([]));
-    let rows: [(&[&str], i32, &str); 6] = [
+    let before = json_of(&andon, &["list"]);
+    // The kernel gives no longer argument to a program than twice that.
+    let long = "x".repeat(60_000);
+    let rows: [(&[&str], i32, &str); 12] = [
         (&["create", "--title", "Grease", "--key", "k"], 1, "409 Conflict: work order"),
         (&["create", "--title", "Grease", "--priority", "P1"], 1, "priority: found \"P1\"; allowed: emergency, high"),
         (&["hold", &number], 1, "cannot become on_hold; possible: assigned, in_progress, completed, cancelled"),
         (&["show", "WO-2026-AAAAAAAA"], 1, "404 Not Found: there is no work order \"WO-2026-AAAAAAAA\""),
         (&["list", "--status", "done"], 1, "status: unknown \"done\"; there are open, assigned"),
+        (
+            &["create", "--title", "Grease", "--asset", "PUMP-999"],
+            1,
+            "there is no asset \"PUMP-999\"; allowed: the code of a known asset",
+        ),
+        (&["start", &number, "--if-match", "7"], 1, "it is at revision 1, the change was meant for 7"),
+        (&["note", &number, &long], 1, "note: it has 60000 characters; allowed: at most 10000 characters"),
+        (&["complete", &number, "--hours=-1"], 1, "actualHours: -1 is no number of hours; allowed: 0 to 100000"),
+        (&["assign", &number, "--to", "a\nb"], 1, "assignee: it has control characters; allowed: text in one line"),
+        (&["create", "--title", "a", "--due", "soon"], 1, "dueAt: found \"soon\"; allowed: a time such as"),
         (&["explode", &number], 2, "unrecognized subcommand 'explode'"),
     ];
     for (words, code, message) in rows {
         let (found, error) = refused(&andon, words);
         assert!(found == Some(code) && error.contains(message), "{words:?}: {found:?} {error}");
     }
+    // Ten megabytes of notes, by HTTP: refused before they are read.
+    let note = json!({"text": "x".repeat(10 << 20)}).to_string();
+    let answer = andon.request("POST", &format!("/api/andon/v1/work-orders/{number}/note"), &note);
+    assert!(answer.status() == 413 && answer.body.contains("this takes at most 131072"), "{}", answer.body);
+    assert_eq!(json_of(&andon, &["list"]), before, "nothing was changed");
+    assert_eq!(before[0]["revision"], 1);
 }

@@ -3,8 +3,10 @@
 mod alerts;
 mod dead_letters;
 mod groups;
+mod kept_back;
 mod limits;
 mod mail_links;
+mod order_metrics;
 mod pages;
 mod routing;
 mod server;
@@ -136,10 +138,19 @@ impl Service {
     }
 
     pub fn with_clock(clock: Clock, change: impl FnOnce(&mut AppState)) -> Self {
+        Self::under(policy(), clock, change)
+    }
+
+    /// A service with these rules, in virtual time.
+    pub fn with_policy(policy: Policy) -> Self {
+        Self::under(policy, Clock::Virtual { epoch: epoch(), started: tokio::time::Instant::now() }, |_| {})
+    }
+
+    fn under(policy: Policy, clock: Clock, change: impl FnOnce(&mut AppState)) -> Self {
         let faults = Faults::default();
         let store = Box::new(Faulty::new(Memory::default(), faults.clone()));
         let (workers, deliveries) = mpsc::unbounded_channel();
-        let (driver, handle, _) = Driver::load(store, Arc::new(policy()), Options::default(), clock, workers).unwrap();
+        let (driver, handle, _) = Driver::load(store, Arc::new(policy), Options::default(), clock, workers).unwrap();
         TaskTracker::new().spawn(driver.run(CancellationToken::new()));
         let (reloader, reloads) = mpsc::channel(1);
         let mut state = AppState {

@@ -12,7 +12,7 @@ fn read(answer: &Answer) -> Value {
 
 impl Service {
     /// Opens an order and gives its number.
-    async fn open(&self, body: Value) -> String {
+    pub async fn open(&self, body: Value) -> String {
         let answer = self.post(ORDERS, body.to_string()).await;
         assert_eq!(answer.status, 201, "{answer:?}");
         let number = read(&answer)["number"].as_str().unwrap().to_owned();
@@ -148,6 +148,24 @@ fn what_is_wrong_is_said_and_changes_nothing() {
         let other_site = ["sec-fetch-site: cross-site"];
         assert_eq!(service.ask("POST", &format!("{path}/start"), &other_site, "").await.status, 403);
         assert_eq!(service.get(&path).await.body, before);
+    });
+}
+
+#[test]
+fn an_asset_that_does_not_exist_is_refused_by_name() {
+    run(async || {
+        let mut rules = policy();
+        rules.assets.insert("PUMP-001".into(), Default::default());
+        let service = Service::with_policy(rules);
+        let draft = |asset: &str| json!({"title": "Grease", "assetCode": asset}).to_string();
+        for asset in ["PUMP-999", "pump-001", "<script>"] {
+            let refused = service.post(ORDERS, draft(asset)).await;
+            let expected = format!("assetCode: there is no asset {asset:?}; allowed: the code of a known asset");
+            assert_eq!((refused.status, read(&refused)["error"].as_str()), (400, Some(&*expected)), "{refused:?}");
+        }
+        assert_eq!(read(&service.get(ORDERS).await), json!([]), "nothing was opened");
+        assert_eq!(service.post(ORDERS, draft("PUMP-001")).await.status, 201);
+        assert_eq!(service.post(ORDERS, draft("")).await.status, 201, "an order need not be about an asset");
     });
 }
 

@@ -111,6 +111,12 @@ impl Browser {
         });
     }
 
+    /// Shows a page that comes from nowhere.
+    pub fn show(&mut self, html: &str) {
+        let frame = self.ask("Page.getFrameTree", json!({}))["frameTree"]["frame"]["id"].clone();
+        self.ask("Page.setDocumentContent", json!({"frameId": frame, "html": html}));
+    }
+
     /// Clicks on the first element that the selector finds, and waits for the page that this leads to.
     pub fn click(&mut self, selector: &str) {
         let quoted = json!(selector);

@@ -83,10 +83,32 @@ print(json.dumps({'type': mail.get_content_type(), 'parts': parts, 'defects': [s
     'headers': {name: str(value) for name, value in mail.items()}}))
 ";
 
+/// Prints the one event of a calendar as JSON.
+const READ_CALENDAR: &str = "
+import icalendar, json, sys
+calendar = icalendar.Calendar.from_ical(sys.stdin.buffer.read())
+[event] = calendar.walk('VEVENT')
+text = lambda holder, name: str(holder[name]) if name in holder else None
+found = {name.lower(): text(event, name) for name in ['UID', 'SUMMARY', 'LOCATION', 'DESCRIPTION', 'STATUS', 'ORGANIZER', 'ATTENDEE']}
+found.update({name.lower(): event.decoded(name).isoformat() for name in ['DTSTART', 'DTEND', 'DTSTAMP']})
+found.update(method=text(calendar, 'METHOD'), version=text(calendar, 'VERSION'), sequence=int(event['SEQUENCE']))
+found['names'] = sorted(set(event.keys()))
+print(json.dumps(found))
+";
+
+/// What a calendar entry says, as a reader that is none of ours sees it: Python's icalendar.
+pub fn read_calendar(python: &Path, calendar: &str) -> Value {
+    ask(python, READ_CALENDAR, calendar.as_bytes())
+}
+
 /// What a mail says, as a reader that is none of ours sees it: Python's.
 pub fn read(python: &Path, mail: &[u8]) -> Value {
+    ask(python, READ_MAIL, mail)
+}
+
+fn ask(python: &Path, script: &str, mail: &[u8]) -> Value {
     let mut command = Command::new(python);
-    command.args(["-c", READ_MAIL]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("python starts");
     child.stdin.take().expect("it is piped").write_all(mail).expect("python reads");
     let output = child.wait_with_output().expect("python ends");

@@ -39,6 +39,22 @@ pub fn program(name: &str, variable: &str, package: &str) -> Option<PathBuf> {
     found
 }
 
+/// A Python that has this module, which a Debian package brings; nothing, with the reason, where there is none.
+pub fn python_with(module: &str, package: &str) -> Option<PathBuf> {
+    // Debian's packages are Debian's Python's, which need not be the first in the search path.
+    let known = [program("python3", "ANDON_PYTHON", "python3")?, PathBuf::from("/usr/bin/python3")];
+    let has_it = |python: &PathBuf| {
+        let mut command = std::process::Command::new(python);
+        let asked = command.args(["-c", &format!("import {module}")]).stderr(std::process::Stdio::null()).status();
+        asked.is_ok_and(|status| status.success())
+    };
+    let found = known.into_iter().find(has_it);
+    if found.is_none() {
+        skip(&format!("no Python with {module}; install the Debian package {package}"));
+    }
+    found
+}
+
 /// Says that a test is left out, and why. Whether that is a failure is up to `ANDON_NO_SKIP`.
 pub fn skip(why: &str) {
     let skipped = format!("SKIPPED: {why}\n");
