@@ -10,6 +10,10 @@ pub(super) struct Spec {
     pub(super) sharp: bool,
     pub(super) space: bool,
     pub(super) zero: bool,
+    /// `%+v`: with the names of fields.
+    pub(super) named: bool,
+    /// `%#v`: as Go's source has it.
+    pub(super) literal: bool,
     pub(super) width: Option<usize>,
     pub(super) precision: Option<usize>,
 }

@@ -99,6 +99,11 @@ impl<'a> Printer<'a> {
             self.out.push_str("%!(NOVERB)");
             return "";
         };
+        if verb == 'v' {
+            // Of this verb these flags say how much is shown, and nothing of numbers.
+            (spec.named, spec.plus) = (spec.plus, false);
+            (spec.literal, spec.sharp) = (spec.sharp, false);
+        }
         let operands = self.operands;
         match operands.get(self.next) {
             _ if verb == '%' => self.out.push('%'),
@@ -186,7 +191,7 @@ fn write_value(operand: &Value, verb: char, spec: &Spec, depth: usize, out: &mut
     }
     let kind = Kind::of(operand);
     let stringer = !matches!(kind, None | Some(Kind::Data | Kind::Alert | Kind::Pair)) || is_pairs(operand);
-    if stringer && "vsxXq".contains(verb) && !(verb == 'v' && spec.sharp) {
+    if stringer && "vsxXq".contains(verb) && !(verb == 'v' && spec.literal) {
         return write_text(&value::show(operand), verb, spec, operand, out);
     }
     match operand {
@@ -194,12 +199,14 @@ fn write_value(operand: &Value, verb: char, spec: &Spec, depth: usize, out: &mut
         Value::Nil => drop(write!(out, "%!{verb}(<nil>)")),
         Value::Bool(truth) if matches!(verb, 't' | 'v') => numbers::pad(&truth.to_string(), spec, out),
         Value::Int(number) => {
-            numbers::integer(i128::from(*number), verb, spec, out).unwrap_or_else(|| bad(operand, verb, out))
+            numbers::integer(i128::from(*number), verb, spec, out).unwrap_or_else(|| bad(operand, verb, spec, out))
         }
         Value::Uint(number) => {
-            numbers::integer(i128::from(*number), verb, spec, out).unwrap_or_else(|| bad(operand, verb, out))
+            numbers::integer(i128::from(*number), verb, spec, out).unwrap_or_else(|| bad(operand, verb, spec, out))
         }
-        Value::Float(number) => numbers::float(*number, verb, spec, out).unwrap_or_else(|| bad(operand, verb, out)),
+        Value::Float(number) => {
+            numbers::float(*number, verb, spec, out).unwrap_or_else(|| bad(operand, verb, spec, out))
+        }
         Value::String(found) | Value::Safe { s: found, .. } => write_text(found, verb, spec, operand, out),
         Value::List(items) => {
             let inner = |item: &Value, out: &mut String| write_value(item, verb, spec, depth + 1, out);
@@ -207,7 +214,7 @@ fn write_value(operand: &Value, verb: char, spec: &Spec, depth: usize, out: &mut
         }
         Value::Map(_) if ordinal(operand).is_some() => {
             let number = i128::from(ordinal(operand).unwrap_or_default());
-            numbers::integer(number, verb, spec, out).unwrap_or_else(|| bad(operand, verb, out));
+            numbers::integer(number, verb, spec, out).unwrap_or_else(|| bad(operand, verb, spec, out));
         }
         Value::Map(map) if kind.is_some_and(|kind| !kind.fields().is_empty()) => {
             if depth == 0 && kind == Some(Kind::Data) {
@@ -216,7 +223,7 @@ fn write_value(operand: &Value, verb: char, spec: &Spec, depth: usize, out: &mut
             let fields = kind.map(Kind::fields).unwrap_or_default().iter();
             let fields = fields.filter_map(|(name, _)| Some((*name, map.get(*name)?)));
             value::write_separated(fields, ["{", " ", "}"], out, |(name, field), out| {
-                if spec.plus && verb == 'v' {
+                if spec.named {
                     out.push_str(name);
                     out.push(':');
                 }
@@ -228,7 +235,8 @@ fn write_value(operand: &Value, verb: char, spec: &Spec, depth: usize, out: &mut
             out.push(':');
             write_value(item, verb, spec, depth + 1, out);
         }),
-        _ => bad(operand, verb, out),
+        other if verb == 'v' => out.push_str(&value::show(other)),
+        _ => bad(operand, verb, spec, out),
     }
 }
 
@@ -237,11 +245,12 @@ fn is_pairs(operand: &Value) -> bool {
 }
 
 /// A verb that the operand has not.
-fn bad(operand: &Value, verb: char, out: &mut String) {
+fn bad(operand: &Value, verb: char, spec: &Spec, out: &mut String) {
     out.extend(['%', '!', verb, '(']);
     out.push_str(type_name(operand));
     out.push('=');
-    plain(operand, out);
+    // As in Go, in the width that was asked for.
+    write_value(operand, 'v', spec, 0, out);
     out.push(')');
 }
 
@@ -251,13 +260,13 @@ fn write_text(found: &str, verb: char, spec: &Spec, operand: &Value, out: &mut S
         _ => found.to_owned(),
     };
     match verb {
-        'v' if spec.sharp => numbers::pad(&Quoted(found).to_string(), spec, out),
+        'v' if spec.literal => numbers::pad(&Quoted(found).to_string(), spec, out),
         'v' | 's' => numbers::pad(&cut, spec, out),
         'q' if spec.sharp && !cut.contains('`') && cut.chars().all(|c| c == '\t' || is_printable(c)) => {
             numbers::pad(&format!("`{cut}`"), spec, out);
         }
         'q' => numbers::pad(&numbers::quoted(&cut, spec.plus), spec, out),
         'x' | 'X' => numbers::pad(&numbers::hex(found.as_bytes(), verb == 'X', spec), spec, out),
-        _ => bad(operand, verb, out),
+        _ => bad(operand, verb, spec, out),
     }
 }
