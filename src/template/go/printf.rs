@@ -250,7 +250,11 @@ fn bad(operand: &Value, verb: char, spec: &Spec, out: &mut String) {
     out.push_str(type_name(operand));
     out.push('=');
     // As in Go, in the width that was asked for.
-    write_value(operand, 'v', spec, 0, out);
+    match ordinal(operand) {
+        // What it is called by is not asked then.
+        Some(number) => drop(numbers::integer(i128::from(number), 'v', spec, out)),
+        None => write_value(operand, 'v', spec, 0, out),
+    }
     out.push(')');
 }
 

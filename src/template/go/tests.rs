@@ -176,6 +176,7 @@ fn printf_is_gos() {
         (r#""%+v" (index .CommonLabels.SortedPairs 0)"#, "{Name:alertname Value:A1}"),
         (r#""%d|%s|%s|%[2]*[1]v" 1.5 5 nil"#, "%!d(float64=1.5)|%!s(int=5)|%!s(<nil>)|  1.5"),
         (r#""%5.1f|%03d|%+v|%+v" 100 1.5 3 (dict "a" 1)"#, "%!f(int=  100)|%!d(float64=1.5)|3|map[a:1]"),
+        (r#""%g" (index .Alerts 0).StartsAt.Month"#, "%!g(time.Month=11)"),
         (r#""%d" .CommonLabels"#, "map[%!d(string=alertname):%!d(string=A1) %!d(string=team):%!d(string=x)]"),
         (r#""%s" "a" "b""#, "a%!(EXTRA string=b)"),
         (r#""%d %""#, "%!d(MISSING) %!(NOVERB)"),
