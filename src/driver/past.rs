@@ -24,7 +24,7 @@ const READERS: usize = 2;
 const PAGE: u64 = 64;
 /// How many changes are read at once, about.
 const CHANGES: usize = 8_192;
-/// How many changes are read for one page of the history, about: a tenth of a second. A page that found less than was
+/// How many changes are read for one page of the history, about. A page that found less than was
 /// wanted says where to read on.
 const BUDGET: usize = 100_000;
 

@@ -23,7 +23,7 @@ const MOST: usize = 20;
 /// Of how long the attempts are told.
 const ATTEMPTS_OF: Duration = Duration::from_secs(2 * 24 * 3_600);
 /// In so many pages of the history they are looked for.
-const MOST_PAGES: usize = 10;
+const MOST_PAGES: usize = 5;
 /// How many attempts are looked at, the latest.
 const MOST_ATTEMPTS: usize = 500;
 
