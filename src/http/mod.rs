@@ -18,6 +18,7 @@ mod media_type;
 mod ops;
 pub mod page;
 mod path;
+mod patience;
 pub mod query;
 pub mod reply;
 mod request_line;

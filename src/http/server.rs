@@ -1,6 +1,7 @@
 //! Listens, and serves each connection until it ends or the service stops.
 //!
-//! A client that is slow or silent costs one connection and nothing else: headers must arrive in 5 seconds, connections
+//! A client that is slow or silent costs one connection and nothing else, and not for ever: headers must arrive in 5
+//! seconds, an answer of which nothing is read for 30 ends its connection ([`super::patience`]), connections
 //! are counted, and beyond the limit a few more are told to come again, or that Andon is healthy, so that many clients do
 //! not get a healthy process killed; beyond these new ones wait unaccepted. On stop nothing new is accepted, idle connections close,
 //! and what is being answered has 10 seconds to end.
@@ -21,11 +22,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use super::patience::Patient;
 use super::request_line::Encoding;
 use crate::metrics::Metrics;
 
 /// In how long the header of a request must arrive, and the next request on a connection begin.
 const HEADER_TIME: Duration = Duration::from_secs(5);
+/// How long a client may read nothing of its answer.
+pub(super) const READ_TIME: Duration = Duration::from_secs(30);
 /// How long what is being answered may take once the service stops.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How many connections beyond the limit are answered all the same: with health, or with 503.
@@ -144,12 +148,13 @@ async fn connection(stream: TcpStream, peer: SocketAddr, crowded: bool, shared: 
         let router = router.clone();
         async move { Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {})) }
     });
+    let stream = Encoding::new(Patient::new(stream, READ_TIME));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIME)
         .keep_alive(!crowded)
         .title_case_headers(true)
-        .serve_connection(TokioIo::new(Encoding::new(stream)), TowerToHyperService::new(service));
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::super::server::serve;
+use super::super::server::{READ_TIME, serve};
 use super::{Clock, Service, run};
 
 const GET: &[u8] = b"GET /-/healthy HTTP/1.1\r\nHost: andon\r\n\r\n";
@@ -89,6 +89,26 @@ fn half_a_header_is_not_waited_for() {
         let mut rest = Vec::new();
         let ended = stream.read_to_end(&mut rest).await;
         assert!(ended.is_err() || rest.is_empty() || rest.starts_with(b"HTTP/1.1 408"), "{rest:?}");
+    });
+}
+
+/// Over a real socket, in paused time: its buffers are full, and nothing but the limit can end the connection.
+#[test]
+fn an_answer_that_nobody_reads_is_given_up() {
+    const LENGTH: usize = 64 << 20;
+    run(async || {
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let router = axum::Router::new().fallback(async || vec![b'x'; LENGTH]);
+        let metrics = Arc::new(crate::metrics::Metrics::new(crate::time::Timestamp::EPOCH));
+        tasks.spawn(serve(vec![listener], router, 16, metrics, stop));
+        stream.write_all(GET).await.unwrap();
+        tokio::time::sleep(3 * READ_TIME).await;
+        let mut taken = Vec::new();
+        // It may end with a reset.
+        let _ = stream.read_to_end(&mut taken).await;
+        assert!(taken.starts_with(b"HTTP/1.1 200 OK") && taken.len() < LENGTH, "{} of {LENGTH}", taken.len());
     });
 }
 
