@@ -2,6 +2,7 @@
 //! what follows from it. What was accepted is told, and resolved, and told so.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::process::ExitStatusExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -74,8 +75,8 @@ fn nothing_accepted_is_forgotten_by_an_end_at_any_named_point() {
             if !andon.ends_within(Duration::from_millis(1_000)) {
                 // The points of the end, and what a slow machine did not reach.
                 andon.signal("TERM");
-                andon.wait();
             }
+            assert_eq!(andon.wait().signal(), Some(9), "a failpoint kills");
             until(Duration::from_secs(5), "the log is read", || {
                 andon.log().contains(&format!("ended at the failpoint {}", point.name())).then_some(())
             });
