@@ -125,7 +125,7 @@ impl Plant {
         let (start, mut told) = (self.now, Vec::new());
         let end = start.after(Duration::from_secs(minutes * 60));
         loop {
-            for row in self.engine.take_due(self.now) {
+            for row in self.engine.take_due(self.now).into_iter().flatten() {
                 let minute = self.now.since(start).as_secs() / 60;
                 let alert = row.alerts[0].alert.labels.value("alertname");
                 told.push(format!("{minute}m {} {} {alert}", row.thread.receiver, row.thread.kind));
@@ -319,4 +319,42 @@ fn the_assets_are_the_plants() {
     assert_eq!(found, expected);
     let complete = |asset: &Arc<str>| !assets[asset].name.is_empty() && !assets[asset].supervisor.is_empty();
     assert!(assets.keys().all(complete));
+}
+
+#[test]
+fn on_call_has_somebody_who_hears_what_it_could_not_be_told() {
+    let policy = shipped().policy;
+    let on_call = policy.receivers.iter().find(|receiver| &*receiver.name == "on-call").expect("it is there");
+    let fallback = on_call.rules.fallback.expect("it has one");
+    let told = &policy.receivers[fallback.receiver.0 as usize];
+    assert_eq!((&*told.name, fallback.after), ("ops", Duration::from_secs(120)));
+    assert!(told.integrations.iter().all(|integration| integration.kind != "pagerduty"), "by another way");
+    assert!(told.work_orders.is_empty(), "what Andon says of itself is no work for maintenance");
+}
+
+/// What stands in comments for those who want it is valid as it stands.
+#[test]
+fn the_comments_for_mails_and_the_watchdog_can_be_taken_in() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("routes.yaml");
+    let (mut text, mut taken_in) = (String::new(), 0);
+    let mut indented = false;
+    for line in std::fs::read_to_string(&path).expect("it is shipped").lines() {
+        let wanted =
+            ["# work_order_mails:", "# watchdog:", "# - {matchers: [alertname=\"Watchdog\"]", "# - name: nobody"];
+        let bare = line.trim_start();
+        let begins = wanted.iter().any(|wanted| bare.starts_with(wanted));
+        indented = begins || (indented && line.starts_with("#   "));
+        taken_in += usize::from(begins);
+        match line.split_once("# ").filter(|_| indented) {
+            Some((before, line)) => text += &format!("{before}{line}\n"),
+            None => text += &format!("{line}\n"),
+        }
+    }
+    assert_eq!(taken_in, 4);
+    let folder = path.parent().expect("it is in a folder");
+    let config =
+        Config::parse(&text, "routes.yaml", folder, &Options::default()).unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(config.policy.own.watchdogs.len(), 1);
+    let watchdog = config.policy.walk(&labels(&[("alertname", "Watchdog")]));
+    assert!(config.policy.receiver_of(config.policy.route(watchdog[0])).integrations.is_empty());
 }
