@@ -26,7 +26,7 @@ use crate::cli::this_host;
 use crate::config::Config;
 use crate::core::engine;
 use crate::core::matcher::Mode;
-use crate::core::outbox::Delivery;
+use crate::core::together::Bundle;
 use crate::delivery::trial::Trial;
 use crate::delivery::worker;
 use crate::driver::{Driver, Handle};
@@ -146,7 +146,7 @@ struct Parts<'a> {
     within: Within,
 }
 
-type Rows = mpsc::UnboundedReceiver<Arc<Delivery>>;
+type Rows = mpsc::UnboundedReceiver<Bundle>;
 
 impl Parts<'_> {
     async fn serve(mut self, driver: Driver, rows: Rows) -> Result<(), String> {

@@ -188,6 +188,7 @@ impl<'n> Document<'n> {
             let mut receiver = receiver.complete(&self.global, &scope.context.base_dir, scope.errors);
             receiver.config.rate_limit = own.rate_limit;
             receiver.config.digest = own.rules.digest();
+            receiver.integrations.iter_mut().for_each(|integration| integration.digest &= own.rules.digest());
             receiver.config.was = own.rules.was();
             completed.receivers.push(receiver);
             completed.own.push(own);

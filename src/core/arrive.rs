@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::alert::Alert;
 use super::alert_set::Kept;
 use super::change::{Actor, Change, GroupId, StoredGroup};
-use super::engine::{Engine, Output};
+use super::engine::{Engine, Options, Output};
 use super::ingest::{Arriving, Batch, Rejected};
 use super::label::LabelSet;
 use super::note::Note;
@@ -14,15 +14,29 @@ use crate::time::Timestamp;
 
 impl Engine {
     pub(super) fn put_alerts(&mut self, now: Timestamp, actor: Actor, batch: &Batch) -> Output {
-        if self.state.alerts.len() + batch.len() > self.options.max_alerts {
-            return Output::Full(format!("{} alerts are kept, which is the limit", self.options.max_alerts));
-        }
-        if self.state.outbox.len() >= self.options.max_outbox {
-            return Output::Full(format!("{} notifications wait, which is the limit", self.options.max_outbox));
+        if let Some(limit) = self.full(batch) {
+            // What was refused with it is sent again, and must not run out before.
+            self.suspend(now, now);
+            self.resume(now);
+            return Output::Full(limit);
         }
         self.by(actor);
         let rejected = batch.iter().filter_map(|arriving| self.put_alert(now, &arriving).err()).collect();
         Output::Rejected(rejected)
+    }
+
+    /// The limit that keeps what is new in the batch out. What is known may always be sent again, and end.
+    fn full(&self, batch: &Batch) -> Option<String> {
+        let Options { max_alerts, max_outbox, .. } = self.options;
+        let (kept, waiting) = (self.state.alerts.len(), self.state.outbox.len());
+        if kept + batch.len() <= max_alerts && waiting < max_outbox {
+            return None;
+        }
+        let new = batch.iter().filter(|arriving| self.state.alerts.get(arriving.fingerprint).is_none()).count();
+        if kept + new > max_alerts {
+            return Some(format!("{max_alerts} alerts are kept, which is the limit"));
+        }
+        (new > 0 && waiting >= max_outbox).then(|| format!("{max_outbox} notifications wait, which is the limit"))
     }
 
     fn put_alert(&mut self, now: Timestamp, arriving: &Arriving<'_>) -> Result<(), Rejected> {

@@ -12,8 +12,9 @@
 //!
 //! While a circuit is open one row at a time is tried, the most urgent first and of these the newest; the others wait and
 //! may be superseded. When the receiver answers again, twice as many are sent at once with each answer, so that what
-//! waited does not knock it over again. An answer that refuses is an answer. Nothing of this is stored: after a restart
-//! an integration that still fails is found to fail again.
+//! waited does not knock it over again; what is much by then goes out as one message ([`super::together`]). An answer that
+//! refuses is an answer. Nothing of this is stored, but the attempts of each row are: after a restart an integration to
+//! which a row was tried as often as opens a circuit begins with its circuit open, and its first probe is due at once.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,7 @@ use std::time::Duration;
 use super::deliver::wait_after;
 use super::engine::Engine;
 use super::outbox::{Delivery, DeliveryId, IntegrationKey, Outcome};
+use super::together::Bundle;
 use super::urgency::Urgency;
 use crate::time::Timestamp;
 
@@ -135,11 +137,33 @@ impl Circuits {
         }
     }
 
+    /// The rows of an integration that are held, in the order in which they go out.
+    pub(super) fn held(&self, key: &IntegrationKey) -> impl Iterator<Item = DeliveryId> {
+        self.0.get(key).into_iter().flat_map(|circuit| circuit.held.iter().map(|(_, Reverse(id))| *id))
+    }
+
+    /// A row goes out together with another one.
+    pub(super) fn release(&mut self, row: &Delivery) {
+        if let Some(circuit) = self.0.get_mut(&row.thread.integration_key()) {
+            circuit.held.remove(&(row.urgency(), Reverse(row.id)));
+        }
+    }
+
     /// A row is with a worker no more, or only waits there.
     pub(super) fn landed(&mut self, row: &Delivery) {
         if let Some(circuit) = self.0.get_mut(&row.thread.integration_key()) {
             circuit.flying.remove(&row.id);
         }
+    }
+
+    /// A row that waits since before the restart was tried in vain so often that its circuit was open.
+    fn reopen(&mut self, now: Timestamp, row: &Delivery) {
+        let circuit = self.0.entry(row.thread.integration_key()).or_default();
+        circuit.room = Some(1);
+        let faring = &mut circuit.faring;
+        faring.failures = faring.failures.max(row.attempts);
+        faring.failing_since = Some(faring.failing_since.map_or(row.tried_since, |since| since.min(row.tried_since)));
+        faring.last_error.get_or_insert_with(|| (row.due_at.min(now), Arc::from(row.last_error.as_str())));
     }
 
     /// Notes how an attempt ended.
@@ -160,6 +184,13 @@ impl Circuits {
         }
     }
 
+    /// The clock was put back.
+    pub(super) fn put_back(&mut self, by: Duration) {
+        for circuit in self.0.values_mut() {
+            circuit.faring.probed_at = circuit.faring.probed_at.map(|at| at.before(by));
+        }
+    }
+
     /// Forgets which rows wait: they are looked for anew.
     pub(super) fn forget_rows(&mut self) {
         self.0.values_mut().for_each(|circuit| circuit.held.clear());
@@ -177,15 +208,23 @@ impl Circuits {
 }
 
 impl Engine {
+    /// After a restart: what failed for long is probed first.
+    pub(super) fn reopen_circuits(&mut self, now: Timestamp) {
+        for row in self.state.outbox.values().filter(|row| row.attempts >= FAILURES) {
+            self.circuits.reopen(now, row);
+        }
+    }
+
     /// The rows that may be sent now although their integration's circuit is not closed, or was not until now.
-    pub(super) fn take_held(&mut self, now: Timestamp, taken: &mut Vec<Arc<Delivery>>) {
+    pub(super) fn take_held(&mut self, now: Timestamp, taken: &mut Vec<Bundle>) {
         for key in self.circuits.open_now(now) {
             while let Some(id) = self.circuits.pop(&key) {
                 let Some(row) = self.state.outbox.get(&id).cloned() else { continue };
                 let first = self.state.queues.get(&row.thread).and_then(|queue| queue.first()) == Some(&id);
                 if first && Arc::make_mut(&mut self.state.in_flight).insert(id) {
                     self.circuits.took(&key, id);
-                    taken.push(self.handed_out(&row));
+                    let bundle = self.bundle(&row);
+                    taken.push(bundle);
                 }
             }
         }

@@ -119,6 +119,7 @@ impl Engine {
             due_at: now,
             tried_since: now,
             undelivered_since: now,
+            told_with: None,
             ..row.clone()
         };
         if row.attempts > 1 {

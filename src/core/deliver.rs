@@ -94,6 +94,7 @@ impl Engine {
             undelivered_since: now,
             news: None,
             orders: OrdersBehind::default(),
+            told_with: None,
         };
         for older in self.waiting(&row.thread) {
             let same_news = says_both || older.firing() == row.firing() || !older.firing();
@@ -197,8 +198,17 @@ impl Engine {
     pub(super) fn settle(&mut self, now: Timestamp, id: DeliveryId, outcome: Outcome, jitter: f64) {
         let Some(row) = self.state.outbox.get(&id).cloned() else { return };
         self.state.land(id, &mut self.log);
-        self.circuits.settled(now, &row, &outcome, jitter);
-        let failed = matches!(outcome, Outcome::Retry { .. });
+        // What was told in one message is one attempt.
+        let last = self.is_last_of_bundle(&row);
+        if last {
+            self.circuits.settled(now, &row, &outcome, jitter);
+            if matches!(outcome, Outcome::Delivered(_) | Outcome::Refused { .. }) {
+                self.gather_held(&row.thread.integration_key());
+            }
+        } else {
+            self.circuits.landed(&row);
+        }
+        let failed = last && matches!(outcome, Outcome::Retry { .. });
         match outcome {
             Outcome::Delivered { data, answer } => {
                 self.note_attempt(&row, AttemptEnd::Delivered, &answer);

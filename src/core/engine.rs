@@ -22,6 +22,7 @@ use super::outbox::{Delivery, DeliveryId, Outcome, Reason, Thread};
 use super::policy::Policy;
 use super::silence::{SilenceDraft, SilenceId, SilenceRefused};
 use super::state::{Log, State};
+use super::together::Bundle;
 use super::view::{Grace, View};
 use super::work_order::WorkOrder;
 use crate::time::Timestamp;
@@ -86,6 +87,8 @@ pub enum Input {
     Settled(DeliveryId, Outcome, f64),
     /// A worker keeps a row until its receiver may be told; before it sends it asks with [`Engine::claim`].
     Parked(DeliveryId),
+    /// A worker is about to tell these rows, which it kept, in one message.
+    Together(Vec<DeliveryId>),
     /// Somebody decides about a dead letter.
     DeadLetter(Actor, DeliveryId, DeadLetterCommand),
     /// Somebody wants something of a work order.
@@ -96,6 +99,8 @@ pub enum Input {
     Assets(Arc<Assets>),
     /// Other rules are in force: SHA-256 of the file and its text without secrets.
     Reload(Actor, Arc<Policy>, String, String),
+    /// The wall clock was put back by so much.
+    PutBack(Duration),
     /// Time passed.
     Tick,
 }
@@ -235,15 +240,10 @@ impl Engine {
                 Output::Ack(self.withdraw_ack(now, &group_key))
             }
             Input::Settled(id, outcome, jitter) => {
-                self.by(Actor::Worker);
-                self.settle(now, id, outcome, jitter);
-                Output::Done
+                self.done_by(Actor::Worker, |engine| engine.settle(now, id, outcome, jitter))
             }
-            Input::Parked(id) => {
-                self.by(Actor::Worker);
-                self.park(id);
-                Output::Done
-            }
+            Input::Parked(id) => self.done_by(Actor::Worker, |engine| engine.park(id)),
+            Input::Together(ids) => self.done_by(Actor::Worker, |engine| engine.gather(&ids)),
             Input::DeadLetter(actor, id, command) => {
                 self.by(actor);
                 Output::DeadLetter(self.command_dead_letter(now, id, command))
@@ -265,11 +265,18 @@ impl Engine {
                 self.reload(now, policy, hash, text);
                 Output::Done
             }
+            Input::PutBack(by) => self.done_by(Actor::Clock, |engine| engine.put_back(now, by)),
             Input::Tick => {
                 self.tick(now);
                 Output::Done
             }
         }
+    }
+
+    fn done_by(&mut self, actor: Actor, what: impl FnOnce(&mut Self)) -> Output {
+        self.by(actor);
+        what(self);
+        Output::Done
     }
 
     /// Says which configuration is in force from the start, for the history.
@@ -324,19 +331,20 @@ impl Engine {
     }
 
     /// The rows to send now: the most urgent first, and of these the oldest, or what waited for an integration that
-    /// failed the newest. From here on a worker has them, until [`Input::Settled`]. Only between
-    /// batches: what is not stored is not told.
-    pub fn take_due(&mut self, now: Timestamp) -> Vec<Arc<Delivery>> {
+    /// failed the newest; with each those that are told in the same message. From here on a worker has them, until
+    /// [`Input::Settled`]. Only between batches: what is not stored is not told.
+    pub fn take_due(&mut self, now: Timestamp) -> Vec<Bundle> {
         let mut taken = Vec::new();
         while let Some((at, id)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
             self.due.remove(&(at, id));
             let Some(row) = self.state.outbox.get(&id).cloned() else { continue };
             if !self.circuits.hold(&row) && Arc::make_mut(&mut self.state.in_flight).insert(id) {
-                taken.push(self.handed_out(&row));
+                let bundle = self.bundle(&row);
+                taken.push(bundle);
             }
         }
         self.take_held(now, &mut taken);
-        taken.sort_by_key(|row| row.urgency());
+        taken.sort_by_key(|bundle| bundle.iter().map(|row| row.urgency()).min());
         taken
     }
 

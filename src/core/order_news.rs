@@ -175,6 +175,7 @@ impl Engine {
                 undelivered_since: now,
                 news: Some(news.clone()),
                 orders: OrdersBehind::default(),
+                told_with: None,
             };
             self.watch_delivery(&row);
             self.state.put_delivery(row, &mut self.log);

@@ -170,6 +170,8 @@ pub struct Delivery {
     pub news: Option<News>,
     /// The orders behind its alerts, once a worker has it.
     pub orders: OrdersBehind,
+    /// The message that it is told in together with others, by the first of the rows that were in it.
+    pub told_with: Option<DeliveryId>,
 }
 
 impl Delivery {
@@ -345,6 +347,7 @@ mod tests {
             undelivered_since: Timestamp::EPOCH,
             news: None,
             orders: Default::default(),
+            told_with: None,
         }
     }
 

@@ -178,6 +178,8 @@ pub struct Integration {
     /// Whether one message can say both that an alert fired and that it is over (mail, chat, webhook), so that a newer
     /// message may take the place of one that was not delivered yet. Where it cannot (PagerDuty), both are sent.
     pub says_both: bool,
+    /// Whether what is too much to be told one by one may be told in one message.
+    pub digest: bool,
 }
 
 /// One entry of `work_order_configs`: which order an alert opens.

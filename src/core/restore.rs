@@ -44,6 +44,7 @@ impl Engine {
         let renamed = std::mem::take(&mut engine.log).changes;
         engine.regroup(now, groups);
         engine.watch_anew(now);
+        engine.reopen_circuits(now);
         engine.queue_all();
         engine.doubtful = engine.state.outbox.iter().map(|(id, _)| *id).collect();
         engine.stored_orphan_check = engine.next_orphan_check;

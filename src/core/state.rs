@@ -98,6 +98,8 @@ pub struct State {
     pub(super) parked: Arc<BTreeSet<DeliveryId>>,
     /// The rows of each thread, oldest first. Follows from the outbox.
     pub(super) queues: BTreeMap<Thread, BTreeSet<DeliveryId>>,
+    /// The rows of each message that stands for several. Follows from the outbox.
+    pub(super) digests: BTreeMap<DeliveryId, BTreeSet<DeliveryId>>,
     /// The orders of each key, the oldest first; only the last may be open. Follows from the orders.
     orders_of: BTreeMap<Arc<str>, BTreeSet<(Timestamp, Arc<str>)>>,
     /// The open orders of each asset. Follows from the orders.
@@ -138,6 +140,7 @@ impl State {
             in_flight: Arc::default(),
             parked: Arc::default(),
             queues: BTreeMap::new(),
+            digests: BTreeMap::new(),
             orders_of: BTreeMap::new(),
             orders_on: BTreeMap::new(),
             at_work: Arc::default(),
@@ -411,14 +414,20 @@ impl State {
     }
 
     pub(super) fn set_delivery(&mut self, id: DeliveryId, row: Option<Arc<Delivery>>) -> Option<Arc<Delivery>> {
-        let outbox = &mut self.outbox;
         match row {
             Some(row) => {
                 self.queues.entry(row.thread.clone()).or_default().insert(id);
-                outbox.insert(id, row)
+                let digest = row.told_with;
+                let old = self.outbox.insert(id, row);
+                self.take_out_of_digest(old.as_deref());
+                if let Some(digest) = digest {
+                    self.digests.entry(digest).or_default().insert(id);
+                }
+                old
             }
             None => {
-                let old = outbox.remove(&id)?;
+                let old = self.outbox.remove(&id)?;
+                self.take_out_of_digest(Some(&old));
                 Arc::make_mut(&mut self.parked).remove(&id);
                 if let Some(queue) = self.queues.get_mut(&old.thread) {
                     queue.remove(&id);
@@ -427,6 +436,16 @@ impl State {
                     }
                 }
                 Some(old)
+            }
+        }
+    }
+
+    fn take_out_of_digest(&mut self, row: Option<&Delivery>) {
+        let Some((id, digest)) = row.and_then(|row| Some((row.id, row.told_with?))) else { return };
+        if let Some(rows) = self.digests.get_mut(&digest) {
+            rows.remove(&id);
+            if rows.is_empty() {
+                self.digests.remove(&digest);
             }
         }
     }

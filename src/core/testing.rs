@@ -16,7 +16,7 @@ pub fn matcher(name: &str, op: Op, value: &str) -> Matcher {
 
 pub fn receiver(name: &str, kind: &'static str, send_resolved: bool) -> Receiver {
     let says_both = kind != "pagerduty";
-    let integrations = vec![Integration { kind, index: 0, send_resolved, says_both }];
+    let integrations = vec![Integration { kind, index: 0, send_resolved, says_both, digest: says_both }];
     Receiver {
         name: Arc::from(name),
         labels: BTreeMap::new(),

@@ -1,14 +1,16 @@
-//! Too much at once, told in one message: a digest of what waits for an integration's turn.
+//! Too much at once, told in one message: a digest of what waits for an integration's turn, or waited for it to answer.
 //!
-//! When more waits for an integration than a minute's worth of its `rate_limit`, and nothing of it is critical, all of it
-//! goes out as one notification. Nothing is dropped: each row stays a row of the outbox, is claimed before and settled
+//! When more waits for an integration than a minute's worth of its `rate_limit`, all of it that is not critical goes out
+//! as one notification; so does what waited while it failed ([`crate::core::together`]). Nothing is dropped: each row
+//! stays a row of the outbox, is claimed before and settled
 //! after the attempt as if it had been sent alone, and its thread goes on from there; so a resolve that comes later goes
 //! to its own thread. The label `digest` of the group counts what the message stands for; a webhook names every alert, a
 //! mail and a chat message the most urgent ones. PagerDuty gets none: each incident has its own key, so there rows keep
 //! their turn.
 //!
-//! The notification id of a digest follows from those of its rows: an attempt that is made again for the same rows has the
-//! same id. After a restart other rows may have come to them, and a digest is another one.
+//! The notification id of a digest follows from those of its rows, and which these are is stored before the attempt: an
+//! attempt that is made again, also after a restart, has the same id. Where a newer state took a row's place meanwhile, the
+//! message is another one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,10 +21,9 @@ use sha2::{Digest as _, Sha256};
 use crate::core::flush::told_order;
 use crate::core::label::{Fingerprint, LabelSet};
 use crate::core::outbox::{Delivery, Reason, Thread, ToldAlert};
+use crate::core::together::FEW;
 use crate::core::urgency::Urgency;
 
-/// Fewer rows are told one after the other.
-pub const FEWEST: usize = 10;
 /// What is told within this time needs no digest.
 pub const SOON: Duration = Duration::from_secs(60);
 /// How many alerts a message for people names.
@@ -30,14 +31,9 @@ const NAMED: usize = 100;
 /// The group key of digests.
 const GROUP_KEY: &str = "andon/digest";
 
-/// Whether a row may be told together with others of its integration.
-pub fn may_join(row: &Delivery) -> bool {
-    row.news.is_none() && row.reason != Reason::Acknowledged && row.urgency() != Urgency::Critical
-}
-
 /// Whether so many rows are too many to be told one after the other, where each takes so long.
 pub fn is_overflow(rows: usize, each: Duration) -> bool {
-    rows > FEWEST && each.saturating_mul(u32::try_from(rows).unwrap_or(u32::MAX)) > SOON
+    rows > FEW && each.saturating_mul(u32::try_from(rows).unwrap_or(u32::MAX)) > SOON
 }
 
 /// One notification that says what all of these say; nothing of none. `all` names every alert.
@@ -145,6 +141,7 @@ mod tests {
         for (rows, each, expected) in rows {
             assert_eq!(is_overflow(rows, Duration::from_secs(each)), expected, "{rows} {each}");
         }
-        assert!(may_join(&row(1, &[("A", "info", false)])) && !may_join(&row(1, &[("A", "critical", false)])));
+        let may_join = |severity| crate::core::together::may_join(&row(1, &[("A", severity, false)]));
+        assert!(may_join("info") && !may_join("critical"));
     }
 }

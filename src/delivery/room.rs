@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::digest;
 use crate::core::outbox::{Delivery, Thread};
+use crate::core::together::{MOST, may_join};
 use crate::core::urgency::Urgency;
 use crate::receivers::limit::Limit;
 
@@ -20,9 +21,6 @@ struct Turn {
     /// The place of the thread's first row among all that came.
     came: u64,
 }
-
-/// How many rows one digest holds at most.
-const MOST: usize = 10_000;
 
 /// Those that wait for one bucket.
 pub struct Room {
@@ -64,10 +62,10 @@ impl Room {
     /// Lets out all that may be told together with `first`, which left, where it is too much to be told one by one.
     pub fn overflow(&mut self, first: &Delivery) -> Vec<Arc<Delivery>> {
         let key = first.thread.integration_key();
-        let joins = |row: &Delivery| digest::may_join(row) && row.thread.integration_key() == key;
+        let joins = |row: &Delivery| may_join(row) && row.thread.integration_key() == key;
         let joining = self.rows.iter().filter(|(_, row)| joins(row)).map(|(turn, _)| *turn);
         let joining: Vec<Turn> = joining.take(MOST).collect();
-        if !digest::may_join(first) || !digest::is_overflow(joining.len() + 1, self.limit.each()) {
+        if !may_join(first) || !digest::is_overflow(joining.len() + 1, self.limit.each()) {
             return Vec::new();
         }
         let out = joining.iter().filter_map(|turn| self.rows.remove(turn)).collect::<Vec<_>>();

@@ -119,6 +119,7 @@ fn notification(now: Timestamp, thread: Thread) -> Delivery {
         acknowledged: None,
         news: None,
         orders: Default::default(),
+        told_with: None,
     }
 }
 

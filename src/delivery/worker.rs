@@ -24,6 +24,7 @@ use super::recent::{Recent, in_short};
 use super::room::Room;
 use crate::core::note::AttemptEnd;
 use crate::core::outbox::{Delivery, DeliveryId, Exchange, Outcome, Thread};
+use crate::core::together::Bundle;
 use crate::driver::Handle;
 use crate::failpoint::{self, Point};
 use crate::metrics::Metrics;
@@ -57,7 +58,7 @@ pub struct Shared {
 
 /// Sends what comes in through `rows` until `stop` or until there is nobody who sends rows any more; then lets the
 /// attempts in flight end, for at most ten seconds. Rows that were not sent stay in the store and come again.
-pub async fn run(shared: Shared, mut rows: UnboundedReceiver<Arc<Delivery>>, stop: CancellationToken) {
+pub async fn run(shared: Shared, mut rows: UnboundedReceiver<Bundle>, stop: CancellationToken) {
     let mut lanes = Lanes::new(Arc::new(shared));
     loop {
         let opens_at = lanes.rooms.values().map(|room| room.opens_at).min();
@@ -67,7 +68,7 @@ pub async fn run(shared: Shared, mut rows: UnboundedReceiver<Arc<Delivery>>, sto
             () = lanes.one_ends(), if lanes.total() > 0 => lanes.start_all(),
             () = reached(opens_at) => lanes.let_in().await,
             row = rows.recv() => match row {
-                Some(row) => lanes.add(Waiting::alone(row, false)).await,
+                Some(rows) => lanes.add(Waiting { rows, parked: false }).await,
                 None => break,
             },
         }
@@ -107,19 +108,11 @@ impl LaneKey {
     }
 }
 
-/// A row on its way to an attempt.
+/// Rows on their way to an attempt.
 struct Waiting {
-    row: Arc<Delivery>,
-    /// Whether a newer one may have taken its place: it must be claimed.
+    rows: Bundle,
+    /// Whether newer ones may have taken their places: they must be claimed.
     parked: bool,
-    /// What is told in the same message.
-    others: Vec<Arc<Delivery>>,
-}
-
-impl Waiting {
-    fn alone(row: Arc<Delivery>, parked: bool) -> Self {
-        Self { row, parked, others: Vec::new() }
-    }
 }
 
 #[derive(Default)]
@@ -148,9 +141,10 @@ impl Lanes {
         self.in_flight.len()
     }
 
-    /// Lets a row into its lane, if its receiver may be told now.
+    /// Lets rows into their lane, if their receiver may be told now.
     async fn add(&mut self, waiting: Waiting) {
-        let Some(limit) = self.limit_of(&waiting.row) else { return self.enter(waiting) };
+        let limit = waiting.rows.first().and_then(|row| self.limit_of(row));
+        let Some(limit) = limit else { return self.enter(waiting) };
         let address = Arc::as_ptr(&limit).addr();
         let mut opens_at = Instant::now();
         // Where others wait nobody goes before them.
@@ -161,17 +155,20 @@ impl Lanes {
             }
         }
         let room = self.rooms.entry(address).or_insert_with(|| Room::new(limit, opens_at));
-        let Waiting { row, parked, .. } = waiting;
-        if room.put(Arc::clone(&row)) {
-            self.shared.metrics.rate_limit_waits(&row.thread.kind);
+        for row in &waiting.rows {
+            if room.put(Arc::clone(row)) {
+                self.shared.metrics.rate_limit_waits(&row.thread.kind);
+            }
         }
-        if !parked && self.shared.driver.parked(row.id).await.is_err() {
-            tracing::debug!(delivery.id = row.id.0, "Stopping: the row waits in the store");
+        for row in waiting.rows.iter().filter(|_| !waiting.parked) {
+            if self.shared.driver.parked(row.id).await.is_err() {
+                tracing::debug!(delivery.id = row.id.0, "Stopping: the row waits in the store");
+            }
         }
     }
 
     fn enter(&mut self, waiting: Waiting) {
-        let key = LaneKey::of(&waiting.row.thread);
+        let Some(key) = waiting.rows.first().map(|row| LaneKey::of(&row.thread)) else { return };
         self.lanes.entry(key.clone()).or_default().waiting.push_back(waiting);
         self.start(&key);
     }
@@ -184,8 +181,9 @@ impl Lanes {
         for address in open {
             while let Some((row, limit)) = self.next_of(address) {
                 if self.limit_of(&row).is_some_and(|now| Arc::ptr_eq(&now, &limit)) {
-                    let others = self.overflow(address, &row);
-                    self.enter(Waiting { row, parked: true, others });
+                    let mut rows = self.overflow(address, &row);
+                    rows.push(row);
+                    self.enter(Waiting { rows, parked: true });
                 } else {
                     self.leave(address, row).await;
                 }
@@ -231,7 +229,7 @@ impl Lanes {
             }
         }
         for row in rows {
-            self.add(Waiting::alone(row, true)).await;
+            self.add(Waiting { rows: vec![row], parked: true }).await;
         }
     }
 
@@ -271,15 +269,13 @@ impl Lanes {
     fn start(&mut self, key: &LaneKey) {
         let Some(lane) = self.lanes.get_mut(key) else { return };
         while may_start(lane.in_flight, self.in_flight.len()) {
-            let Some(Waiting { row, parked, others }) = lane.waiting.pop_front() else { return };
+            let Some(Waiting { rows, parked }) = lane.waiting.pop_front() else { return };
             lane.in_flight += 1;
             let shared = Arc::clone(&self.shared);
-            let mut rows = others;
-            rows.insert(0, row);
-            let ids: Vec<DeliveryId> = rows.iter().map(|row| row.id).collect();
-            let attempt = match rows.first().filter(|_| !parked) {
-                Some(row) => self.attempts.spawn(attempt(shared, vec![Arc::clone(row)])),
-                None => self.attempts.spawn(claimed_attempt(shared, ids)),
+            let attempt = if parked {
+                self.attempts.spawn(claimed_attempt(shared, rows.iter().map(|row| row.id).collect()))
+            } else {
+                self.attempts.spawn(attempt(shared, rows.clone()))
             };
             self.in_flight.insert(attempt.id(), rows);
         }
@@ -293,16 +289,16 @@ fn may_start(in_lane: usize, in_all: usize) -> bool {
 
 /// An attempt with rows that were parked, but for those whose place a newer one took; that one has come, or comes.
 async fn claimed_attempt(shared: Arc<Shared>, ids: Vec<DeliveryId>) {
-    let claims = ids.into_iter().map(|id| shared.driver.claim(id));
-    let claimed = futures_util::future::join_all(claims).await;
-    let rows: Vec<_> = claimed.into_iter().filter_map(|row| row.ok().flatten()).collect();
+    let rows = shared.driver.claim(ids).await.unwrap_or_default();
     if !rows.is_empty() {
         attempt(shared, rows).await;
     }
 }
 
 /// Tells one row, or several of one integration in one message; each is settled with what came of it.
-async fn attempt(shared: Arc<Shared>, rows: Vec<Arc<Delivery>>) {
+async fn attempt(shared: Arc<Shared>, mut rows: Bundle) {
+    // The engine takes the one that is settled last for the end of the attempt.
+    rows.sort_by_key(|row| row.id);
     let names_all =
         rows.first().and_then(|row| Some(shared.receivers.load().find(&row.thread).ok()?.names_all())).unwrap_or(true);
     let row = match rows.as_slice() {

@@ -16,9 +16,10 @@ use crate::core::engine::{Input, Output};
 use crate::core::ingest::{Batch, Rejected};
 use crate::core::mirrored::Mirrored;
 use crate::core::order_command::{OrderCommand, OrderRefused};
-use crate::core::outbox::{Delivery, DeliveryId, Outcome};
+use crate::core::outbox::{DeliveryId, Outcome};
 use crate::core::policy::Policy;
 use crate::core::silence::{SilenceDraft, SilenceId, SilenceRefused};
+use crate::core::together::Bundle;
 use crate::core::view::View;
 use crate::core::work_order::WorkOrder;
 
@@ -53,8 +54,8 @@ pub(crate) enum Request {
         delivery: DeliveryId,
     },
     Claim {
-        delivery: DeliveryId,
-        done: oneshot::Sender<Option<Arc<Delivery>>>,
+        deliveries: Vec<DeliveryId>,
+        done: oneshot::Sender<Bundle>,
     },
     View {
         done: oneshot::Sender<Arc<View>>,
@@ -276,12 +277,13 @@ impl Handle {
         self.inbox.send(Request::Parked { delivery }).await.map_err(|_| stopping())
     }
 
-    /// The parked row, to be sent now; nothing if a newer one took its place.
+    /// The parked rows, to be sent now, but for those whose place a newer one took. Of several it is stored first that
+    /// they are told in one message.
     ///
     /// # Errors
     /// [`Unavailable`] when the service is stopping.
-    pub async fn claim(&self, delivery: DeliveryId) -> Result<Option<Arc<Delivery>>, Unavailable> {
-        self.ask(|done| Request::Claim { delivery, done }).await
+    pub async fn claim(&self, deliveries: Vec<DeliveryId>) -> Result<Bundle, Unavailable> {
+        self.ask(|done| Request::Claim { deliveries, done }).await
     }
 
     /// How the driver fares.

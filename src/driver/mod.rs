@@ -6,6 +6,7 @@
 //! had time to send again. Commits block this task's own thread and nothing else.
 
 mod handle;
+mod jump;
 mod past;
 #[cfg(test)]
 mod tests;
@@ -21,8 +22,9 @@ use tokio_util::sync::CancellationToken;
 use crate::core::change::Change;
 use crate::core::engine::{Engine, Input, Options, Output};
 use crate::core::ingest::Rejected;
-use crate::core::outbox::{Delivery, DeliveryId};
+use crate::core::outbox::DeliveryId;
 use crate::core::policy::Policy;
+use crate::core::together::Bundle;
 use crate::core::view::View;
 use crate::failpoint::{self, Point};
 use crate::store::{Fence, Store, StoreError};
@@ -32,6 +34,7 @@ pub use crate::store::Seq;
 pub(crate) use handle::Request;
 pub use handle::{AckResult, Handle, Health, Unavailable};
 use handle::{Answer, Gathering};
+use jump::{Jump, jump};
 use past::Reading;
 pub use past::{Cursor, HistoryPage, HistoryQuery, ViewThen};
 use unsettled::{Report, Unsettled};
@@ -50,8 +53,6 @@ const LINGER: Duration = Duration::from_millis(1);
 const EXPECTED_WITHIN: Duration = Duration::from_millis(5);
 /// How long a failing store is left alone.
 const STORE_RETRY: Duration = Duration::from_secs(1);
-/// By how much wall clock and monotonic clock may differ between two looks before it counts as an outage.
-const CLOCK_JUMP: Duration = Duration::from_secs(10);
 /// No sleep is longer, so that a corrected clock is noticed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
@@ -61,7 +62,7 @@ pub struct Driver {
     store: Box<dyn Store>,
     clock: Clock,
     inbox: mpsc::Receiver<Request>,
-    workers: mpsc::UnboundedSender<Arc<Delivery>>,
+    workers: mpsc::UnboundedSender<Bundle>,
     health: Arc<Health>,
     /// Refreshes and timers that were decided and are not stored yet, and since when.
     lazy: Vec<Change>,
@@ -75,6 +76,8 @@ pub struct Driver {
     retry_at: Timestamp,
     /// The last look at both clocks.
     looked: (Timestamp, tokio::time::Instant),
+    /// By how much the clock was put back, which the engine does not know yet.
+    put_back: Duration,
     gathering: Arc<Gathering>,
     /// How many requests are likely to come for the next commit, and until when that is believed.
     expected: (usize, tokio::time::Instant),
@@ -84,7 +87,7 @@ pub struct Driver {
 enum Waiting {
     Alerts(Answer<Vec<Rejected>>, Vec<Rejected>),
     Command(Answer<Output>, Output),
-    Claim(oneshot::Sender<Option<Arc<Delivery>>>, DeliveryId),
+    Claim(oneshot::Sender<Bundle>, Vec<DeliveryId>),
     View(oneshot::Sender<Arc<View>>),
 }
 
@@ -98,7 +101,7 @@ impl Driver {
         policy: Arc<Policy>,
         options: Options,
         clock: Clock,
-        workers: mpsc::UnboundedSender<Arc<Delivery>>,
+        workers: mpsc::UnboundedSender<Bundle>,
     ) -> Result<(Self, Handle, Option<String>), StoreError> {
         let loaded = store.load()?;
         let now = clock.now();
@@ -123,6 +126,7 @@ impl Driver {
             failing: false,
             retry_at: Timestamp::ZERO,
             looked: (now, tokio::time::Instant::now()),
+            put_back: Duration::ZERO,
             gathering,
             expected: (0, tokio::time::Instant::now()),
         };
@@ -178,6 +182,9 @@ impl Driver {
     /// One batch: all that waits, decided, committed, answered.
     fn round(&mut self, first: Option<Request>) -> Result<(), StoreError> {
         let now = self.look_at_clocks();
+        if !self.put_back.is_zero() {
+            self.engine.handle(now, Input::PutBack(self.put_back));
+        }
         let mut waiting = Vec::new();
         let mut settled = self.unsettled.take();
         for (delivery, outcome, jitter) in &settled {
@@ -202,6 +209,7 @@ impl Driver {
                     let until = tokio::time::Instant::now() + EXPECTED_WITHIN;
                     self.expected = (waiting.len() + self.inbox.len(), until);
                 }
+                self.put_back = Duration::ZERO;
                 failpoint::reached(Point::Committed);
                 self.hand_out(now);
                 failpoint::reached(Point::HandedOut);
@@ -212,8 +220,7 @@ impl Driver {
             Err(StoreError::Conflict) => Err(StoreError::Conflict),
             Err(error) => {
                 let again = self.unsettled.keep(settled, now);
-                let again = again.into_iter().filter_map(|delivery| self.engine.claim(delivery));
-                again.for_each(|row| drop(self.workers.send(row)));
+                self.engine.claim_bundles(again).into_iter().for_each(|bundle| drop(self.workers.send(bundle)));
                 // What is due was stored before.
                 self.hand_out(now);
                 refuse(waiting, &error.to_string(), &mut self.engine);
@@ -238,7 +245,12 @@ impl Driver {
                 settled.push((delivery, outcome, jitter));
             }
             Request::Parked { delivery } => drop(self.engine.handle(now, Input::Parked(delivery))),
-            Request::Claim { delivery, done } => waiting.push(Waiting::Claim(done, delivery)),
+            Request::Claim { deliveries, done } => {
+                if deliveries.len() > 1 {
+                    self.engine.handle(now, Input::Together(deliveries.clone()));
+                }
+                waiting.push(Waiting::Claim(done, deliveries));
+            }
             Request::View { done } => waiting.push(Waiting::View(done)),
         }
     }
@@ -335,9 +347,9 @@ impl Driver {
 
     /// Gives the rows that are due to the workers.
     fn hand_out(&mut self, now: Timestamp) {
-        for row in self.engine.take_due(now) {
-            // Workers that are gone tell nothing any more; the row is stored.
-            drop(self.workers.send(row));
+        for bundle in self.engine.take_due(now) {
+            // Workers that are gone tell nothing any more; the rows are stored.
+            drop(self.workers.send(bundle));
         }
     }
 
@@ -348,7 +360,7 @@ impl Driver {
             match waiting {
                 Waiting::Alerts(done, rejected) => drop(done.send(Ok(rejected))),
                 Waiting::Command(done, output) => drop(done.send(Ok(output))),
-                Waiting::Claim(done, delivery) => drop(done.send(self.engine.claim(delivery))),
+                Waiting::Claim(done, deliveries) => drop(done.send(claim_all(&mut self.engine, deliveries))),
                 Waiting::View(done) => {
                     let view = view.get_or_insert_with(|| Arc::new(self.engine.view()));
                     drop(done.send(Arc::clone(view)));
@@ -368,12 +380,20 @@ impl Driver {
     fn look_at_clocks(&mut self) -> Timestamp {
         let (now, instant) = (self.clock.now(), tokio::time::Instant::now());
         let (before, before_instant) = std::mem::replace(&mut self.looked, (now, instant));
-        let jumped = now.since(before).saturating_sub(instant.duration_since(before_instant));
-        if jumped > CLOCK_JUMP {
-            let seconds = jumped.as_secs();
-            tracing::warn!(seconds, "The clock jumped forward: nothing runs out for a while");
-            self.engine.suspend(before, now);
-            self.engine.resume(now);
+        match jump(before, now, instant.duration_since(before_instant)) {
+            Some(Jump::Forward(by)) => {
+                tracing::warn!(seconds = by.as_secs(), "The clock jumped forward: nothing runs out for a while");
+                self.engine.suspend(before, now);
+                self.engine.resume(now);
+            }
+            Some(Jump::Back(by)) => {
+                tracing::warn!(
+                    seconds = by.as_secs(),
+                    "The clock was put back: what was to happen later comes as soon"
+                );
+                self.put_back += by;
+            }
+            None => {}
         }
         now
     }
@@ -391,6 +411,11 @@ impl Driver {
     }
 }
 
+/// Those of the rows that no newer one took the place of.
+fn claim_all(engine: &mut Engine, deliveries: Vec<DeliveryId>) -> Bundle {
+    deliveries.into_iter().filter_map(|delivery| engine.claim(delivery)).collect()
+}
+
 fn refuse(waiting: Vec<Waiting>, why: &str, engine: &mut Engine) {
     let unavailable = || Unavailable(why.to_owned());
     for waiting in waiting {
@@ -398,7 +423,7 @@ fn refuse(waiting: Vec<Waiting>, why: &str, engine: &mut Engine) {
             Waiting::Alerts(done, _) => drop(done.send(Err(unavailable()))),
             Waiting::Command(done, _) => drop(done.send(Err(unavailable()))),
             // What was committed can still be read, and told.
-            Waiting::Claim(done, delivery) => drop(done.send(engine.claim(delivery))),
+            Waiting::Claim(done, deliveries) => drop(done.send(claim_all(engine, deliveries))),
             Waiting::View(done) => drop(done.send(Arc::new(engine.view()))),
         }
     }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::core::change::Actor;
 use crate::core::ingest::Batch;
-use crate::core::outbox::Outcome;
+use crate::core::outbox::{Delivery, Outcome};
 use crate::core::testing;
 use crate::store::memory::{Faults, Faulty, Memory};
 use crate::store::{Retention, Seq};
@@ -18,9 +18,17 @@ const SECOND: Duration = Duration::from_secs(1);
 
 struct Service {
     handle: Handle,
-    rows: mpsc::UnboundedReceiver<Arc<Delivery>>,
+    rows: mpsc::UnboundedReceiver<Bundle>,
     stop: CancellationToken,
     running: tokio::task::JoinHandle<Result<(), StoreError>>,
+}
+
+impl Service {
+    /// The next row that is handed out, alone.
+    async fn row(&mut self) -> Arc<Delivery> {
+        let [row] = self.rows.recv().await.unwrap().try_into().unwrap();
+        row
+    }
 }
 
 fn clock() -> Clock {
@@ -54,7 +62,7 @@ async fn tells_after_the_group_wait_and_forgets_the_row_when_it_was_delivered() 
     let clock = clock();
     let mut service = start(Box::new(Memory::new(Retention::default())), clock);
     assert_eq!(service.handle.put_alerts(sender(), alert("Disk", 3600 * SECOND, clock)).await, Ok(vec![]));
-    let row = service.rows.recv().await.unwrap();
+    let row = service.row().await;
     assert_eq!(clock.now(), Timestamp::new(1_800_000_030, 0));
     assert_eq!(service.handle.view().await.unwrap().outbox.len(), 1);
     service.handle.settled(row.id, Outcome::delivered(), 0.5).await.unwrap();
@@ -68,7 +76,7 @@ async fn a_store_that_fails_refuses_alerts_keeps_answers_and_lets_nothing_run_ou
     let store = Faulty::new(Memory::new(Retention::default()), faults.clone());
     let mut service = start(Box::new(store), clock);
     service.handle.put_alerts(sender(), alert("Disk", 120 * SECOND, clock)).await.unwrap();
-    let row = service.rows.recv().await.unwrap();
+    let row = service.row().await;
     faults.fail_all(true);
     let refused = service.handle.put_alerts(sender(), alert("Net", 3600 * SECOND, clock)).await;
     assert!(refused.unwrap_err().to_string().starts_with("not stored, try again"));
@@ -93,7 +101,7 @@ async fn a_refresh_is_stored_within_a_second_and_a_restart_goes_on_where_it_stop
     let store = Memory::new(Retention::default());
     let mut service = start(Box::new(store.clone()), clock);
     service.handle.put_alerts(sender(), alert("Disk", 60 * SECOND, clock)).await.unwrap();
-    let row = service.rows.recv().await.unwrap();
+    let row = service.row().await;
     let commits = service.handle.health().commits.load(Ordering::Relaxed);
     service.handle.put_alerts(sender(), alert("Disk", 600 * SECOND, clock)).await.unwrap();
     assert_eq!(
@@ -108,7 +116,7 @@ async fn a_refresh_is_stored_within_a_second_and_a_restart_goes_on_where_it_stop
     assert!(service.running.await.unwrap_err().is_cancelled());
 
     let mut service = start(Box::new(store.clone()), clock);
-    let again = service.rows.recv().await.unwrap();
+    let again = service.row().await;
     assert_eq!((again.id, again.notification_id()), (row.id, row.notification_id()), "told again under the same id");
     service.handle.settled(again.id, Outcome::delivered(), 0.5).await.unwrap();
     let view = service.handle.view().await.unwrap();
@@ -132,13 +140,13 @@ async fn what_is_stored_is_told_while_the_store_fails_and_nothing_piles_up() {
     let faults = Faults::default();
     let mut service = start(Box::new(Faulty::new(Memory::new(Retention::default()), faults.clone())), clock);
     service.handle.put_alerts(sender(), alert("Disk", 3600 * SECOND, clock)).await.unwrap();
-    let row = service.rows.recv().await.unwrap();
+    let row = service.row().await;
     faults.fail_all(true);
     let failed = Outcome::Retry { error: "500".into(), after: None, exchange: Default::default() };
     for attempt in 1..=3 {
         let reported = clock.now();
         service.handle.settled(row.id, failed.clone(), 0.5).await.unwrap();
-        let again = service.rows.recv().await.unwrap();
+        let again = service.row().await;
         assert_eq!((again.id, again.attempts), (row.id, 0), "attempt {attempt}");
         assert!((10..=12).contains(&clock.now().since(reported).as_secs()), "{}", clock.now());
     }
@@ -151,4 +159,25 @@ async fn what_is_stored_is_told_while_the_store_fails_and_nothing_piles_up() {
     faults.fail_all(false);
     tokio::time::sleep(2 * SECOND).await;
     assert!(service.handle.view().await.unwrap().outbox.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storm_of_reloads_sends_nothing_twice_and_takes_nothing_back() {
+    let clock = clock();
+    let mut service = start(Box::new(Memory::new(Retention::default())), clock);
+    service.handle.put_alerts(sender(), alert("Disk", 3600 * SECOND, clock)).await.unwrap();
+    let row = service.row().await;
+    // The receiver takes its time; a hundred reloads come meanwhile, every second one with other intervals.
+    for number in 0..100_u32 {
+        tokio::time::sleep(SECOND / 10).await;
+        let mut policy = testing::policy();
+        policy.routes[0].group_interval = (300 + number % 2) * SECOND;
+        let reloaded = service.handle.reload(Actor::Clock, Arc::new(policy), "hash".into(), "text".into());
+        reloaded.await.unwrap();
+    }
+    assert!(service.rows.try_recv().is_err(), "it is with a worker");
+    assert_eq!(service.handle.view().await.unwrap().outbox.keys().copied().collect::<Vec<_>>(), [row.id]);
+    service.handle.settled(row.id, Outcome::Delivered(Default::default()), 0.5).await.unwrap();
+    tokio::time::sleep(1000 * SECOND).await;
+    assert!(service.rows.try_recv().is_err(), "nothing is told twice");
 }

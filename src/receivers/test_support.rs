@@ -74,6 +74,7 @@ pub(crate) fn delivery(alerts: Vec<ToldAlert>) -> Delivery {
         undelivered_since: starts_at(),
         news: None,
         orders: Default::default(),
+        told_with: None,
     }
 }
 

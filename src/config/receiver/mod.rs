@@ -182,6 +182,7 @@ impl RawReceiver<'_> {
             index: integration.index,
             send_resolved: integration.section.flag("send_resolved"),
             says_both: integration.kind.says_both,
+            digest: integration.kind.says_both,
         };
         Receiver {
             config: ReceiverConfig {

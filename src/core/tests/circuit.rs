@@ -43,7 +43,7 @@ fn what_fails_for_long_is_probed_and_not_hammered() {
 }
 
 #[test]
-fn what_waited_goes_out_critical_first_then_the_newest() {
+fn what_waited_goes_out_critical_first_then_in_one_message() {
     let mut world = World::new(policy());
     down(&mut world);
     minutes(&mut world, 5, &storm(0..100));
@@ -54,10 +54,24 @@ fn what_waited_goes_out_critical_first_then_the_newest() {
     let told: Vec<String> = told.iter().map(name).collect();
     assert_eq!(told.len(), 200, "each thread once: {told:?}");
     assert_eq!(told[..4], ["Alert157", "Alert107", "Alert057", "Alert007"]);
-    let place = |name: &str| told.iter().position(|told| told == name);
-    assert!(place("Alert150") < place("Alert050"), "{told:?}");
+    assert_eq!(world.messages[world.messages.len() - 5..], [1, 1, 1, 1, 196], "the rest in one message");
     let faring = world.engine.view().faring.into_values().next().unwrap();
     assert!(faring.failing_since.is_none() && faring.probed_at.is_none() && faring.last_success.is_some());
+}
+
+#[test]
+fn where_nothing_is_merged_the_newest_goes_out_before_the_older_ones() {
+    let mut rules = policy();
+    rules.receivers[0].integrations[0].digest = false;
+    let mut world = World::new(rules);
+    down(&mut world);
+    minutes(&mut world, 5, &storm(0..100));
+    minutes(&mut world, 5, &storm(0..200));
+    world.receivers.0.clear();
+    let told = minutes(&mut world, 2, &storm(0..200));
+    let place = |name: &str| told.iter().position(|told| told.contains(name));
+    assert_eq!(told.len(), 200);
+    assert!(place("Alert057") < place("Alert150") && place("Alert150") < place("Alert050"), "{told:?}");
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! The engine played in virtual time: a script in, a transcript out.
 
 mod acks;
+mod catalogue;
 mod circuit;
+mod clock;
 mod dead_letters;
 mod faults;
 mod former;
@@ -16,4 +18,5 @@ mod properties;
 mod replay;
 mod scripts;
 mod silences;
+mod together;
 mod unconfigured;

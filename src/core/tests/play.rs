@@ -16,6 +16,7 @@ use crate::core::outbox::{Delivery, Outcome};
 use crate::core::policy::Policy;
 use crate::core::silence::{SilenceDraft, SilenceId};
 pub use crate::core::testing::{matcher, policy, receiver, route};
+pub use crate::core::together::Bundle;
 use crate::time::Timestamp;
 
 pub use crate::core::testing::SECOND;
@@ -41,8 +42,10 @@ pub struct World {
     /// Whether commits fail now.
     pub store_fails: bool,
     silences: u128,
+    /// How many rows each message stood for.
+    pub messages: Vec<usize>,
     /// Rows on their way, and whether one is being sent.
-    sending: VecDeque<Arc<Delivery>>,
+    sending: VecDeque<Bundle>,
     busy: bool,
 }
 
@@ -65,6 +68,7 @@ impl World {
             told: vec![],
             store_fails: false,
             silences: 0,
+            messages: vec![],
             sending: VecDeque::new(),
             busy: false,
         }
@@ -95,16 +99,24 @@ impl World {
         let due = self.engine.take_due(self.now);
         self.sending.extend(due);
         if !std::mem::replace(&mut self.busy, true) {
-            while let Some(row) = self.sending.pop_front() {
-                self.send(row);
+            while let Some(bundle) = self.sending.pop_front() {
+                self.send(bundle);
             }
             self.busy = false;
         }
     }
 
-    fn send(&mut self, row: Arc<Delivery>) {
-        let answers = self.receivers.0.entry(row.thread.receiver.to_string()).or_default();
+    /// One attempt; of rows that are told in one message each is written down.
+    fn send(&mut self, bundle: Bundle) {
+        let answers = self.receivers.0.entry(bundle[0].thread.receiver.to_string()).or_default();
         let outcome = if answers.is_empty() { Outcome::delivered() } else { answers.remove(0) };
+        self.messages.push(bundle.len());
+        for row in bundle {
+            self.send_row(row, outcome.clone());
+        }
+    }
+
+    fn send_row(&mut self, row: Arc<Delivery>, outcome: Outcome) {
         let names = |resolved| {
             let told = row.alerts.iter().filter(|told| told.resolved == resolved);
             told.map(|told| told.alert.labels.value("instance").to_owned()).collect::<Vec<_>>().join(" ")

@@ -52,7 +52,7 @@ impl Sender for Panics {
 
 /// A worker with receivers of a test; ends when dropped.
 struct Rig {
-    rows: mpsc::UnboundedSender<Arc<Delivery>>,
+    rows: mpsc::UnboundedSender<Bundle>,
     settled: mpsc::Receiver<Request>,
     stop: CancellationToken,
     worker: JoinSet<()>,
@@ -83,7 +83,7 @@ impl Rig {
         self.next += 1;
         (row.id, row.thread.receiver, row.attempts) = (DeliveryId(self.next), receiver.into(), attempts);
         let id = row.id;
-        self.rows.send(Arc::new(row)).unwrap();
+        self.rows.send(vec![Arc::new(row)]).unwrap();
         id
     }
 
@@ -93,7 +93,7 @@ impl Rig {
         self.next += 1;
         (row.id, row.thread.receiver, row.thread.group_key) = (DeliveryId(self.next), receiver.into(), thread.into());
         let row = Arc::new(row);
-        self.rows.send(Arc::clone(&row)).unwrap();
+        self.rows.send(vec![Arc::clone(&row)]).unwrap();
         row
     }
 
@@ -104,9 +104,7 @@ impl Rig {
         while delivered.len() < number {
             match self.settled.recv().await.unwrap() {
                 Request::Parked { delivery } => parked.push(delivery.0),
-                Request::Claim { delivery, done } => {
-                    drop(done.send(rows.iter().find(|row| row.id == delivery).cloned()));
-                }
+                Request::Claim { deliveries, done } => drop(done.send(claimed(&deliveries, rows))),
                 Request::Settled { delivery, outcome, .. } => {
                     assert_eq!(outcome, Outcome::delivered());
                     delivered.push((delivery.0, started.elapsed().as_secs()));
@@ -130,6 +128,11 @@ impl Rig {
     fn counted(&self, sample: &str) -> bool {
         self.metrics.render(None, Timestamp::EPOCH).lines().any(|line| line == sample)
     }
+}
+
+/// Those of the rows that have these ids.
+fn claimed(ids: &[DeliveryId], rows: &[Arc<Delivery>]) -> Bundle {
+    rows.iter().filter(|row| ids.contains(&row.id)).cloned().collect()
 }
 
 /// Receivers that take so many seconds and end so; and the most attempts that each had in flight.
@@ -389,13 +392,13 @@ async fn a_digest_that_fails_is_settled_row_by_row() {
     all.insert_limited("slow", "webhook", LIMIT, Box::new(scripted), Some(Arc::new(Limit::new(limit))));
     let mut rig = Rig::new(all);
     let rows: Vec<_> = (0..30).map(|i| rig.send_in("slow", &format!("t{i}"), "info")).collect();
-    let (mut failed, mut claimed) = (Vec::new(), 0);
+    let (mut failed, mut claims) = (Vec::new(), Vec::new());
     while failed.len() < 30 {
         match rig.settled.recv().await.unwrap() {
             Request::Parked { .. } => {}
-            Request::Claim { delivery, done } => {
-                claimed += 1;
-                drop(done.send(rows.iter().find(|row| row.id == delivery).cloned()));
+            Request::Claim { deliveries, done } => {
+                claims.push(deliveries.len());
+                drop(done.send(claimed(&deliveries, &rows)));
             }
             Request::Settled { delivery, outcome: Outcome::Retry { error, .. }, .. } => {
                 assert_eq!(error, "down");
@@ -405,5 +408,28 @@ async fn a_digest_that_fails_is_settled_row_by_row() {
         }
     }
     failed.sort_unstable();
-    assert_eq!((failed, claimed), ((1..=30).collect::<Vec<_>>(), 29));
+    assert_eq!((failed, claims), ((1..=30).collect::<Vec<_>>(), vec![29]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_belong_together_are_one_attempt_also_where_they_wait_for_their_turn() {
+    let mut rig = Rig::new(limited(&[("slow", 1)]));
+    let mut together = |names: &[&str]| {
+        let rows = names.iter().map(|name| {
+            let mut row = delivery(vec![told(&[("a", name), ("severity", "info")], &[], false)]);
+            rig.next += 1;
+            (row.id, row.thread.receiver, row.thread.group_key) = (DeliveryId(rig.next), "slow".into(), (*name).into());
+            Arc::new(row)
+        });
+        let rows: Vec<_> = rows.collect();
+        rig.rows.send(rows.clone()).unwrap();
+        rows
+    };
+    let first = together(&["a", "b", "c"]);
+    let second = together(&["d", "e"]);
+    let rows = [first, second].concat();
+    let (delivered, parked) = rig.delivered(5, &rows).await;
+    assert_eq!(delivered, [(1, 0), (2, 0), (3, 0), (4, 60), (5, 120)]);
+    assert_eq!(parked, [4, 5], "what has to wait may be replaced, and is told as the limit has it");
+    assert!(rig.counted(r#"alertmanager_notification_requests_total{integration="webhook"} 3"#));
 }

@@ -9,7 +9,7 @@ use crate::core::outbox::{Exchange, Outcome};
 async fn with_a_letter() -> (Service, String) {
     let mut service = Service::start();
     service.post("/api/v2/alerts", r#"[{"labels":{"alertname":"Disk","instance":"a"}}]"#).await;
-    let row = service.deliveries.recv().await.unwrap();
+    let row = service.deliveries.recv().await.unwrap().remove(0);
     let exchange = Exchange { request: "POST http://hook/…".into(), answer: "410\n\ngone".into() };
     let refused = Outcome::Refused { error: "unexpected status code 410: gone".into(), exchange };
     service.state.driver.settled(row.id, refused, 0.5).await.unwrap();
@@ -32,7 +32,7 @@ fn a_letter_is_listed_looked_at_and_sent_again() {
         assert_eq!((&one["request"], &one["answer"]), (&"POST http://hook/…".into(), &"410\n\ngone".into()));
         let all = service.ask("POST", "/api/andon/v1/dead-letters/replay?receiver=default", &[], "").await;
         assert_eq!((all.status, all.body.as_str()), (200, "{\"replayed\":1,\"refused\":[]}\n"));
-        assert_eq!(service.deliveries.recv().await.unwrap().attempts, 0);
+        assert_eq!(service.deliveries.recv().await.unwrap()[0].attempts, 0);
         assert_eq!(service.get(&path).await.status, 404);
     });
 }

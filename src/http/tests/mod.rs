@@ -47,7 +47,7 @@ pub struct Service {
     pub state: Arc<AppState>,
     pub faults: Faults,
     pub reloads: mpsc::Receiver<ReloadRequest>,
-    deliveries: mpsc::UnboundedReceiver<Arc<crate::core::outbox::Delivery>>,
+    deliveries: mpsc::UnboundedReceiver<crate::core::together::Bundle>,
 }
 
 /// What it answered.
@@ -96,7 +96,8 @@ fn route(parent: Option<u32>, children: &[u32], matchers: &[&str], receiver: u32
 fn receiver(name: &str, labels: &[(&str, &str)]) -> Receiver {
     let of_its_own = [("name", name)];
     let labels = labels.iter().chain(&of_its_own).map(|(name, value)| ((*name).into(), (*value).into()));
-    let integrations = vec![Integration { kind: "webhook", index: 0, send_resolved: true, says_both: true }];
+    let integrations =
+        vec![Integration { kind: "webhook", index: 0, send_resolved: true, says_both: true, digest: true }];
     Receiver {
         name: name.into(),
         labels: labels.collect(),

@@ -111,6 +111,7 @@ fields!(Delivery {
     undelivered_since,
     news,
     orders,
+    told_with,
 });
 fields!(OrderNews { order, event, told });
 fields!(Digest { at, since, orders, more });

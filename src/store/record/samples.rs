@@ -87,6 +87,7 @@ pub(crate) fn one_of_each() -> Vec<Change> {
             told: vec!["on-call (pagerduty)".into()],
         }))),
         orders: Default::default(),
+        told_with: Some(DeliveryId(299)),
     };
     let told = Told {
         episode: second(3),
@@ -381,6 +382,7 @@ fn deliveries() -> impl Strategy<Value = Delivery> {
                 undelivered_since,
                 news: (attempts % 2 == 1).then(|| News::Digest(Arc::new(digest(due_at)))),
                 orders: Default::default(),
+                told_with: (sequence % 2 == 1).then_some(DeliveryId(7)),
             }
         },
     )

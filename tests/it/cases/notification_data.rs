@@ -56,6 +56,7 @@ fn delivery(case: &Value) -> Result<Delivery, String> {
         undelivered_since: now(),
         news: None,
         orders: Default::default(),
+        told_with: None,
     })
 }
 

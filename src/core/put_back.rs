@@ -1,0 +1,40 @@
+//! The clock was put back: what was to happen so and so long from now still does.
+//!
+//! Timers are moments of the wall clock, so that they survive a restart. A clock that is put back by an hour would make
+//! every page of that hour an hour late. What a sender or a person wrote (ends of alerts and silences, due times of work
+//! orders) is a moment of the true time and stays as it is, and so does when something was told: nothing is repeated early.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::change::StoredGroup;
+use super::engine::Engine;
+use super::outbox::Delivery;
+use crate::time::Timestamp;
+
+impl Engine {
+    pub(super) fn put_back(&mut self, now: Timestamp, by: Duration) {
+        let groups: Vec<_> = self.state.groups.iter().map(|(at, group)| (at, Arc::clone(&group.stored))).collect();
+        for (at, stored) in groups {
+            let (next_flush, last_flush) = (stored.next_flush.before(by), stored.last_flush.min(now));
+            let stored = StoredGroup { next_flush, last_flush, ..StoredGroup::clone(&stored) };
+            self.state.update_group(at, stored, true, &mut self.log);
+        }
+        let rows: Vec<_> = self.state.outbox.values().cloned().collect();
+        for row in rows {
+            let (due_at, tried_since) = (row.due_at.before(by), row.tried_since.before(by));
+            let undelivered_since = row.undelivered_since.before(by);
+            let row = Delivery { due_at, tried_since, undelivered_since, ..Delivery::clone(&row) };
+            self.state.put_delivery(row, &mut self.log);
+        }
+        self.circuits.put_back(by);
+        let grace = &mut self.state.grace;
+        if grace.until < Timestamp::MAX {
+            (grace.from, grace.until) = (grace.from.before(by), grace.until.before(by));
+        }
+        self.next_gc = self.next_gc.min(now.after(self.options.gc_interval));
+        self.next_orphan_check = if self.next_orphan_check < Timestamp::MAX { now } else { Timestamp::MAX };
+        self.state.last_seen.iter_mut().for_each(|last| *last = (*last).min(now));
+        self.queue_all();
+    }
+}

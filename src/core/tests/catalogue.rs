@@ -1,0 +1,125 @@
+//! Faults played in every combination that matters: inhibition around a start, and outages with what comes in between.
+
+use std::time::Duration;
+
+use super::play::*;
+use crate::core::engine::{Options, Output};
+use crate::core::outbox::Outcome;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const SOURCE: &str = "Down a severity=critical";
+const TARGET: &str = "Slow a severity=warning";
+
+#[derive(Clone, Copy, Debug)]
+enum Between {
+    Nothing,
+    Crash,
+    Reload,
+}
+
+impl Between {
+    fn happens(self, world: &mut World) {
+        match self {
+            Self::Nothing => {}
+            Self::Crash => world.crash(SECOND),
+            Self::Reload => world.reload(policy()),
+        }
+    }
+}
+
+/// Whichever comes first, and whatever happens in between: a source that came before the target's group was due holds it
+/// back.
+#[test]
+fn inhibition_holds_around_starts_and_reloads() {
+    for between in [Between::Nothing, Between::Crash, Between::Reload] {
+        for order in [[SOURCE, TARGET], [TARGET, SOURCE]] {
+            for gap in [0, 1, 10, 28] {
+                let mut world = World::new(policy());
+                world.post(&order[..1], true);
+                world.pass(gap * SECOND);
+                between.happens(&mut world);
+                world.post(&order[1..], true);
+                world.pass(SECOND);
+                between.happens(&mut world);
+                for _ in 0..30 {
+                    world.post(&order, true);
+                    world.pass(MINUTE);
+                }
+                let lines = world.lines();
+                let about = |name| lines.iter().filter(|line| line.contains(name)).count();
+                assert_eq!((about("Down"), about("Slow")), (1, 0), "{between:?} {order:?} {gap}: {lines:?}");
+            }
+        }
+    }
+}
+
+/// A receiver is away for a minute, for ten, for most of a day; the alert ends meanwhile or not; a restart comes in between
+/// or not: it hears once what is true, and of an incident its beginning and its end.
+#[test]
+fn an_outage_costs_no_page_and_doubles_none() {
+    for minutes in [1_u32, 10, 23 * 60] {
+        for crash in [false, true] {
+            for over in [false, true] {
+                for says_both in [false, true] {
+                    let mut rules = policy();
+                    rules.receivers[0].integrations[0].says_both = says_both;
+                    let mut world = World::new(rules);
+                    let down = Outcome::Retry { error: "503".into(), after: None, exchange: Default::default() };
+                    world.receivers.0.insert("hook".into(), vec![down; usize::from(u16::MAX)]);
+                    world.post(&["Disk a"], true);
+                    world.pass(31 * SECOND);
+                    for minute in 0..minutes {
+                        let fires = !over || minute < minutes / 2;
+                        world.post(&["Disk a"], fires);
+                        world.pass(MINUTE);
+                        if crash && minute == minutes / 2 {
+                            world.crash(SECOND);
+                        }
+                    }
+                    world.receivers.0.clear();
+                    for _ in 0..12 {
+                        world.post(&["Disk a"], !over);
+                        world.pass(MINUTE);
+                    }
+                    let told: Vec<bool> = world.told.iter().map(|row| row.firing()).collect();
+                    let expected: &[bool] = match (over, says_both) {
+                        (false, _) => &[true],
+                        // What lasts no longer than the group waits for its next flush is told as two.
+                        (true, true) if minutes > 5 => &[false],
+                        (true, _) => &[true, false],
+                    };
+                    let what = format!("{minutes} min, crash {crash}, over {over}, one message {says_both}");
+                    assert_eq!(told, expected, "{what}: {:?}", world.lines());
+                    assert_eq!(world.engine.view().outbox.len(), 0, "{what}");
+                }
+            }
+        }
+    }
+}
+
+/// Beyond a limit what is new is refused; what is known is refreshed and ends all the same, and what was refused together
+/// with something new does not run out for that.
+#[test]
+fn a_time_of_refusals_ends_nothing_and_keeps_nothing_from_ending() {
+    let down = Outcome::Retry { error: "503".into(), after: None, exchange: Default::default() };
+    for (options, answers) in [
+        (Options { max_alerts: 1, ..Options::default() }, vec![]),
+        (Options { max_outbox: 1, ..Options::default() }, vec![down; usize::from(u16::MAX)]),
+    ] {
+        let mut world = World::with(policy(), options);
+        world.receivers.0.insert("hook".into(), answers);
+        world.post(&["Disk a"], true);
+        world.pass(31 * SECOND);
+        for _ in 0..20 {
+            assert!(matches!(world.post(&["Disk a", "Heat b"], true), Output::Full(_)));
+            world.pass(MINUTE);
+        }
+        let firing = |world: &mut World| world.engine.view().alerts.iter().any(|kept| !kept.alert.ended_explicitly());
+        assert!(firing(&mut world) && world.lines().iter().all(|line| !line.contains("resolved=[a]")));
+        assert_eq!(world.post(&["Disk a"], true), Output::Rejected(vec![]));
+        assert_eq!(world.post(&["Disk a"], false), Output::Rejected(vec![]));
+        world.receivers.0.clear();
+        world.pass(10 * MINUTE);
+        assert!(world.lines().iter().any(|line| line.contains("resolved=[a]")), "that it is over is told");
+    }
+}

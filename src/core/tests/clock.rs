@@ -1,0 +1,93 @@
+//! Clocks that are put back or jump: nothing is late by that, nothing is repeated early, and nothing runs out for it.
+
+use std::time::Duration;
+
+use super::play::*;
+use crate::core::engine::Input;
+use crate::core::outbox::Outcome;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// The clock is put back.
+fn back(world: &mut World, by: Duration) {
+    world.now = world.now.before(by);
+    world.input(Input::PutBack(by));
+}
+
+/// The clock jumps forward, as the driver takes it.
+fn forward(world: &mut World, by: Duration) {
+    let before = world.now;
+    world.now = world.now.after(by);
+    world.engine.suspend(before, world.now);
+    world.engine.resume(world.now);
+    world.input(Input::Tick);
+}
+
+#[test]
+fn a_clock_that_is_put_back_makes_no_page_late() {
+    for hours in [1, 24] {
+        let mut world = World::new(policy());
+        // What began before the moment to which the clock is put back.
+        for _ in 0..(hours + 1) * 20 {
+            world.post(&["Disk a"], true);
+            world.pass(180 * SECOND);
+        }
+        world.post(&["Disk a", "Heat b"], true);
+        world.pass(20 * SECOND);
+        world.lines();
+        back(&mut world, hours * HOUR);
+        world.post(&["Disk a"], true);
+        world.pass(11 * SECOND);
+        assert_eq!(world.lines().len(), 1, "its group has waited thirty seconds");
+        // Half an hour in which it is sent again tells nothing new.
+        for _ in 0..30 {
+            world.post(&["Disk a"], true);
+            world.pass(60 * SECOND);
+        }
+        assert_eq!(world.lines(), Vec::<String>::new());
+        world.post(&["Disk a"], false);
+        world.pass(301 * SECOND);
+        let lines = world.lines();
+        assert!(lines.iter().any(|line| line.contains("resolved=[a]")), "that it is over is told: {lines:?}");
+    }
+}
+
+#[test]
+fn what_is_tried_again_is_so_as_soon_although_the_clock_is_put_back() {
+    let mut world = World::new(policy());
+    let retry = Outcome::Retry { error: "503".into(), after: Some(60 * SECOND), exchange: Default::default() };
+    world.receivers.0.insert("hook".into(), vec![retry]);
+    world.post(&["Disk a"], true);
+    world.pass(31 * SECOND);
+    assert_eq!(world.lines().len(), 1);
+    back(&mut world, HOUR);
+    world.pass(61 * SECOND);
+    assert_eq!(world.lines().len(), 1, "the minute has passed");
+}
+
+#[test]
+fn a_clock_that_jumps_forward_resolves_nothing_and_repeats_nothing() {
+    for by in [10 * 60 * SECOND, HOUR] {
+        let mut world = World::new(policy());
+        world.post(&["Disk a"], true);
+        world.pass(31 * SECOND);
+        world.lines();
+        forward(&mut world, by);
+        world.pass(30 * SECOND);
+        world.post(&["Disk a"], true);
+        world.pass(200 * SECOND);
+        assert_eq!(world.lines(), Vec::<String>::new(), "{by:?}");
+    }
+}
+
+#[test]
+fn small_steps_of_the_clock_change_nothing() {
+    let mut world = World::new(policy());
+    world.post(&["Disk a"], true);
+    for step in 0..40_u32 {
+        world.now = if step % 2 == 0 { world.now.before(SECOND) } else { world.now.after(SECOND) };
+        world.post(&["Disk a"], true);
+        world.pass(30 * SECOND);
+    }
+    assert_eq!(world.lines().len(), 1);
+}
