@@ -202,7 +202,7 @@ impl Engine {
         let last = self.is_last_of_bundle(&row);
         if last {
             self.circuits.settled(now, &row, &outcome, jitter);
-            if matches!(outcome, Outcome::Delivered(_) | Outcome::Refused { .. }) {
+            if matches!(outcome, Outcome::Delivered { .. } | Outcome::Refused { .. }) {
                 self.gather_held(&row.thread.integration_key());
             }
         } else {

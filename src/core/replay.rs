@@ -187,7 +187,7 @@ impl Replay {
             if due.is_empty() {
                 return;
             }
-            for row in due {
+            for row in due.into_iter().flatten() {
                 self.engine.handle(self.now, Input::Settled(row.id, Outcome::delivered(), 0.5));
             }
         }

@@ -177,7 +177,7 @@ async fn a_storm_of_reloads_sends_nothing_twice_and_takes_nothing_back() {
     }
     assert!(service.rows.try_recv().is_err(), "it is with a worker");
     assert_eq!(service.handle.view().await.unwrap().outbox.keys().copied().collect::<Vec<_>>(), [row.id]);
-    service.handle.settled(row.id, Outcome::Delivered(Default::default()), 0.5).await.unwrap();
+    service.handle.settled(row.id, Outcome::delivered(), 0.5).await.unwrap();
     tokio::time::sleep(1000 * SECOND).await;
     assert!(service.rows.try_recv().is_err(), "nothing is told twice");
 }

@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::disk;
 use crate::support::http::{Client, Message};
 use crate::support::process::{Andon, Place};
+use crate::support::random::budget;
 use crate::support::webhook::Webhook;
 use crate::support::{skip, until};
 
@@ -246,6 +247,108 @@ fn an_outbox_that_is_full_sheds_alerts_until_somebody_was_told() {
     healthy(&andon);
     let _late = Webhook::listening_on(&address);
     until(70 * SECOND, "there is room again", || (post(&andon, "After").status() == 200).then_some(()));
+}
+
+#[test]
+fn alerts_beyond_the_limit_are_shed_and_those_that_are_known_still_end() {
+    let place = Place::with_config(&config("webhook_configs: []", "webhook_configs: []"));
+    let andon = place.start(&["--limits.alerts=10", "--alerts.gc-interval=1s"]);
+    for number in 0..10 {
+        assert_eq!(post(&andon, &format!("Alert{number}")).status(), 200);
+    }
+    let refused = post(&andon, "OneMore");
+    assert_eq!((refused.status(), refused.header("retry-after").is_some()), (503, true), "{}", refused.body);
+    healthy(&andon);
+    let over = json!([{"labels": {"alertname": "Alert0"}, "endsAt": Clock::System.now().to_string()}]);
+    assert_eq!(andon.request("POST", "/api/v2/alerts", &over.to_string()).status(), 200);
+    until(20 * SECOND, "there is room again", || (post(&andon, "OneMore").status() == 200).then_some(()));
+}
+
+/// So many groups fire and end, again and again, and their receiver never answers.
+#[test]
+fn memory_does_not_grow_with_time() {
+    const ALERTS: usize = 400;
+    let silent = Silent::start();
+    let place = Place::with_config(&config(&webhook_to(&silent.0), "webhook_configs: []"));
+    let andon = place.start(&["--alerts.gc-interval=1s"]);
+    let mut client = Client::connect(andon.address()).expect("it accepts");
+    let cycles = budget(60, 2_000);
+    let mut early = 0;
+    for cycle in 1..=cycles {
+        for over in [false, true] {
+            let now = Clock::System.now();
+            let alert = |number: usize| {
+                let labels = json!({"alertname": format!("Alert{}", number / 4), "n": number.to_string()});
+                if over { json!({"labels": labels, "endsAt": now.to_string()}) } else { json!({"labels": labels}) }
+            };
+            let body = serde_json::Value::from((0..ALERTS).map(alert).collect::<Vec<_>>()).to_string();
+            let answer = client.request("POST", "/api/v2/alerts", &body).expect("it answers");
+            assert_eq!(answer.status(), 200, "{}", answer.body);
+        }
+        // Each group is flushed a second after the last time.
+        std::thread::sleep(SECOND / 5);
+        if cycle == cycles / 4 {
+            early = resident_mib(&andon);
+        }
+    }
+    let late = resident_mib(&andon);
+    assert!(late <= early + early / 4 + 8, "{late} MiB after {cycles} rounds, {early} MiB after a quarter of them");
+    healthy(&andon);
+}
+
+#[test]
+fn without_a_free_file_descriptor_it_waits_and_goes_on() {
+    let well = Webhook::start();
+    let place = Place::with_config(&config(&webhook_to(&well.address()), "webhook_configs: []"));
+    let command = place.command(&[]);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 100 && exec \"$0\" \"$@\""]).arg(command.get_program()).args(command.get_args());
+    let andon = Andon::start(limited);
+    assert_eq!(post(&andon, "Before").status(), 200);
+    let held: Vec<_> = (0..300).map(|_| TcpStream::connect(andon.address())).collect();
+    until(20 * SECOND, "there is none left", || {
+        andon.log().contains("a connection could not be accepted").then_some(())
+    });
+    drop(held);
+    until(20 * SECOND, "it takes alerts again", || {
+        let answer = Client::connect(andon.address()).and_then(|mut client| client.request("GET", "/-/healthy", ""));
+        answer.is_ok_and(|answer| answer.status() == 200).then_some(())
+    });
+    assert_eq!(post(&andon, "After").status(), 200);
+    for name in ["Before", "After"] {
+        until(90 * SECOND, "it is told", || is_told(&well, name).then_some(()));
+    }
+}
+
+/// Forty groups wait for a receiver that is away for longer than its circuit takes to open, and a restart comes in between.
+#[test]
+fn what_waited_through_an_outage_and_a_restart_is_told_in_a_few_messages() {
+    let late = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = late.local_addr().expect("it is bound").to_string();
+    drop(late);
+    let place = Place::with_config(&config(&webhook_to(&address), "webhook_configs: []"));
+    let andon = place.start(&[]);
+    for number in 0..40 {
+        assert_eq!(post(&andon, &format!("Alert{number}")).status(), 200);
+    }
+    until(120 * SECOND, "it is probed", || {
+        andon.get("/api/andon/v1/receivers").body.contains("\"probedAt\":\"").then_some(())
+    });
+    andon.kill();
+    let andon = place.start(&[]);
+    let late = Webhook::listening_on(&address);
+    let named = until(120 * SECOND, "all is told", || {
+        let named: std::collections::BTreeSet<String> = late
+            .told()
+            .iter()
+            .flat_map(|told| told.json()["alerts"].as_array().cloned().unwrap_or_default())
+            .map(|alert| alert["labels"]["alertname"].to_string())
+            .collect();
+        (named.len() == 40).then(|| late.told().len())
+    });
+    assert!(named <= 5, "{named} messages");
+    assert!(late.told().iter().any(|told| told.json()["groupLabels"]["digest"].is_string()));
+    assert_eq!(andon.stop().code(), Some(0));
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::support::http::Client;
-use crate::support::process::Place;
+use crate::support::process::{Andon, Place};
+use crate::support::random::{Random, budget};
 
 const CONFIG: &str = "route: {receiver: plant}\nreceivers: [{name: plant}]\n";
 
@@ -43,6 +44,7 @@ fn small() -> Vec<Row> {
         ("NUL, escaped", labels("\"a\":\"x\\u0000\""), 200),
         ("NUL, raw", labels("\"a\":\"x\0\""), 400),
         ("an empty name", labels("\"\":\"x\""), 400),
+        ("a name of signs", labels("\"\u{1f525}\":\"x\""), 200),
         ("a name with a space", labels("\"a b\":\"x\",\"__x__\":\"z\""), 200),
         ("an empty value", labels("\"a\":\"\",\"b\":\"c\""), 200),
         ("a key twice", labels("\"a\":\"1\",\"a\":\"2\""), 200),
@@ -56,6 +58,11 @@ fn small() -> Vec<Row> {
         ("the year 10000", with("\"startsAt\":\"10000-01-01T00:00:00Z\""), 400),
         ("seconds since 1970", with("\"startsAt\":1700000000"), 400),
         ("a leap second", with("\"startsAt\":\"2026-01-01T00:00:60Z\""), 400),
+        (
+            "a start in the future",
+            with("\"startsAt\":\"2126-01-01T00:00:00Z\",\"endsAt\":\"2126-01-02T00:00:00Z\""),
+            200,
+        ),
         (
             "an end before the start",
             with("\"startsAt\":\"2026-01-02T00:00:00Z\",\"endsAt\":\"2026-01-01T00:00:00Z\""),
@@ -73,6 +80,7 @@ fn large() -> Vec<Row> {
         ("a label of 1 MB", labels(&format!("\"a\":\"{}\"", x(1_000_000))), 400),
         ("an annotation of 10 MB", with(&format!("\"annotations\":{{\"a\":\"{}\"}}", x(10_000_000))), 400),
         ("10 000 lists in each other", "[".repeat(10_000), 400),
+        ("100 000 objects in each other", "[{\"labels\":".to_owned() + &"{\"a\":".repeat(100_000), 400),
         ("10 000 000 lists in each other", "[".repeat(10_000_000), 400),
         ("30 MB of blanks", " ".repeat(30_000_000) + "[]", 200),
     ]
@@ -109,5 +117,67 @@ fn every_input_has_its_answer_and_none_takes_long() {
         assert_eq!(andon.request("POST", "/api/v2/silences", &silence(pattern)).status(), status);
         assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     }
+    assert_eq!(andon.get("/-/ready").body, "OK");
+}
+
+const JSON: &str = "Content-Type: application/json\r\n";
+
+fn send(andon: &Andon, headers: &str, body: &[u8]) -> u16 {
+    let answer =
+        Client::connect(andon.address()).and_then(|mut client| client.send("POST", "/api/v2/alerts", headers, body));
+    answer.unwrap_or_else(|error| panic!("{error}\n{}", andon.log())).status()
+}
+
+#[test]
+fn bytes_that_are_no_json_have_their_answer() {
+    let place = Place::with_config(CONFIG);
+    let andon = place.start(&[]);
+    let alert = labels("\"alertname\":\"A\"");
+    let utf16: Vec<u8> = alert.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    // The head of what gzip writes.
+    let gzip = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3][..], alert.as_bytes()].concat();
+    let rows: [(&str, &str, &[u8], u16); 8] = [
+        ("JSON", JSON, alert.as_bytes(), 200),
+        ("UTF-16", JSON, &utf16, 400),
+        ("gzip", JSON, &gzip, 400),
+        ("gzip, said so", "Content-Type: application/json\r\nContent-Encoding: gzip\r\n", &gzip, 400),
+        ("no UTF-8", JSON, b"[{\"labels\":{\"a\":\"\xff\"}}]", 200),
+        ("a text", "Content-Type: text/plain\r\n", alert.as_bytes(), 415),
+        ("a form", "Content-Type: application/x-www-form-urlencoded\r\n", alert.as_bytes(), 415),
+        ("no type", "", alert.as_bytes(), 415),
+    ];
+    for (what, headers, body, status) in rows {
+        assert_eq!(send(&andon, headers, body), status, "{what}");
+    }
+}
+
+#[test]
+fn whatever_is_sent_is_answered() {
+    let place = Place::with_config(CONFIG);
+    let andon = place.start(&[]);
+    let alert = format!(
+        "[{{\"labels\":{{\"alertname\":\"A\",\"n\":\"1\"}},\"annotations\":{{\"summary\":\"\u{fc}\"}},\
+         \"startsAt\":\"2026-01-01T00:00:00Z\",\"endsAt\":\"{}\",\"generatorURL\":\"http://p/\"}}]",
+        "2126-01-01T00:00:00Z"
+    );
+    let mut random = Random::for_test("hostile_input");
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..budget(300, 5_000) {
+        let mut body = alert.clone().into_bytes();
+        for _ in 0..1 + random.below(4) {
+            let place = random.below(body.len().max(1) as u64) as usize;
+            match random.below(4) {
+                0 if place < body.len() => body[place] = random.below(256) as u8,
+                1 if place < body.len() => drop(body.remove(place)),
+                2 => body.insert(place, b"[]{},:\"\\0e-"[random.below(11) as usize]),
+                _ => body.truncate(place.max(1)),
+            }
+        }
+        let status = send(&andon, JSON, &body);
+        assert!([200, 400, 422].contains(&status), "{status}: {}", String::from_utf8_lossy(&body));
+        seen.insert(status);
+    }
+    assert!(seen.contains(&200) && seen.contains(&400), "{seen:?}");
+    assert!(!andon.log().contains("panicked"), "{}", andon.log());
     assert_eq!(andon.get("/-/ready").body, "OK");
 }

@@ -25,7 +25,7 @@ fn retry() -> Outcome {
 }
 
 fn delivered() -> Outcome {
-    Outcome::Delivered(Default::default())
+    Outcome::delivered()
 }
 
 fn ids(bundle: &Bundle) -> Vec<DeliveryId> {

@@ -78,11 +78,14 @@ impl Client {
 
     /// Sends a request with a JSON body, empty for none, and reads the answer.
     pub fn request(&mut self, method: &str, path: &str, body: &str) -> io::Result<Message> {
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: andon\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        self.stream.get_mut().write_all(request.as_bytes())?;
+        self.send(method, path, "Content-Type: application/json\r\n", body.as_bytes())
+    }
+
+    /// Sends a request with these header lines and any bytes, and reads the answer.
+    pub fn send(&mut self, method: &str, path: &str, headers: &str, body: &[u8]) -> io::Result<Message> {
+        let length = body.len();
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: andon\r\n{headers}Content-Length: {length}\r\n\r\n");
+        self.stream.get_mut().write_all(&[head.as_bytes(), body].concat())?;
         Message::read(&mut self.stream)?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 }
