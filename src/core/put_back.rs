@@ -7,7 +7,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::change::StoredGroup;
+use super::alert::Alert;
+use super::alert_set::Kept;
+use super::change::{Change, StoredGroup};
 use super::engine::Engine;
 use super::outbox::Delivery;
 use crate::time::Timestamp;
@@ -28,6 +30,7 @@ impl Engine {
             self.state.put_delivery(row, &mut self.log);
         }
         self.circuits.put_back(by);
+        self.date_alerts_back(now);
         let grace = &mut self.state.grace;
         if grace.until < Timestamp::MAX {
             (grace.from, grace.until) = (grace.from.before(by), grace.until.before(by));
@@ -36,5 +39,16 @@ impl Engine {
         self.next_orphan_check = if self.next_orphan_check < Timestamp::MAX { now } else { Timestamp::MAX };
         self.state.last_seen.iter_mut().for_each(|last| *last = (*last).min(now));
         self.queue_all();
+    }
+
+    /// What was received at a moment that is to come would win over what is received until then, as the newer.
+    fn date_alerts_back(&mut self, now: Timestamp) {
+        let ahead: Vec<_> = self.state.alerts.iter().filter(|kept| kept.alert.updated_at > now).cloned().collect();
+        for kept in ahead {
+            let change =
+                Change::Refreshed { fingerprint: kept.fingerprint, ends_at: kept.alert.ends_at, updated_at: now };
+            let alert = Arc::new(Alert { updated_at: now, ..Alert::clone(&kept.alert) });
+            self.state.put_alert(Kept { alert, ..kept }, change, &mut self.log);
+        }
     }
 }
