@@ -79,13 +79,17 @@ impl Network {
     }
 
     /// What each thread believes that is open: the alerts it was told firing and not resolved; for one that knows only
-    /// incidents, the alerts of the last notification, or none where that closed it.
+    /// incidents, all alerts that it was told since it was opened.
     pub fn believed_open(&self) -> BTreeMap<String, BTreeSet<String>> {
         let mut open: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for told in &self.0.lock().told {
             let alerts = open.entry(told.thread.clone()).or_default();
             if told.thread.starts_with("pager") {
-                alerts.clone_from(&told.firing);
+                // An incident stays open for what it was told before, although a later event no longer lists what is muted.
+                if told.firing.is_empty() {
+                    alerts.clear();
+                }
+                alerts.extend(told.firing.iter().cloned());
             } else {
                 alerts.extend(told.firing.iter().cloned());
                 alerts.retain(|alert| !told.resolved.contains(alert));
