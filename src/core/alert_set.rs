@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::alert::Alert;
 use super::label::Fingerprint;
+use super::pair_bits::PairBits;
 use super::policy::{RouteIdx, RuleIdx};
 
 const CHUNK_BITS: u32 = 10;
@@ -31,6 +32,27 @@ pub struct Kept {
     pub alert: Arc<Alert>,
     /// Where it goes.
     pub verdict: Arc<Verdict>,
+    /// Of its labels.
+    pairs: PairBits,
+}
+
+impl Kept {
+    /// An alert with this fingerprint.
+    pub fn new(fingerprint: Fingerprint, alert: Arc<Alert>, verdict: Arc<Verdict>) -> Self {
+        Self { fingerprint, pairs: PairBits::of(&alert.labels), alert, verdict }
+    }
+
+    /// Another version of an alert with the same labels.
+    #[must_use]
+    pub fn newer(&self, alert: Arc<Alert>) -> Self {
+        debug_assert_eq!(self.alert.labels, alert.labels, "the labels are the alert's identity");
+        Self { fingerprint: self.fingerprint, pairs: self.pairs, alert, verdict: Arc::clone(&self.verdict) }
+    }
+
+    /// Whether it may have all labels that these bits were made of; asks no more memory than what stands here.
+    pub fn may_have(&self, those: PairBits) -> bool {
+        self.pairs.may_hold(those)
+    }
 }
 
 /// The alerts in ascending order of fingerprint.
@@ -60,6 +82,13 @@ impl AlertSet {
     /// In ascending order of fingerprint.
     pub fn iter(&self) -> impl Iterator<Item = &Kept> {
         self.chunks.iter().flat_map(|chunk| chunk.iter())
+    }
+
+    /// In ascending order of fingerprint, from this one on.
+    pub fn from(&self, fingerprint: Fingerprint) -> impl Iterator<Item = &Kept> {
+        let from = chunk_of(fingerprint);
+        let before = self.chunks[from].partition_point(|kept| kept.fingerprint < fingerprint);
+        self.chunks[from..].iter().flat_map(|chunk| chunk.iter()).skip(before)
     }
 
     /// The alert with this fingerprint.
@@ -108,7 +137,7 @@ mod tests {
         let generator_url = Arc::from(url);
         let alert = Alert { labels, annotations, generator_url, starts_at, ends_at, updated_at, timeout: false };
         let verdict = Arc::new(Verdict { routes: vec![], source_of: vec![], target_of: vec![] });
-        Kept { fingerprint: Fingerprint(fingerprint), alert: Arc::new(alert), verdict }
+        Kept::new(Fingerprint(fingerprint), Arc::new(alert), verdict)
     }
 
     #[test]

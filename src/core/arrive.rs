@@ -96,11 +96,12 @@ impl Engine {
     fn store_alert(&mut self, now: Timestamp, arriving: &Arriving<'_>, alert: Alert) {
         let fingerprint = arriving.fingerprint;
         let (firing, ends_at, updated_at) = (!alert.ended(now), alert.ends_at, alert.updated_at);
-        let (mut known_verdict, mut refresh, mut grouped, mut changed) = (None, false, false, false);
+        let alert = Arc::new(alert);
+        let (mut newer, mut refresh, mut grouped, mut changed) = (None, false, false, false);
         if let Some(known) = self.state.alerts.get(fingerprint) {
             let was_firing = !self.state.grace.resolved(&known.alert, now);
             if known.alert.labels == alert.labels {
-                known_verdict = Some(Arc::clone(&known.verdict));
+                newer = Some(known.newer(Arc::clone(&alert)));
                 let same = says_the_same(&known.alert, &alert);
                 // What fires and fired is in its groups; what is over and was over has been there.
                 let over_as_before = !was_firing && !firing && known.alert.ends_at == ends_at;
@@ -112,17 +113,16 @@ impl Engine {
             self.counters.limited += 1;
             return;
         }
-        let verdict = match known_verdict {
-            Some(verdict) => verdict,
-            None => self.state.verdict(&alert.labels),
+        let kept = match newer {
+            Some(newer) => newer,
+            None => Kept::new(fingerprint, Arc::clone(&alert), self.state.verdict(&alert.labels)),
         };
-        let alert = Arc::new(alert);
+        let verdict = Arc::clone(&kept.verdict);
         let change = if refresh {
             Change::Refreshed { fingerprint, ends_at, updated_at }
         } else {
             Change::Alert(Arc::clone(&alert))
         };
-        let kept = Kept { fingerprint, alert: Arc::clone(&alert), verdict: Arc::clone(&verdict) };
         self.state.put_alert(kept, change, &mut self.log);
         if changed {
             self.note(Note::Changed(fingerprint));
@@ -135,11 +135,9 @@ impl Engine {
     }
 
     /// Whether a new alert is beyond the limit of its alertname.
-    fn limited(&self, alert: &Alert, now: Timestamp) -> bool {
+    fn limited(&mut self, alert: &Alert, now: Timestamp) -> bool {
         let limit = self.options.per_alertname_limit;
-        let name = alert.labels.value("alertname");
-        let same = |kept: &&Kept| kept.alert.labels.value("alertname") == name && !kept.alert.ended(now);
-        limit > 0 && self.state.alerts.iter().filter(same).take(limit).count() >= limit
+        self.state.per_name.as_mut().is_some_and(|per_name| per_name.firing(alert, now) >= limit)
     }
 
     /// Puts an alert into its group on a route, making the group if need be. A group made by an alert that is older

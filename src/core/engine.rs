@@ -208,6 +208,7 @@ impl Engine {
             circuits: Circuits::default(),
             fallback_due: BTreeSet::new(),
         };
+        engine.state.per_name = (engine.options.per_alertname_limit > 0).then(Default::default);
         engine.watch_anew(now);
         engine
     }

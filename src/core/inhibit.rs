@@ -45,9 +45,13 @@ impl Inhibitor {
     pub fn put(&mut self, policy: &Policy, alerts: &AlertSet, kept: &Kept) {
         for rule in &kept.verdict.source_of {
             let Some(place) = place(policy, *rule, kept) else { continue };
-            let named = self.named(place);
+            let first = self.places(place).next();
+            if first == Some(place) {
+                // It is named as it is, and stays so: a refresh changes nothing.
+                continue;
+            }
             self.sources.insert(place, ());
-            let Some(named) = named else { continue };
+            let Some(named) = first.map(|first| first.alert) else { continue };
             let ends = if named == kept.fingerprint {
                 Some(kept.alert.ends_at)
             } else {

@@ -128,7 +128,7 @@ impl Engine {
             updated_at: now,
             timeout: false,
         });
-        let kept = Kept { fingerprint, alert: Arc::clone(&alert), verdict: Arc::clone(&verdict) };
+        let kept = Kept::new(fingerprint, Arc::clone(&alert), Arc::clone(&verdict));
         self.state.put_alert(kept, Change::Alert(Arc::clone(&alert)), &mut self.log);
         for route in &verdict.routes {
             self.join(now, *route, fingerprint, &alert);

@@ -81,18 +81,16 @@ impl Engine {
                     alert.generator_url = state.urls.get(&alert.generator_url);
                 }
                 let verdict = state.verdict(&alert.labels);
-                state.judge(Kept { fingerprint: alert.fingerprint(), alert, verdict });
+                drop(state.judge(Kept::new(alert.fingerprint(), alert, verdict)));
             }
             Change::Refreshed { fingerprint, ends_at, updated_at } => {
-                if let Some(mut kept) = state.alerts.get(fingerprint).cloned() {
-                    kept.alert = Arc::new(Alert { ends_at, updated_at, ..Alert::clone(&kept.alert) });
-                    state.judge(kept);
+                if let Some(kept) = state.alerts.get(fingerprint) {
+                    let alert = Alert { ends_at, updated_at, ..Alert::clone(&kept.alert) };
+                    drop(state.judge(kept.newer(Arc::new(alert))));
                 }
             }
             Change::AlertGone(fingerprint) => {
-                if let Some(old) = state.alerts.remove(fingerprint) {
-                    state.inhibitor.remove(&state.policy, &old);
-                }
+                drop(state.drop_alert(fingerprint));
             }
             Change::Group(stored) => drop(groups.insert(stored.id.clone(), stored)),
             Change::GroupTimer { id, next_flush, last_flush } => {
@@ -149,7 +147,7 @@ impl Engine {
         for mut kept in all {
             kept.verdict = self.state.verdict(&kept.alert.labels);
             let (fingerprint, alert, verdict) = (kept.fingerprint, Arc::clone(&kept.alert), Arc::clone(&kept.verdict));
-            self.state.judge(kept);
+            drop(self.state.judge(kept));
             // Alertmanager groups anew what is over as well, as long as it is kept.
             let all = !self.options.resolved_while_muted;
             if all || members.contains(&fingerprint) || !self.state.grace.resolved(&alert, now) {

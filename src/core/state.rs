@@ -19,7 +19,9 @@ use super::look::AtWork;
 use super::mirrored::{Mirrored, MirroredKey};
 use super::note::Found;
 use super::outbox::{DeadLetter, Delivery, DeliveryId, IntegrationKey, Thread, Told};
+use super::per_name::PerName;
 use super::policy::{Integration, Policy, RouteIdx};
+use super::rule_index::RuleIndex;
 use super::shared_map::SharedMap;
 use super::silence::{Silence, SilenceId, Silences};
 use super::texts::Texts;
@@ -63,6 +65,7 @@ enum Undo {
 #[derive(Debug)]
 struct UnderPolicy {
     policy: Arc<Policy>,
+    rules: RuleIndex,
     alerts: AlertSet,
     groups: Groups,
     inhibitor: Inhibitor,
@@ -114,6 +117,10 @@ pub struct State {
     pub(super) former: Arc<BTreeMap<IntegrationKey, Integration>>,
     /// When the alert of each watchdog last came. Follows from the alerts.
     pub(super) last_seen: Vec<Timestamp>,
+    /// Over the rules in force.
+    rules: RuleIndex,
+    /// Kept where alerts of a name are limited. Follows from the alerts.
+    pub(super) per_name: Option<PerName>,
     verdicts: BTreeSet<Arc<Verdict>>,
     /// Where alerts come from.
     pub(super) urls: Texts,
@@ -125,6 +132,7 @@ impl State {
         Self {
             grace: Grace::NONE,
             inhibitor: Inhibitor::default(),
+            rules: RuleIndex::of(&policy),
             policy,
             config_text: Arc::default(),
             alerts: AlertSet::default(),
@@ -148,6 +156,7 @@ impl State {
             assets: Arc::default(),
             former: Arc::default(),
             last_seen: Vec::new(),
+            per_name: None,
             verdicts: BTreeSet::new(),
             urls: Texts::default(),
         }
@@ -155,7 +164,7 @@ impl State {
 
     /// What follows from the alert's labels; shared by all alerts of which the same is true.
     pub(super) fn verdict(&mut self, labels: &super::label::LabelSet) -> Arc<Verdict> {
-        let verdict = self.policy.verdict(labels);
+        let verdict = self.rules.verdict(&self.policy, labels);
         if let Some(known) = self.verdicts.get(&verdict) {
             return Arc::clone(known);
         }
@@ -166,15 +175,13 @@ impl State {
 
     pub(super) fn put_alert(&mut self, kept: Kept, change: Change, log: &mut Log) {
         let fingerprint = kept.fingerprint;
-        self.inhibitor.put(&self.policy, &self.alerts, &kept);
-        let old = self.alerts.insert(kept);
+        let old = self.judge(kept);
         log.undo.push(Undo::Alert(fingerprint, old));
         log.changes.push(change);
     }
 
     pub(super) fn forget_alert(&mut self, fingerprint: Fingerprint, log: &mut Log) {
-        if let Some(old) = self.alerts.remove(fingerprint) {
-            self.inhibitor.remove(&self.policy, &old);
+        if let Some(old) = self.drop_alert(fingerprint) {
             log.undo.push(Undo::Alert(fingerprint, Some(old)));
             log.changes.push(Change::AlertGone(fingerprint));
         }
@@ -338,20 +345,39 @@ impl State {
 
     /// Puts other rules in force. Groups and verdicts are the caller's to make anew.
     pub(super) fn put_policy(&mut self, policy: Arc<Policy>, log: &mut Log) {
+        let rules = std::mem::replace(&mut self.rules, RuleIndex::of(&policy));
         let old = std::mem::replace(&mut self.policy, policy);
         let groups = std::mem::take(&mut self.groups);
         let inhibitor = std::mem::take(&mut self.inhibitor);
         self.verdicts.clear();
         self.time_orders();
         let (alerts, last_seen) = (self.alerts.clone(), self.last_seen.clone());
-        let before = UnderPolicy { policy: old, alerts, groups, inhibitor, last_seen };
+        let before = UnderPolicy { policy: old, rules, alerts, groups, inhibitor, last_seen };
         log.undo.push(Undo::Policy(Box::new(before)));
     }
 
-    /// Gives an alert the verdict of new rules.
-    pub(super) fn judge(&mut self, kept: Kept) {
+    /// Keeps an alert, or its newer version, or the same under the verdict of new rules; gives back what it replaces.
+    pub(super) fn judge(&mut self, kept: Kept) -> Option<Kept> {
         self.inhibitor.put(&self.policy, &self.alerts, &kept);
-        self.alerts.insert(kept);
+        let new = self.per_name.is_some().then(|| kept.clone());
+        let old = self.alerts.insert(kept);
+        if let (Some(per_name), Some(new)) = (&mut self.per_name, new) {
+            if let Some(old) = &old {
+                per_name.remove(old.fingerprint, &old.alert);
+            }
+            per_name.put(new.fingerprint, &new.alert);
+        }
+        old
+    }
+
+    /// Keeps an alert no longer; gives it back.
+    pub(super) fn drop_alert(&mut self, fingerprint: Fingerprint) -> Option<Kept> {
+        let old = self.alerts.remove(fingerprint)?;
+        self.inhibitor.remove(&self.policy, &old);
+        if let Some(per_name) = &mut self.per_name {
+            per_name.remove(fingerprint, &old.alert);
+        }
+        Some(old)
     }
 
     /// Takes everything back that the log holds.
@@ -394,8 +420,8 @@ impl State {
             Undo::Config(old) => self.config_text = old,
             Undo::Ack(key, old) => set(Arc::make_mut(&mut self.acks), key, old),
             Undo::Policy(old) => {
-                let UnderPolicy { policy, alerts, groups, inhibitor, last_seen } = *old;
-                (self.policy, self.alerts, self.groups) = (policy, alerts, groups);
+                let UnderPolicy { policy, rules, alerts, groups, inhibitor, last_seen } = *old;
+                (self.policy, self.rules, self.alerts, self.groups) = (policy, rules, alerts, groups);
                 (self.inhibitor, self.last_seen) = (inhibitor, last_seen);
                 self.verdicts.clear();
                 self.time_orders();
@@ -404,12 +430,9 @@ impl State {
     }
 
     fn undo_alert(&mut self, fingerprint: Fingerprint, old: Option<Kept>) {
-        if let Some(new) = self.alerts.remove(fingerprint) {
-            self.inhibitor.remove(&self.policy, &new);
-        }
+        drop(self.drop_alert(fingerprint));
         if let Some(old) = old {
-            self.inhibitor.put(&self.policy, &self.alerts, &old);
-            self.alerts.insert(old);
+            drop(self.judge(old));
         }
     }
 

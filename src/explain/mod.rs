@@ -339,5 +339,5 @@ fn as_if_it_fired(view: &View, labels: &LabelSet, now: Timestamp) -> Kept {
         timeout: true,
     };
     let verdict = Arc::new(view.policy.verdict(labels));
-    Kept { fingerprint: labels.fingerprint(), alert: Arc::new(alert), verdict }
+    Kept::new(labels.fingerprint(), Arc::new(alert), verdict)
 }

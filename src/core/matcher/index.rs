@@ -1,7 +1,7 @@
 //! Finds, among many lists of matchers, the few that a label set may meet.
 //!
 //! Of each list one matcher is its anchor: one that is met only by a label that is there and is a certain text, or begins
-//! or ends with one. A label set is looked up by its labels; what is found is looked at as a whole by whoever asked. A
+//! with, ends with or holds one. A label set is looked up by its labels; what is found is looked at as a whole by whoever asked. A
 //! list without such a matcher is always found.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -10,6 +10,9 @@ use std::sync::Arc;
 use super::pattern::Literals;
 use super::{Matcher, Op};
 use crate::core::label::LabelSet;
+
+/// How much of a text is looked for within others: each further length is one more look at each place.
+const LONGEST_INSIDE: usize = 8;
 
 /// Lists of matchers, by a number that whoever adds them gives.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +28,7 @@ struct Anchors {
     whole: Texts,
     start: Texts,
     end: Texts,
+    inside: Texts,
 }
 
 /// Texts and the lists they lead to. Looked up, never iterated.
@@ -50,6 +54,7 @@ impl MatcherIndex {
         let best = anchors.min_by_key(|(_, anchor)| match anchor {
             Literals::Whole(texts) => (0, texts.len()),
             Literals::Start(texts) | Literals::End(texts) => (1, texts.len()),
+            Literals::Inside(texts) => (2, texts.len()),
         });
         let Some((matcher, anchor)) = best else {
             self.unanchored.push(number);
@@ -60,6 +65,12 @@ impl MatcherIndex {
             Literals::Whole(texts) => (texts, &mut anchors.whole),
             Literals::Start(texts) => (texts, &mut anchors.start),
             Literals::End(texts) => (texts, &mut anchors.end),
+            // The end of a text tells more than its beginning: numbers stand there.
+            Literals::Inside(texts) => {
+                let ends =
+                    texts.iter().map(|text| text.get(text.len().saturating_sub(LONGEST_INSIDE)..).unwrap_or(text));
+                (ends.collect(), &mut anchors.inside)
+            }
         };
         for text in texts {
             of.lengths.insert(text.len());
@@ -81,6 +92,9 @@ impl MatcherIndex {
                 }
                 for length in anchors.end.lengths.range(..=value.len()) {
                     anchors.end.find(value.get(value.len() - length..), &mut found);
+                }
+                for length in &anchors.inside.lengths {
+                    value.windows(*length).for_each(|text| anchors.inside.find(Some(text), &mut found));
                 }
             }
         }
@@ -107,7 +121,7 @@ fn anchor(matcher: &Matcher) -> Option<Literals<'_>> {
         (Op::Regex, Some(pattern)) => pattern.literals()?,
         (Op::Regex | Op::NotEqual | Op::NotRegex, _) => return None,
     };
-    let (Literals::Whole(texts) | Literals::Start(texts) | Literals::End(texts)) = &literals;
+    let (Literals::Whole(texts) | Literals::Start(texts) | Literals::End(texts) | Literals::Inside(texts)) = &literals;
     (!texts.is_empty() && texts.iter().all(|text| !text.is_empty())).then_some(literals)
 }
 
@@ -119,7 +133,7 @@ mod tests {
     use crate::core::matcher::{Mode, parse_matchers};
     use crate::core::route::all_match;
 
-    const LISTS: [&str; 16] = [
+    const LISTS: [&str; 22] = [
         r#"a="x""#,
         r#"a="""#,
         r#"a="x", b=~"y|z""#,
@@ -136,11 +150,17 @@ mod tests {
         r#"a=~"\\bx.*""#,
         r#"a=~"é.+""#,
         r#"a=~"[é-ü].*", b=~"x*""#,
+        r#"a=~".*xyz.*""#,
+        r#"a=~".*(xyz|zyx)+.*""#,
+        r#"a=~"x?.*(xyz|z).*""#,
+        r#"a=~".*(xyz)*.*""#,
+        r#"a=~".*é[xy]zzz.*""#,
+        r#"a=~"(?i).*xyz.*""#,
     ];
 
     proptest! {
         #[test]
-        fn finds_all_that_match(a in "[xyzXé]{0,4}", b in "[xyz]{0,4}") {
+        fn finds_all_that_match(a in "[xyzXé]{0,6}|.{0,3}(xyz|zyx|éxzzz|éyzzz|XYZ|z).{0,3}", b in "[xyz]{0,4}") {
             let lists = LISTS.map(|list| parse_matchers(Mode::Fallback, list).unwrap().0);
             let index = MatcherIndex::new(lists.iter().map(Vec::as_slice));
             let pairs = [("a", a.as_str()), ("b", b.as_str())];
@@ -155,11 +175,25 @@ mod tests {
 
     #[test]
     fn leaves_out_what_cannot_match() {
-        let lists = ["a=~\"web-.*\"", "a=~\".*-prod\"", "a=\"x\", b!=\"y\"", "a=~\"u|v\"", "b!=\"y\""];
+        let lists = [
+            "a=~\"web-.*\"",
+            "a=~\".*-prod\"",
+            "a=\"x\", b!=\"y\"",
+            "a=~\"u|v\"",
+            "b!=\"y\"",
+            "a=~\".*[0-9]-line-(south-)?west.*\"",
+        ];
         let lists = lists.map(|list| parse_matchers(Mode::Fallback, list).unwrap().0);
         let index = MatcherIndex::new(lists.iter().map(Vec::as_slice));
-        let rows: [(&str, &[u32]); 5] =
-            [("web-1", &[0, 4]), ("web-prod", &[0, 1, 4]), ("x", &[2, 4]), ("v", &[3, 4]), ("w", &[4])];
+        let rows: [(&str, &[u32]); 7] = [
+            ("1-line-west-", &[4, 5]),
+            ("1-line", &[4]),
+            ("web-1", &[0, 4]),
+            ("web-prod", &[0, 1, 4]),
+            ("x", &[2, 4]),
+            ("v", &[3, 4]),
+            ("w", &[4]),
+        ];
         for (value, expected) in rows {
             assert_eq!(index.candidates(&LabelSet::new([("a", value)]).unwrap()), expected, "{value}");
         }

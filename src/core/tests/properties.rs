@@ -11,7 +11,8 @@ use crate::core::interval::TimeInterval;
 use crate::core::label::LabelSet;
 use crate::core::matcher::{Matcher, Op};
 use crate::core::outbox::{Outcome, Thread};
-use crate::core::policy::{Policy, RouteIdx};
+use crate::core::policy::{InhibitRule, Policy, Route, RouteIdx};
+use crate::core::rule_index::RuleIndex;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const ALERTS: [&str; 6] = [
@@ -241,11 +242,19 @@ proptest! {
     fn routes_are_walked_as_a_naive_model_walks_them(tree in tree(), labels in labels()) {
         let mut routes = vec![];
         plant(&tree, None, &mut routes);
-        let policy = Policy { routes, ..policy() };
+        let rule = |source: &Route, target: &Route| InhibitRule {
+            name: Arc::from(""),
+            source_matchers: source.matchers.clone(),
+            target_matchers: target.matchers.clone(),
+            equal: vec![],
+        };
+        let inhibit_rules = routes.iter().zip(routes.iter().rev()).map(|(a, b)| rule(a, b)).collect();
+        let policy = Policy { routes, inhibit_rules, ..policy() };
         let walked: Vec<_> = policy.walk(&labels).into_iter().map(|route| route.0).collect();
         let mut numbers = 0..;
         let model = naive(&tree, &labels, &mut numbers).unwrap_or_else(|| vec![0]);
         prop_assert_eq!(walked, model);
+        prop_assert_eq!(RuleIndex::of(&policy).looked_up(&policy, &labels), policy.verdict(&labels));
     }
 }
 
@@ -284,7 +293,7 @@ fn labels() -> impl Strategy<Value = LabelSet> {
 }
 
 /// Lays the tree out in depth-first order.
-fn plant(tree: &Tree, parent: Option<RouteIdx>, routes: &mut Vec<crate::core::policy::Route>) -> RouteIdx {
+fn plant(tree: &Tree, parent: Option<RouteIdx>, routes: &mut Vec<Route>) -> RouteIdx {
     let at = RouteIdx(u32::try_from(routes.len()).unwrap());
     let matchers = tree.matchers.iter().map(|(name, op, value)| matcher(name, *op, value)).collect();
     let mut planted = route(matchers, 0, &[]);

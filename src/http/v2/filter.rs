@@ -3,8 +3,10 @@
 use axum::response::Response;
 use http::StatusCode;
 
+use crate::core::alert_set::Kept;
 use crate::core::label::LabelSet;
 use crate::core::matcher::{Matcher, Mode, Op, parse_matcher};
+use crate::core::pair_bits::PairBits;
 use crate::core::policy::{Policy, Receiver, ReceiverIdx};
 use crate::http::query::Query;
 use crate::http::reply::json_error;
@@ -22,7 +24,11 @@ impl BadQuery {
 }
 
 /// The values of `filter`: all must match.
-pub struct LabelFilter(Vec<Matcher>);
+pub struct LabelFilter {
+    matchers: Vec<Matcher>,
+    /// Of the pairs that an alert must have.
+    pairs: PairBits,
+}
 
 impl LabelFilter {
     /// From the query.
@@ -31,17 +37,26 @@ impl LabelFilter {
     /// The parser's sentence.
     pub fn of(query: &Query, mode: Mode) -> Result<Self, BadQuery> {
         let matchers = query.all("filter").map(|input| parse_matcher(mode, input));
-        matchers.collect::<Result<_, _>>().map(Self).map_err(|error| BadQuery(error.to_string()))
+        let matchers: Vec<_> = matchers.collect::<Result<_, _>>().map_err(|error| BadQuery(error.to_string()))?;
+        // An empty value is met by an alert without the label.
+        let must_have = matchers.iter().filter(|matcher| matcher.op == Op::Equal && !matcher.value.is_empty());
+        let pairs = must_have.fold(PairBits::default(), |bits, matcher| bits.with(&matcher.name, &matcher.value));
+        Ok(Self { matchers, pairs })
+    }
+
+    /// Whether an alert may be wanted; most that are not are found out by a look at one word.
+    pub fn may_want(&self, kept: &Kept) -> bool {
+        kept.may_have(self.pairs)
     }
 
     /// Whether the labels are wanted.
     pub fn wants(&self, labels: &LabelSet) -> bool {
-        self.0.iter().all(|matcher| matcher.filter_matches(labels.get(&matcher.name)))
+        self.matchers.iter().all(|matcher| matcher.filter_matches(labels.get(&matcher.name)))
     }
 
     /// The matchers, for those who compare them as they stand.
     pub fn matchers(&self) -> &[Matcher] {
-        &self.0
+        &self.matchers
     }
 }
 

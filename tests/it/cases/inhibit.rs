@@ -94,5 +94,5 @@ fn with_labels(labels: LabelSet) -> Alert {
 }
 
 fn kept(alert: Alert, verdict: Verdict) -> Kept {
-    Kept { fingerprint: alert.fingerprint(), alert: Arc::new(alert), verdict: Arc::new(verdict) }
+    Kept::new(alert.fingerprint(), Arc::new(alert), Arc::new(verdict))
 }

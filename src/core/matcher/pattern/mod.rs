@@ -27,6 +27,9 @@ const MAX_LITERALS: usize = 2048;
 /// How many beginnings or ends are kept of a pattern that cannot be looked up.
 const MAX_EDGES: usize = 64;
 
+/// The shortest text within others that is looked for.
+pub const SHORTEST_INSIDE: usize = 3;
+
 /// Why a text is no pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
@@ -62,15 +65,17 @@ pub struct Pattern {
     edge: Option<Edge>,
 }
 
-/// What every text begins or ends with that the pattern is met by, in bytes: one of these, none of which is empty.
+/// What every text begins with, ends with or holds that the pattern is met by, in bytes: one of these, none of which is
+/// empty.
 #[derive(Clone, Debug)]
 enum Edge {
     Start(Box<[Box<[u8]>]>),
     End(Box<[Box<[u8]>]>),
+    Inside(Box<[Box<[u8]>]>),
 }
 
-/// What a text must be, begin with or end with for a pattern to be met by it: one of these. None is empty but among
-/// whole texts.
+/// What a text must be, begin with, end with or hold for a pattern to be met by it: one of these. None is empty but
+/// among whole texts.
 #[derive(Debug, PartialEq)]
 pub enum Literals<'a> {
     /// It is one of these.
@@ -79,6 +84,8 @@ pub enum Literals<'a> {
     Start(Vec<&'a [u8]>),
     /// It ends with one of these.
     End(Vec<&'a [u8]>),
+    /// One of these stands somewhere in it; each has at least [`SHORTEST_INSIDE`] bytes.
+    Inside(Vec<&'a [u8]>),
 }
 
 #[derive(Clone, Debug)]
@@ -132,16 +139,14 @@ impl Pattern {
 
     /// What a text must be, begin with or end with to be met, where that can be said in a few words.
     pub fn literals(&self) -> Option<Literals<'_>> {
-        match (&self.test, &self.edge) {
-            (Test::OneOf(texts), _) => Some(Literals::Whole(texts.iter().map(|text| text.as_bytes()).collect())),
-            (Test::Search(_), Some(Edge::Start(texts))) => {
-                Some(Literals::Start(texts.iter().map(|text| &**text).collect()))
-            }
-            (Test::Search(_), Some(Edge::End(texts))) => {
-                Some(Literals::End(texts.iter().map(|text| &**text).collect()))
-            }
-            (Test::Search(_), None) => None,
+        if let Test::OneOf(texts) = &self.test {
+            return Some(Literals::Whole(texts.iter().map(|text| text.as_bytes()).collect()));
         }
+        Some(match self.edge.as_ref()? {
+            Edge::Start(texts) => Literals::Start(slices(texts)),
+            Edge::End(texts) => Literals::End(slices(texts)),
+            Edge::Inside(texts) => Literals::Inside(slices(texts)),
+        })
     }
 }
 
@@ -192,6 +197,10 @@ impl Searcher {
     }
 }
 
+fn slices(texts: &[Box<[u8]>]) -> Vec<&[u8]> {
+    texts.iter().map(|text| &**text).collect()
+}
+
 /// What stands between the anchors of an expression that is anchored at both ends.
 fn between_anchors(hir: &Hir) -> Option<Hir> {
     let HirKind::Concat(parts) = hir.kind() else { return None };
@@ -237,9 +246,32 @@ fn edge(inner: &Hir) -> Option<Edge> {
         let shortest = texts.iter().map(|text| text.len()).min().filter(|length| *length > 0)?;
         Some((shortest, texts.into_boxed_slice()))
     };
-    match (extract(ExtractKind::Prefix), extract(ExtractKind::Suffix)) {
-        (Some((start, _)), Some((end, texts))) if end > start => Some(Edge::End(texts)),
-        (Some((_, texts)), _) => Some(Edge::Start(texts)),
-        (None, end) => end.map(|(_, texts)| Edge::End(texts)),
+    let edge = match (extract(ExtractKind::Prefix), extract(ExtractKind::Suffix)) {
+        (Some((start, _)), Some((end, texts))) if end > start => Some((end, Edge::End(texts))),
+        (Some((start, texts)), _) => Some((start, Edge::Start(texts))),
+        (None, end) => end.map(|(end, texts)| (end, Edge::End(texts))),
+    };
+    // Finding a text within another costs more than at its end.
+    match (edge, inside(inner)) {
+        (Some((length, edge)), _) if length >= SHORTEST_INSIDE => Some(edge),
+        (_, Some(texts)) => Some(Edge::Inside(texts)),
+        (edge, None) => edge.map(|(_, edge)| edge),
     }
+}
+
+/// Texts of which one stands in all that the expression stands for. The expression nests no deeper than
+/// [`MAX_NESTING`].
+fn inside(hir: &Hir) -> Option<Box<[Box<[u8]>]>> {
+    let texts: Box<[Box<[u8]>]> = match hir.kind() {
+        HirKind::Literal(text) => Box::new([text.0.clone()]),
+        HirKind::Capture(capture) => return inside(&capture.sub),
+        HirKind::Repetition(repeated) if repeated.min > 0 => return inside(&repeated.sub),
+        HirKind::Concat(parts) => {
+            let shortest = |texts: &[Box<[u8]>]| texts.iter().map(|text| text.len()).min();
+            return parts.iter().filter_map(inside).max_by_key(|texts| shortest(texts));
+        }
+        HirKind::Alternation(ways) => ways.iter().map(inside).collect::<Option<Vec<_>>>()?.concat().into(),
+        _ => return None,
+    };
+    (texts.len() <= MAX_EDGES && texts.iter().all(|text| text.len() >= SHORTEST_INSIDE)).then_some(texts)
 }
