@@ -11,8 +11,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::frame;
+use super::frame::{self, Mark};
 use super::key::Key;
+use super::squeeze;
 use crate::failpoint::{self, Point};
 use crate::store::record::{self, Reader};
 use crate::store::{Seq, sync_folder};
@@ -144,17 +145,18 @@ impl Journal {
         guarded(|| {
             let mut share = Vec::new();
             record::put_number(number, &mut share);
-            self.db.insert(key.to_bytes(), frame::seal(key, true, &share))?;
+            self.db.insert(key.to_bytes(), frame::seal(key, Mark::ALONE, &share))?;
             self.sync()
         })
     }
 
-    /// Appends an entry, which `body` holds with its position before it. It is durable when this returns.
+    /// Appends an entry, which `body` holds with its position before it, as it stands or squeezed. It is durable when this
+    /// returns.
     ///
     /// The parts need no batch of sled's: an entry without its last part does not count.
-    pub(super) fn append(&self, seq: Seq, body: &[u8]) -> Result<(), Trouble> {
+    pub(super) fn append(&self, seq: Seq, body: &[u8], squeezed: bool) -> Result<(), Trouble> {
         guarded(|| {
-            for (key, value) in frame::parts(seq, body) {
+            for (key, value) in frame::parts(seq, body, squeezed) {
                 self.db.insert(key.to_bytes(), value)?;
             }
             failpoint::reached(Point::JournalWritten);
@@ -244,15 +246,18 @@ impl Journal {
 struct Gathered {
     seq: Seq,
     body: Vec<u8>,
+    /// What a squeezed body is expanded into; kept for the next.
+    expanded: Vec<u8>,
     parts: u32,
     ended: bool,
+    squeezed: bool,
     damage: Option<&'static str>,
 }
 
 impl Gathered {
     fn begin(&mut self, seq: Seq) {
         self.body.clear();
-        (self.seq, self.parts, self.ended, self.damage) = (seq, 0, false, None);
+        (self.seq, self.parts, self.ended, self.squeezed, self.damage) = (seq, 0, false, false, None);
     }
 
     fn add(&mut self, part: u16, value: &[u8]) {
@@ -260,23 +265,29 @@ impl Gathered {
         self.parts = u32::from(part) + 1;
         match frame::unseal(Key::Part { seq: self.seq, part }, value) {
             Ok(_) if !in_order => self.damage = Some("a part is missing"),
-            Ok((last, share)) => {
-                self.ended = last;
+            Ok((mark, share)) => {
+                (self.ended, self.squeezed) = (mark.last, mark.squeezed);
                 self.body.extend_from_slice(share);
             }
             Err(what) => self.damage = Some(what),
         }
     }
 
-    fn show(&self, visit: &mut impl FnMut(Seq, Found<'_>) -> ControlFlow<()>) -> ControlFlow<()> {
+    fn show(&mut self, visit: &mut impl FnMut(Seq, Found<'_>) -> ControlFlow<()>) -> ControlFlow<()> {
         if self.parts == 0 {
             return ControlFlow::Continue(());
+        }
+        let mut body = &self.body;
+        if self.squeezed && self.ended && self.damage.is_none() {
+            self.expanded.clear();
+            self.damage = squeeze::expand(body, frame::MAX_ENTRY, &mut self.expanded).err();
+            body = &self.expanded;
         }
         let found = match self.damage {
             Some(what) => Found::Damaged(what),
             None if !self.ended => Found::Torn,
             None => {
-                let mut body = Reader::new(&self.body);
+                let mut body = Reader::new(body);
                 match body.number() {
                     Ok(position) => Found::Whole { position, entry: body.rest() },
                     Err(_) => Found::Damaged("no position"),

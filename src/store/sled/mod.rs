@@ -16,6 +16,7 @@ mod key;
 mod open;
 mod past;
 mod reading;
+mod squeeze;
 #[cfg(test)]
 mod tests;
 mod witness;
@@ -29,6 +30,7 @@ pub use self::copied::Copied;
 use self::journal::{Found, Journal, Trouble};
 use self::past::Beside;
 use self::reading::Reading;
+use self::squeeze::Squeezer;
 use self::witness::Witness;
 use super::checkpoint::{self, Head};
 use super::folder::{Ballast, Folder};
@@ -38,6 +40,8 @@ use super::{Entry, Fence, Loaded, Past, Retention, Seq, Store, StoreError};
 use crate::core::change::{Change, GroupId};
 use crate::time::Timestamp;
 
+/// How much of the room that a commit took is kept for the next.
+const ROOM: usize = 256 << 10;
 /// How many checkpoints are kept.
 const CHECKPOINTS: usize = 2;
 
@@ -82,6 +86,7 @@ pub struct SledStore {
     state: Option<State>,
     /// A commit's bytes; kept for the next.
     body: Vec<u8>,
+    squeezer: Squeezer,
     /// Last, so that the folder is held until sled has been closed.
     folder: Folder,
 }
@@ -119,11 +124,13 @@ impl SledStore {
         let mut ballast = Ballast::of(&folder, options.ballast);
         let mut damage = Vec::new();
         let journal = open::journal(&folder, &mut ballast, &options, &mut damage)?;
-        let (journal, body, witness) = (Arc::new(journal), Vec::new(), Witness::of(folder.path()));
+        let (journal, witness) = (Arc::new(journal), Witness::of(folder.path()));
+        let (body, squeezer) = (Vec::new(), Squeezer::default());
         let beside = Beside::new(folder.path().to_owned(), options.steps);
         beside.open(&journal);
         let journal = Some(journal);
-        Ok(Self { options, journal, beside, ballast, witness, no_room_at: None, damage, state: None, body, folder })
+        let (no_room_at, state) = (None, None);
+        Ok(Self { options, journal, beside, ballast, witness, no_room_at, damage, state, body, squeezer, folder })
     }
 
     /// The journal, opened anew after an error.
@@ -279,7 +286,13 @@ impl Store for SledStore {
         }
         let seq = Seq(state.last.0 + 1);
         let length = (body.len() - head) as u64;
-        let appended = self.opened()?.append(seq, &body);
+        self.opened()?;
+        let Some(journal) = &self.journal else { return Err(StoreError::Unavailable("the journal is closed".into())) };
+        let squeezed = self.squeezer.squeeze(&body);
+        let appended = journal.append(seq, squeezed.unwrap_or(&body), squeezed.is_some());
+        self.squeezer.shrink(ROOM);
+        body.clear();
+        body.shrink_to(ROOM);
         self.body = body;
         appended.map_err(|trouble| self.failed(&trouble))?;
         self.witness.note(seq);

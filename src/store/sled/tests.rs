@@ -7,6 +7,7 @@ use std::fs;
 use proptest::prelude::*;
 use tempfile::{TempDir, tempdir};
 
+use super::frame::Mark;
 use super::journal::Trouble;
 use super::key::Key;
 use super::*;
@@ -101,9 +102,11 @@ fn flip(db: &::sled::Db, seq: u64) {
 #[test]
 fn an_entry_torn_at_the_end_was_never_there_and_one_in_the_middle_is_damage() {
     let folder = tempdir().unwrap();
+    // Squeezed they still take more than four parts.
+    let many = &alerts(2_000);
     let mut store = open(&folder);
     store.commit(second(1), &alerts(1), Fence(0)).unwrap();
-    store.commit(second(2), &alerts(100), Fence(0)).unwrap();
+    store.commit(second(2), many, Fence(0)).unwrap();
     drop(store);
     let cut = |db: &::sled::Db| db.range(part(2, 3)..).keys().for_each(|key| drop(db.remove(key.unwrap())));
     tamper(&folder, cut);
@@ -116,7 +119,7 @@ fn an_entry_torn_at_the_end_was_never_there_and_one_in_the_middle_is_damage() {
     let mut store = SledStore::open(folder.path(), strict()).unwrap();
     let loaded = store.load().unwrap();
     assert_eq!((loaded.changes, loaded.seq, loaded.damage), (alerts(1), Seq(1), None));
-    assert_eq!(store.commit(second(2), &alerts(100), Fence(0)).unwrap(), Seq(2));
+    assert_eq!(store.commit(second(2), many, Fence(0)).unwrap(), Seq(2));
     store.commit(second(3), &[gone(3)], Fence(0)).unwrap();
     drop(store);
     tamper(&folder, |db| drop(db.remove(part(2, 3))));
@@ -232,10 +235,29 @@ fn a_second_process_is_told_who_has_the_folder() {
 }
 
 #[test]
+fn alike_changes_are_squeezed_into_few_parts_and_come_back() {
+    let folder = tempdir().unwrap();
+    let changes: Vec<_> = (0..500).map(|number| Change::Alert(alert(number))).collect();
+    let plain: usize = {
+        let mut body = Vec::new();
+        encode_entry(second(1), &changes, &mut body);
+        body.len()
+    };
+    open(&folder).commit(second(1), &changes, Fence(0)).unwrap();
+    assert_eq!(open(&folder).load().unwrap().changes, changes);
+    tamper(&folder, |db| {
+        let parts: Vec<_> = db.range(Key::first_of(Seq(1)).to_bytes()..).map(Result::unwrap).collect();
+        let marks = parts.iter().map(|(key, value)| frame::unseal(Key::parse(key).unwrap(), value).unwrap().0);
+        assert!(marks.into_iter().all(|mark| mark.squeezed));
+        assert!(parts.len() * frame::MAX_VALUE * 3 < plain, "{} parts for {plain} bytes", parts.len());
+    });
+}
+
+#[test]
 fn a_newer_store_is_refused() {
     let mark = |format| {
         move |db: &::sled::Db| {
-            db.insert(Key::Format.to_bytes(), frame::seal(Key::Format, true, &[format])).unwrap();
+            db.insert(Key::Format.to_bytes(), frame::seal(Key::Format, Mark::ALONE, &[format])).unwrap();
         }
     };
     let folder = with_entries(1);
@@ -264,8 +286,8 @@ fn an_older_store_is_migrated() {
     let fixture = fs::read(fixture).unwrap();
     let folder = with_entries(2);
     tamper(&folder, |db| {
-        db.insert(Key::Format.to_bytes(), frame::seal(Key::Format, true, &[0])).unwrap();
-        for (key, value) in frame::parts(Seq(2), &[&[0], fixture.as_slice()].concat()) {
+        db.insert(Key::Format.to_bytes(), frame::seal(Key::Format, Mark::ALONE, &[0])).unwrap();
+        for (key, value) in frame::parts(Seq(2), &[&[0], fixture.as_slice()].concat(), false) {
             db.insert(key.to_bytes(), value).unwrap();
         }
     });
@@ -279,7 +301,7 @@ fn an_older_store_is_migrated() {
     }
     tamper(&folder, |db| {
         let mark = db.get(Key::Format.to_bytes()).unwrap().unwrap();
-        assert_eq!(frame::unseal(Key::Format, &mark), Ok((true, &[record::FORMAT][..])), "the mark was raised");
+        assert_eq!(frame::unseal(Key::Format, &mark), Ok((Mark::ALONE, &[record::FORMAT][..])), "the mark was raised");
     });
 }
 
@@ -291,7 +313,7 @@ fn after_a_failure_the_store_is_as_it_was() {
     // The disk took the entry, but the answer was an error: it was not acknowledged.
     let mut body = vec![0];
     encode_entry(second(3), &[gone(99)], &mut body);
-    store.journal.as_ref().unwrap().append(Seq(3), &body).unwrap();
+    store.journal.as_ref().unwrap().append(Seq(3), &body, false).unwrap();
     store.failed(&Trouble::Io("planned".into()));
     assert!(store.changes_since(Seq(0), 9).is_err());
     assert_eq!(numbers(&store.load().unwrap()), [1, 2]);
