@@ -4,17 +4,10 @@
 
 use crate::core::label::LabelSet;
 
-/// The bytes that may begin what is escaped. Most texts have none of them.
-const SPECIAL: [bool; 256] = {
-    let mut special = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        // 0xE2 begins U+2028 and U+2029.
-        special[byte] = matches!(byte as u8, 0..0x20 | b'"' | b'\\' | b'<' | b'>' | b'&' | 0xE2);
-        byte += 1;
-    }
-    special
-};
+/// Whether the byte may begin what is escaped. Most texts have none of them. 0xE2 begins U+2028 and U+2029.
+fn is_special(byte: u8) -> bool {
+    matches!(byte, 0..0x20 | b'"' | b'\\' | b'<' | b'>' | b'&' | 0xE2)
+}
 
 /// Appends `text` as a JSON string, quotes included.
 ///
@@ -22,11 +15,13 @@ const SPECIAL: [bool; 256] = {
 /// separators U+2028 and U+2029 are escaped either way; DEL is not.
 pub fn write_string(out: &mut String, text: &str, html_escape: bool) {
     out.push('"');
-    let Some(plain) = text.bytes().position(|byte| SPECIAL[usize::from(byte)]) else {
+    // Without a way out of this loop it takes many bytes at a time.
+    if !text.bytes().fold(false, |any, byte| any | is_special(byte)) {
         out.push_str(text);
         out.push('"');
         return;
-    };
+    }
+    let plain = text.bytes().position(is_special).unwrap_or(text.len());
     let mut plain_from = 0;
     // What is special begins a character.
     for (at, c) in text.get(plain..).unwrap_or_default().char_indices().map(|(at, c)| (plain + at, c)) {

@@ -194,15 +194,37 @@ impl Told {
     }
 }
 
-/// The order of alerts in a notification: by `job`, then `instance` (those without the label last), then label set.
+/// Where an alert stands in a notification: by `job`, then `instance` (those without the label last), then label set.
+/// The labels that count first are looked for once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TellRank<'a> {
+    first: [(bool, &'a str); 2],
+    labels: &'a LabelSet,
+}
+
+impl<'a> TellRank<'a> {
+    /// Of an alert with these labels.
+    pub fn of(labels: &'a LabelSet) -> Self {
+        let by = |name| labels.get(name).map_or((true, ""), |value| (false, value));
+        Self { first: [by("job"), by("instance")], labels }
+    }
+}
+
+impl Ord for TellRank<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.first.cmp(&other.first).then_with(|| self.labels.order(other.labels))
+    }
+}
+
+impl PartialOrd for TellRank<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The order of alerts in a notification.
 pub fn told_order(a: &LabelSet, b: &LabelSet) -> Ordering {
-    let by = |name: &str| match (a.get(name), b.get(name)) {
-        (Some(x), Some(y)) => x.cmp(y),
-        (Some(_), None) => Ordering::Less,
-        (None, Some(_)) => Ordering::Greater,
-        (None, None) => Ordering::Equal,
-    };
-    by("job").then_with(|| by("instance")).then_with(|| a.order(b))
+    TellRank::of(a).cmp(&TellRank::of(b))
 }
 
 /// The labels of a route, as they are told.

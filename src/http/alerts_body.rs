@@ -82,7 +82,8 @@ pub fn parse_alerts(body: &[u8], mode: Mode, limits: &Limits) -> Result<Parsed, 
     }
     let texts = reader.finish();
     found.check_schema(&texts)?;
-    Ok(found.into_batch(&texts, mode, limits))
+    // What names, quotes and times take in the body, lengths take in the batch; what is left is given back with it.
+    Ok(found.into_batch(&texts, text.len() / 4 * 3, mode, limits))
 }
 
 fn mismatch(kind: Kind, target: &str) -> String {
@@ -207,15 +208,18 @@ impl Body {
     }
 
     fn check_schema(&self, texts: &Texts<'_>) -> Result<(), FrameworkError> {
+        // Alerts of one rule stand together and come from one URL.
+        let mut good = None;
         for (index, alert) in self.alerts.iter().enumerate() {
             let url = texts.get(alert.generator_url);
             if alert.null {
                 return Err(FrameworkError::new(602, format!("{index} in body is required")));
             }
-            if !is_uri(url) {
+            if good != Some(url) && !is_uri(url) {
                 let message = format!("{index}.generatorURL in body must be of type uri: {}", Quoted(url));
                 return Err(FrameworkError::new(601, message));
             }
+            good = Some(url);
             if !alert.has_labels {
                 return Err(FrameworkError::new(602, format!("{index}.labels in body is required")));
             }
@@ -223,8 +227,9 @@ impl Body {
         Ok(())
     }
 
-    fn into_batch(self, texts: &Texts<'_>, mode: Mode, limits: &Limits) -> Parsed {
-        let mut parsed = Parsed::default();
+    fn into_batch(self, texts: &Texts<'_>, room: usize, mode: Mode, limits: &Limits) -> Parsed {
+        let batch = Batch::with_capacity(self.alerts.len(), room);
+        let mut parsed = Parsed { batch, refused: Vec::new() };
         let (mut labels, mut annotations) = (Vec::new(), Vec::new());
         for (index, alert) in self.alerts.iter().enumerate() {
             let fill = |pairs: &mut Vec<_>, all: &[(Span, Span)], (from, to): (usize, usize)| {

@@ -373,8 +373,14 @@ impl<'a> Reader<'a> {
     /// Moves to the next byte of a string that is not plain: a quote, a backslash, a control character, or the end.
     fn skip_plain(&mut self) {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        let plain = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
-        self.at += plain.unwrap_or(rest.len());
+        let (words, last) = rest.as_chunks();
+        let found = words.iter().position(|word| not_plain(*word) != 0);
+        let (whole, last) = match found.and_then(|at| Some((at, words.get(at)?))) {
+            Some((at, word)) => (at, &word[..]),
+            None => (words.len(), last),
+        };
+        let plain = last.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+        self.at += 8 * whole + plain.unwrap_or(last.len());
     }
 
     fn skip_space(&mut self) {
@@ -440,4 +446,35 @@ fn span(start: usize, end: usize, unescaped: bool) -> Span {
     // A text has less than 4 GiB, and what is unescaped is shorter than what it came from.
     let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
     Span { start: place(start), end: place(end), unescaped }
+}
+/// Not zero if one of the bytes is a quote, a backslash or a control character: what is read most is read eight bytes at a
+/// time. A byte is zero where taking one from it borrows although its highest bit is not set.
+fn not_plain(word: [u8; 8]) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let word = u64::from_le_bytes(word);
+    let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word;
+    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    (is(b'"') | is(b'\\') | below(word, 0x20)) & (ONES << 7)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_string_ends_at_the_first_byte_that_is_not_plain_wherever_it_stands() {
+        for length in 0..20 {
+            for (at, filler) in (0..length).flat_map(|at| [' ', 'x', '\u{7f}', 'é'].map(|filler| (at, filler))) {
+                for byte in 0..0x80_u8 {
+                    let mut text: String = std::iter::repeat_n(filler, length).collect();
+                    let begins = at * filler.len_utf8();
+                    text.replace_range(begins..begins + filler.len_utf8(), char::from(byte).to_string().as_str());
+                    let mut reader = Reader::new(&text);
+                    reader.skip_plain();
+                    let plain = !matches!(byte, b'"' | b'\\' | 0..0x20);
+                    assert_eq!(reader.at, if plain { text.len() } else { begins }, "{text:?}");
+                }
+            }
+        }
+    }
 }

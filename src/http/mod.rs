@@ -19,6 +19,7 @@ mod ops;
 pub mod page;
 mod path;
 mod patience;
+mod pieces;
 pub mod query;
 pub mod reply;
 mod request_line;

@@ -8,7 +8,7 @@ use http::{Method, StatusCode};
 use crate::driver::Unavailable;
 use crate::json::write_string;
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// An error of the framework under API v2: routing, media types, bodies that cannot be read, and schemas.

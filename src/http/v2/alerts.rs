@@ -1,5 +1,7 @@
 //! `GET` and `POST /api/v2/alerts`.
 
+use std::sync::Arc;
+
 use axum::response::Response;
 use http::StatusCode;
 
@@ -7,17 +9,17 @@ use super::filter::{BadQuery, ReceiverFilter};
 use super::shown::{Wanted, write_alert};
 use crate::core::change::Actor;
 use crate::core::ingest::{Batch, Rejected};
+use crate::core::label::Fingerprint;
 use crate::core::matcher::Mode;
 use crate::core::view::View;
 use crate::http::alerts_body::{Refused, parse_alerts};
+use crate::http::pieces::{self, Document, PIECE};
 use crate::http::query::Query;
 use crate::http::{AppState, reply};
 use crate::time::Timestamp;
 
-/// Room for one alert in an answer.
-const BYTES_PER_ALERT: usize = 768;
-/// Room made before it is known how many alerts are wanted.
-const MAX_ROOM: usize = 16 << 20;
+/// How many alerts are looked at in one step of an answer, at most.
+const LOOKED_AT: usize = 4096;
 
 /// Lists the firing alerts that the query wants, by fingerprint.
 pub async fn list(state: &AppState, query: &Query) -> Response {
@@ -25,31 +27,50 @@ pub async fn list(state: &AppState, query: &Query) -> Response {
         Ok(view) => view,
         Err(error) => return reply::unavailable(&error),
     };
-    match listed(&view, query, state.mode, state.clock.now()) {
-        Ok(document) => reply::json(document),
+    match Listing::of(view, query, state.mode, state.clock.now()) {
+        Ok(listing) => pieces::json(listing).await,
         Err(error) => error.reply(),
     }
 }
 
-fn listed(view: &View, query: &Query, mode: Mode, now: Timestamp) -> Result<String, BadQuery> {
-    let wanted = Wanted::of(query, mode, view, now)?;
-    let receivers = ReceiverFilter::of(query, mode, &view.policy)?;
-    let mut out = String::with_capacity(view.alerts.len().saturating_mul(BYTES_PER_ALERT).min(MAX_ROOM));
-    out.push('[');
-    for kept in view.alerts.iter() {
-        let routes = kept.verdict.routes.iter().map(|route| view.policy.route(*route));
-        if !receivers.wants_any(routes.clone().map(|route| route.receiver)) {
-            continue;
-        }
-        let Some(status) = wanted.status(kept) else { continue };
-        if out.len() > 1 {
-            out.push(',');
-        }
-        let names = routes.map(|route| &*view.policy.receiver_of(route).name);
-        write_alert(&mut out, kept, &status, names, &[]);
+/// The alerts as far as they are written.
+struct Listing {
+    view: Arc<View>,
+    wanted: Wanted,
+    receivers: ReceiverFilter,
+    next: Fingerprint,
+    /// What stands before the next alert.
+    separator: char,
+}
+
+impl Listing {
+    fn of(view: Arc<View>, query: &Query, mode: Mode, now: Timestamp) -> Result<Self, BadQuery> {
+        let wanted = Wanted::of(query, mode, now)?;
+        let receivers = ReceiverFilter::of(query, mode, &view.policy)?;
+        Ok(Self { view, wanted, receivers, next: Fingerprint(0), separator: '[' })
     }
-    out.push(']');
-    Ok(out)
+}
+
+impl Document for Listing {
+    fn step(&mut self, out: &mut String) -> bool {
+        let view = &*self.view;
+        for (looked_at, kept) in view.alerts.from(self.next).enumerate() {
+            if looked_at == LOOKED_AT || out.len() >= PIECE {
+                self.next = kept.fingerprint;
+                return true;
+            }
+            let routes = kept.verdict.routes.iter().map(|route| view.policy.route(*route));
+            if !self.wanted.may_want(kept) || !self.receivers.wants_any(routes.clone().map(|route| route.receiver)) {
+                continue;
+            }
+            let Some(status) = self.wanted.status(view, kept) else { continue };
+            out.push(std::mem::replace(&mut self.separator, ','));
+            let names = routes.map(|route| &*view.policy.receiver_of(route).name);
+            write_alert(out, kept, &status, names, &[]);
+        }
+        out.push_str(if self.separator == '[' { "[]" } else { "]" });
+        false
+    }
 }
 
 /// Takes alerts in. What is not named in a 400 is durable when this answers.

@@ -5,7 +5,7 @@ use crate::core::alert_set::Kept;
 use crate::core::label::Fingerprint;
 use crate::core::matcher::Mode;
 use crate::core::silence::SilenceId;
-use crate::core::view::{Muting, View};
+use crate::core::view::View;
 use crate::http::query::Query;
 use crate::json::{write_labels, write_string};
 use crate::time::Timestamp;
@@ -19,9 +19,7 @@ pub struct Status {
 }
 
 /// Which alerts a client wants to see, and what is true of them now.
-pub struct Wanted<'a> {
-    view: &'a View,
-    muting: Muting<'a>,
+pub struct Wanted {
     now: Timestamp,
     labels: LabelFilter,
     active: bool,
@@ -29,15 +27,13 @@ pub struct Wanted<'a> {
     inhibited: bool,
 }
 
-impl<'a> Wanted<'a> {
+impl Wanted {
     /// From the query.
     ///
     /// # Errors
     /// A filter that cannot be read.
-    pub fn of(query: &Query, mode: Mode, view: &'a View, now: Timestamp) -> Result<Self, BadQuery> {
+    pub fn of(query: &Query, mode: Mode, now: Timestamp) -> Result<Self, BadQuery> {
         Ok(Self {
-            view,
-            muting: view.muting(now),
             now,
             labels: LabelFilter::of(query, mode)?,
             active: query.switch("active"),
@@ -46,15 +42,21 @@ impl<'a> Wanted<'a> {
         })
     }
 
+    /// Whether the alert may be wanted, without looking further than at what is at hand.
+    pub fn may_want(&self, kept: &Kept) -> bool {
+        self.labels.may_want(kept)
+    }
+
     /// The alert's status if the alert is wanted. Resolved alerts never are.
-    pub fn status(&self, kept: &Kept) -> Option<Status> {
-        if self.view.grace.resolved(&kept.alert, self.now) || !self.labels.wants(&kept.alert.labels) {
+    pub fn status(&self, view: &View, kept: &Kept) -> Option<Status> {
+        if view.grace.resolved(&kept.alert, self.now) || !self.labels.wants(&kept.alert.labels) {
             return None;
         }
+        let muting = view.muting(self.now);
         let status = Status {
-            inhibited_by: self.muting.inhibited_by(kept),
-            silenced_by: self.muting.silenced_by(&kept.alert.labels),
-            kept_back_by: self.muting.kept_back_by(&kept.alert.labels),
+            inhibited_by: muting.inhibited_by(kept),
+            silenced_by: muting.silenced_by(&kept.alert.labels),
+            kept_back_by: muting.kept_back_by(&kept.alert.labels),
         };
         let (silenced, inhibited) = (!status.silenced_by.is_empty(), status.inhibited_by.is_some());
         let wanted =
