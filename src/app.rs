@@ -47,7 +47,7 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 /// How many reloads may wait; each waits for the one before.
 const RELOADS: usize = 16;
 /// A checkpoint is not asked for before this many bytes of journal.
-const CHECKPOINT_AFTER: u64 = 16 << 20;
+const CHECKPOINT_AFTER: u64 = 32 << 20;
 
 /// For a program that has Andon within itself.
 #[derive(Default)]

@@ -42,6 +42,11 @@ pub struct Arriving<'a> {
 }
 
 impl Batch {
+    /// With room for so many alerts and bytes of text.
+    pub fn with_capacity(alerts: usize, bytes: usize) -> Self {
+        Self { text: String::with_capacity(bytes), items: Vec::with_capacity(alerts) }
+    }
+
     /// Adds an alert. Sorts both lists of pairs and leaves out labels without a value.
     ///
     /// # Errors

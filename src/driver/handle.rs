@@ -73,7 +73,7 @@ pub struct Health {
     pub commit_failures: AtomicU64,
     /// Changes stored.
     pub changes: AtomicU64,
-    /// Bytes of the store on disk, as of the last commit.
+    /// Bytes of the store on disk; looked at with a commit, at most once a second.
     pub store_bytes: AtomicU64,
     /// Rises whenever a work order was changed and that is stored.
     pub orders: watch::Sender<u64>,

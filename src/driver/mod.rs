@@ -51,6 +51,8 @@ const LAZY: Duration = Duration::from_secs(1);
 const LINGER: Duration = Duration::from_millis(1);
 /// After so long nobody is expected any more.
 const EXPECTED_WITHIN: Duration = Duration::from_millis(5);
+/// How often it is looked how large the store is: that asks the file system for each of its files.
+const SIZED: Duration = Duration::from_secs(1);
 /// How long a failing store is left alone.
 const STORE_RETRY: Duration = Duration::from_secs(1);
 /// No sleep is longer, so that a corrected clock is noticed.
@@ -78,6 +80,8 @@ pub struct Driver {
     looked: (Timestamp, tokio::time::Instant),
     /// By how much the clock was put back, which the engine does not know yet.
     put_back: Duration,
+    /// When it was last looked how large the store is.
+    sized_at: std::time::Instant,
     gathering: Arc<Gathering>,
     /// How many requests are likely to come for the next commit, and until when that is believed.
     expected: (usize, tokio::time::Instant),
@@ -127,6 +131,7 @@ impl Driver {
             retry_at: Timestamp::ZERO,
             looked: (now, tokio::time::Instant::now()),
             put_back: Duration::ZERO,
+            sized_at: std::time::Instant::now(),
             gathering,
             expected: (0, tokio::time::Instant::now()),
         };
@@ -279,10 +284,13 @@ impl Driver {
             }
         }
         let lazy = self.lazy.len();
-        self.lazy.extend_from_slice(self.engine.pending());
-        let started = std::time::Instant::now();
-        let result = self.store.commit(now, &self.lazy, Fence::default());
-        self.note(started.elapsed(), self.lazy.len(), &result);
+        if lazy > 0 {
+            self.lazy.extend_from_slice(self.engine.pending());
+        }
+        let changes = if lazy > 0 { &self.lazy } else { self.engine.pending() };
+        let (started, count) = (std::time::Instant::now(), changes.len());
+        let result = self.store.commit(now, changes, Fence::default());
+        self.note(started.elapsed(), count, &result);
         match result {
             Ok(_) => {
                 let committed = self.engine.committed();
@@ -313,7 +321,10 @@ impl Driver {
                 let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
                 health.commit_nanos.fetch_add(nanos, Ordering::Relaxed);
                 health.changes.fetch_add(changes as u64, Ordering::Relaxed);
-                health.store_bytes.store(self.store.size(), Ordering::Relaxed);
+                if self.sized_at.elapsed() >= SIZED {
+                    self.sized_at = std::time::Instant::now();
+                    health.store_bytes.store(self.store.size(), Ordering::Relaxed);
+                }
             }
             Err(error) => {
                 health.commit_failures.fetch_add(1, Ordering::Relaxed);
