@@ -103,7 +103,7 @@ impl Listing {
         let ranked = wanted
             .filter_map(|kept| Some((TellRank::of(&kept.alert.labels), kept, self.wanted.status(&self.view, kept)?)));
         let mut ranked: Vec<_> = ranked.collect();
-        ranked.sort_unstable_by(|(a, ..), (b, ..)| a.cmp(b));
+        ranked.sort_unstable_by_key(|(rank, ..)| *rank);
         let alerts: Vec<_> = ranked.into_iter().map(|(_, kept, status)| (kept.clone(), status)).collect();
         (!alerts.is_empty()).then_some(Open { group, alerts, written: 0 })
     }

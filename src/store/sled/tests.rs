@@ -103,7 +103,7 @@ fn flip(db: &::sled::Db, seq: u64) {
 fn an_entry_torn_at_the_end_was_never_there_and_one_in_the_middle_is_damage() {
     let folder = tempdir().unwrap();
     // Squeezed they still take more than four parts.
-    let many = &alerts(2_000);
+    let many = &alerts(4_000);
     let mut store = open(&folder);
     store.commit(second(1), &alerts(1), Fence(0)).unwrap();
     store.commit(second(2), many, Fence(0)).unwrap();
