@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::alert::Alert;
-use super::alert_set::Kept;
 use super::change::{Change, StoredGroup};
 use super::engine::Engine;
 use super::outbox::Delivery;
@@ -48,7 +47,7 @@ impl Engine {
             let change =
                 Change::Refreshed { fingerprint: kept.fingerprint, ends_at: kept.alert.ends_at, updated_at: now };
             let alert = Arc::new(Alert { updated_at: now, ..Alert::clone(&kept.alert) });
-            self.state.put_alert(Kept { alert, ..kept }, change, &mut self.log);
+            self.state.put_alert(kept.newer(alert), change, &mut self.log);
         }
     }
 }

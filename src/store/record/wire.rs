@@ -65,13 +65,6 @@ impl<'a> Reader<'a> {
         Ok(*head)
     }
 
-    /// So many of the next bytes.
-    pub(crate) fn bytes(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
-        let (bytes, rest) = self.rest.split_at_checked(count).ok_or_else(|| self.malformed("cut short"))?;
-        self.rest = rest;
-        Ok(bytes)
-    }
-
     /// The next number.
     pub(crate) fn number(&mut self) -> Result<u64, Malformed> {
         let mut number = 0_u64;

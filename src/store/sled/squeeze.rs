@@ -2,64 +2,33 @@
 //!
 //! Alerts of one commit look alike, and what goes to sled is written several times (a value, then its leaf, then the leaf
 //! again when it splits): an entry of a fifth of the length costs a fifth of that. The form is a varint with the length
-//! of what was squeezed, and then, up to its end: a length and so many bytes as they stand; a length less [`SHORTEST`] and a
-//! distance, from which so many bytes are repeated, which may be more than lie between. Squeezing looks for a repetition
-//! with one table and takes the first it finds.
+//! of what was squeezed, and then an LZ4 block.
+
+use lz4_flex::block::{compress_into, decompress_into, get_maximum_output_size};
 
 use crate::store::record::{Reader, put_number};
 
 /// What is shorter is not squeezed: it fits one value whichever way.
 pub(super) const WORTH: usize = 512;
-/// The shortest repetition. Naming one takes three bytes, and ends the bytes that stand for themselves.
-const SHORTEST: usize = 6;
-/// How many beginnings are remembered, as a power of two.
-const TABLE_BITS: u32 = 13;
-/// After so many bytes without a repetition every second byte is looked at, and so on.
-const PATIENCE: u32 = 6;
 
-/// Squeezes; keeps its table and its text for the next time.
+/// Squeezes; keeps its room for the next time.
+#[derive(Default)]
 pub(super) struct Squeezer {
-    /// By a hash of the bytes at it: a place, plus one; 0 for none.
-    table: Box<[u32]>,
     out: Vec<u8>,
-}
-
-impl Default for Squeezer {
-    fn default() -> Self {
-        Self { table: vec![0; 1 << TABLE_BITS].into(), out: Vec::new() }
-    }
 }
 
 impl Squeezer {
     /// The bytes in the squeezed form; nothing where that is not worth it.
     pub(super) fn squeeze(&mut self, bytes: &[u8]) -> Option<&[u8]> {
-        if bytes.len() < WORTH || u32::try_from(bytes.len()).is_err() {
+        if bytes.len() < WORTH {
             return None;
         }
-        self.table.fill(0);
         self.out.clear();
         put_number(bytes.len() as u64, &mut self.out);
-        let (mut at, mut plain_from) = (0, 0);
-        while let Some(word) = word(bytes, at) {
-            let slot = &mut self.table[hash(word)];
-            let before = std::mem::replace(slot, at as u32 + 1) as usize;
-            let found = before.checked_sub(1).filter(|before| word_at(bytes, *before) << 16 == word << 16);
-            let Some(before) = found else {
-                at += 1 + ((at - plain_from) >> PATIENCE);
-                continue;
-            };
-            let longer_before = common_before(&bytes[plain_from..at], &bytes[..before]);
-            let (from, start) = (at - longer_before, before - longer_before);
-            let length = longer_before + SHORTEST + common(&bytes[at + SHORTEST..], &bytes[before + SHORTEST..]);
-            put_plain(&bytes[plain_from..from], &mut self.out);
-            put_number((length - SHORTEST) as u64, &mut self.out);
-            put_number((from - start) as u64, &mut self.out);
-            at = from + length;
-            plain_from = at;
-        }
-        if plain_from < bytes.len() {
-            put_plain(&bytes[plain_from..], &mut self.out);
-        }
+        let start = self.out.len();
+        self.out.resize(start + get_maximum_output_size(bytes.len()), 0);
+        let length = compress_into(bytes, &mut self.out[start..]).ok()?;
+        self.out.truncate(start + length);
         (self.out.len() < bytes.len()).then_some(&self.out)
     }
 
@@ -70,78 +39,21 @@ impl Squeezer {
     }
 }
 
-fn put_plain(bytes: &[u8], out: &mut Vec<u8>) {
-    put_number(bytes.len() as u64, out);
-    out.extend_from_slice(bytes);
-}
-
-/// The eight bytes at a place.
-fn word(bytes: &[u8], at: usize) -> Option<u64> {
-    bytes.get(at..)?.first_chunk().copied().map(u64::from_le_bytes)
-}
-
-fn word_at(bytes: &[u8], at: usize) -> u64 {
-    word(bytes, at).unwrap_or_default()
-}
-
-/// A hash of the first [`SHORTEST`] bytes of a word.
-fn hash(word: u64) -> usize {
-    ((word << 16).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - TABLE_BITS)) as usize
-}
-
-/// How many bytes two texts have in common from their beginning.
-fn common(a: &[u8], b: &[u8]) -> usize {
-    let mut length = 0;
-    while let (Some(x), Some(y)) = (word(a, length), word(b, length)) {
-        if x != y {
-            return length + ((x ^ y).trailing_zeros() / 8) as usize;
-        }
-        length += 8;
-    }
-    length + a[length..].iter().zip(&b[length..]).take_while(|(x, y)| x == y).count()
-}
-
-/// How many bytes two texts have in common at their end.
-fn common_before(a: &[u8], b: &[u8]) -> usize {
-    a.iter().rev().zip(b.iter().rev()).take_while(|(x, y)| x == y).count()
-}
-
 /// Appends what was squeezed, which was at most so many bytes. Takes any bytes: each length is looked at before it is
 /// believed.
 pub(super) fn expand(squeezed: &[u8], most: usize, out: &mut Vec<u8>) -> Result<(), &'static str> {
     const WRONG: &str = "it cannot be expanded";
     let mut from = Reader::new(squeezed);
-    let number = |from: &mut Reader<'_>| from.number().ok().and_then(|it| usize::try_from(it).ok()).ok_or(WRONG);
-    let (start, whole) = (out.len(), number(&mut from)?);
-    let missing = |out: &Vec<u8>| whole - (out.len() - start);
-    if whole > most {
-        return Err(WRONG);
-    }
-    while missing(out) > 0 {
-        let plain = number(&mut from)?;
-        let bytes = from.bytes(plain).map_err(|_| WRONG)?;
-        if plain > missing(out) {
-            return Err(WRONG);
+    let whole = from.number().ok().and_then(|it| usize::try_from(it).ok()).filter(|it| *it <= most).ok_or(WRONG)?;
+    let block = from.rest();
+    let start = out.len();
+    out.resize(start + whole, 0);
+    match decompress_into(block, &mut out[start..]) {
+        Ok(length) if length == whole => Ok(()),
+        _ => {
+            out.truncate(start);
+            Err(WRONG)
         }
-        out.extend_from_slice(bytes);
-        if missing(out) == 0 {
-            break;
-        }
-        let length = number(&mut from)?.checked_add(SHORTEST).filter(|length| *length <= missing(out)).ok_or(WRONG)?;
-        let back = number(&mut from)?;
-        let begin = out.len().checked_sub(back).filter(|begin| back > 0 && *begin >= start).ok_or(WRONG)?;
-        repeat(out, begin, length);
-    }
-    if from.is_empty() { Ok(()) } else { Err(WRONG) }
-}
-
-/// Appends so many bytes from this place on, those among them that are only just appended.
-fn repeat(out: &mut Vec<u8>, begin: usize, length: usize) {
-    let end = out.len() + length;
-    while out.len() < end {
-        let available = out.len() - begin;
-        let next = available.min(end - out.len());
-        out.extend_from_within(begin..begin + next);
     }
 }
 
@@ -188,7 +100,7 @@ mod tests {
             .collect();
         let squeezed = there_and_back(alerts.as_bytes()).unwrap();
         assert!(squeezed * 5 < alerts.len(), "{squeezed} of {}", alerts.len());
-        assert!(there_and_back(&vec![7; 100_000]).unwrap() < 32, "a repetition that overlaps itself");
+        assert!(there_and_back(&vec![7; 100_000]).unwrap() < 1_000, "a repetition that overlaps itself");
         let mut state = 1_u64;
         let noise: Vec<u8> = std::iter::repeat_with(|| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
