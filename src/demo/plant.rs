@@ -103,7 +103,10 @@ mod tests {
             assert_eq!((&played.group_by, played.repeat_interval), (&shipped.group_by, shipped.repeat_interval));
             assert_eq!(played.group_wait.is_zero(), shipped.group_wait.is_zero(), "{}", played.key);
             assert!(played.group_wait <= Duration::from_secs(1), "{}", played.key);
-            assert_eq!(played.group_interval, Duration::from_secs(3), "{}", played.key);
+            // Routes that Andon makes itself, as to a fallback, stand in no file.
+            let own = played.key.starts_with("andon/");
+            let interval = if own { shipped.group_interval } else { Duration::from_secs(3) };
+            assert_eq!(played.group_interval, interval, "{}", played.key);
         }
         assert_eq!(played.policy.inhibit_rules.len(), shipped.policy.inhibit_rules.len());
         assert!(played.receivers.iter().flat_map(|r| &r.integrations).all(|i| i.unset_variable().is_none()));
