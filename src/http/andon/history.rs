@@ -21,6 +21,8 @@ use crate::http::v2::filter::LabelFilter;
 use crate::http::{reply, times};
 use crate::time::Timestamp;
 
+/// For each second that an export reads it rests for so many.
+const IDLE_PARTS: u32 = 2;
 /// How many events a page has where nobody says.
 const PAGE: usize = 100;
 /// How many events a page has at most.
@@ -44,7 +46,8 @@ pub(super) async fn answer(call: Call<'_>) -> Response {
     }
 }
 
-/// All events that are wanted, each on a line; a page is read when the one before was sent.
+/// All events that are wanted, each on a line; a page is read when the one before was sent, and not at once, so that the
+/// processor is free for what must not wait.
 async fn all_lines(driver: Handle, query: HistoryQuery) -> Response {
     // The first page is read before the answer begins, so that what fails at once is an error and not an empty file.
     let first = match lines(&driver, query.clone()).await {
@@ -56,11 +59,16 @@ async fn all_lines(driver: Handle, query: HistoryQuery) -> Response {
         async move {
             let (text, next) = page?;
             let rest = match next {
-                Some(after) => match lines(&driver, HistoryQuery { after: Some(after), ..query }).await {
-                    Ok(rest) => Some(rest),
-                    // The answer breaks off: what came is whole lines.
-                    Err(error) => return Some((Err(std::io::Error::other(error)), None)),
-                },
+                Some(after) => {
+                    let began = tokio::time::Instant::now();
+                    let rest = lines(&driver, HistoryQuery { after: Some(after), ..query }).await;
+                    tokio::time::sleep(began.elapsed() * IDLE_PARTS).await;
+                    match rest {
+                        Ok(rest) => Some(rest),
+                        // The answer breaks off: what came is whole lines.
+                        Err(error) => return Some((Err(std::io::Error::other(error)), None)),
+                    }
+                }
                 None => None,
             };
             Some((Ok(Bytes::from(text)), rest))
