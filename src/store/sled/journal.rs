@@ -5,10 +5,10 @@
 //! [`guarded`], and whoever owns the journal drops it after an error.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::frame::{self, Mark};
@@ -18,8 +18,8 @@ use crate::failpoint::{self, Point};
 use crate::store::record::{self, Reader};
 use crate::store::{Seq, sync_folder};
 
-/// What of its files sled cannot do without. Its snapshots only spare it reading, and a damaged one keeps it from
-/// opening.
+/// What of its files sled cannot do without, unless the beginning of its log was written over. Its snapshots spare it
+/// reading, and a damaged one keeps it from opening.
 pub(super) const NEEDED: [&str; 2] = ["conf", "db"];
 
 /// Why sled did not do it.
@@ -107,8 +107,11 @@ impl Journal {
         // What the kernel still holds from before must not be lost after we have built on it.
         File::open(&data)?.sync_all()?;
         remove_half_snapshots(folder)?;
+        keep_snapshot(folder)?;
         sync_folder(folder)?;
         let db = open_sled(folder, cache)?;
+        // A new snapshot is in the place of the old one now.
+        sync_folder(folder)?;
         let file = File::options().write(true).open(&data)?;
         Ok(Self { db, file })
     }
@@ -333,6 +336,27 @@ fn open_sled(folder: &Path, cache: u64) -> Result<::sled::Db, Trouble> {
             other => return other,
         }
     }
+}
+
+/// A copy of sled's snapshot, under a name that sled does not look for.
+const KEPT: &str = "kept.snap";
+
+/// Copies sled's snapshot before sled is opened, or puts the copy back where there is none. When it is opened, sled removes
+/// the old one for a new one and syncs neither name. A power cut may leave none of both, and from a log whose beginning was
+/// written over by then nothing is found without one.
+fn keep_snapshot(folder: &Path) -> io::Result<()> {
+    let kept = folder.join(KEPT);
+    let names = fs::read_dir(folder)?.map(|file| Ok(file?.path())).collect::<io::Result<Vec<_>>>()?;
+    let is_snapshot =
+        |path: &&PathBuf| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("snap."));
+    let (from, to) = match names.iter().filter(is_snapshot).max() {
+        Some(newest) => (newest.clone(), kept),
+        None if kept.exists() => (kept, folder.join("snap.0000000000000000")),
+        None => return Ok(()),
+    };
+    let mut copy = File::create(to)?;
+    copy.write_all(&fs::read(from)?)?;
+    copy.sync_all()
 }
 
 /// A snapshot that sled was writing when it was killed would be taken for its newest one.
