@@ -21,8 +21,6 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::cli::flags::{Features, Flags};
-use crate::cli::this_host;
 use crate::config::Config;
 use crate::core::engine;
 use crate::core::matcher::Mode;
@@ -30,6 +28,7 @@ use crate::core::together::Bundle;
 use crate::delivery::trial::Trial;
 use crate::delivery::worker;
 use crate::driver::{Driver, Handle};
+use crate::flags::{Features, Flags, this_host};
 use crate::http::{self, AppState, GetLimit, Reloader, StatusInfo};
 use crate::mail_link::LinkKey;
 use crate::metrics::Metrics;

@@ -10,6 +10,7 @@ pub mod demo;
 pub mod driver;
 pub mod explain;
 pub mod failpoint;
+pub mod flags;
 pub mod http;
 pub mod json;
 pub mod log;

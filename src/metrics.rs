@@ -7,10 +7,12 @@
 
 mod engine;
 mod family;
+mod http;
 mod mirror;
 pub mod plant;
 mod process;
 mod state;
+mod telling;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -24,89 +26,14 @@ use prometheus::{
 use crate::core::view::View;
 use crate::driver::Health;
 use crate::time::Timestamp;
+pub use http::{Http, InFlight};
+pub use telling::{FailureReason, INTEGRATIONS, Telling};
 
 /// The version of Alertmanager whose wire this service speaks, as clients are told.
 pub const ALERTMANAGER_VERSION: &str = "0.34.0";
 
 /// What scrapers are told about the text.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-/// All integrations that Alertmanager knows; their counters exist from the start, so that rates are right.
-pub const INTEGRATIONS: [&str; 18] = [
-    "discord",
-    "email",
-    "incidentio",
-    "jira",
-    "mattermost",
-    "msteams",
-    "msteamsv2",
-    "opsgenie",
-    "pagerduty",
-    "pushover",
-    "rocketchat",
-    "slack",
-    "sns",
-    "telegram",
-    "victorops",
-    "webex",
-    "webhook",
-    "wechat",
-];
-
-const HTTP_SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-const HTTP_BYTES: [f64; 7] = [1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
-const NOTIFICATION_SECONDS: [f64; 6] = [1.0, 5.0, 10.0, 15.0, 20.0, 60.0];
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name { $($(#[$variant_doc])* $variant,)+ }
-
-        impl $name {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The word in the label.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-        }
-    };
-}
-
-words! {
-    /// Why a notification failed, in Alertmanager's words.
-    FailureReason {
-        /// 4xx, but for those below.
-        Client = "clientError",
-        /// 5xx
-        Server = "serverError",
-        /// 401 and 403.
-        Auth = "authError",
-        /// 429
-        RateLimited = "rateLimited",
-        /// The service was stopping.
-        Canceled = "contextCanceled",
-        /// It took too long.
-        Timeout = "contextDeadlineExceeded",
-        /// The network, a redirect, and whatever else.
-        Other = "other",
-    }
-}
-
-impl FailureReason {
-    /// From the status of an HTTP answer that is not a success.
-    pub fn from_status(status: u16) -> Self {
-        match status {
-            401 | 403 => Self::Auth,
-            429 => Self::RateLimited,
-            400..=499 => Self::Client,
-            500..=599 => Self::Server,
-            _ => Self::Other,
-        }
-    }
-}
 
 /// All metrics of the service. One value for one process; tests make their own.
 pub struct Metrics {
@@ -120,21 +47,10 @@ pub struct Metrics {
     config_hash: Gauge,
     config_successful: IntGauge,
     config_success_at: Gauge,
-    notifications: IntCounterVec,
-    notifications_failed: IntCounterVec,
-    requests: IntCounterVec,
-    requests_failed: IntCounterVec,
-    latency: HistogramVec,
-    template_failures: IntCounterVec,
-    digests: IntCounterVec,
-    rate_limited: IntCounterVec,
-    rate_limit_waiting: IntGaugeVec,
-    configured: IntGaugeVec,
-    http_seconds: HistogramVec,
-    http_bytes: HistogramVec,
-    http_in_flight: IntGaugeVec,
-    http_limited: IntCounterVec,
-    http_connections: IntGauge,
+    /// How telling people goes.
+    pub telling: Telling,
+    /// How answering requests goes.
+    pub http: Http,
     store_damaged: IntGauge,
     cluster_enabled: IntGauge,
 }
@@ -151,6 +67,10 @@ fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Int
 
 fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
     register(registry, IntGauge::new(name, help))
+}
+
+fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+    register(registry, IntGaugeVec::new(Opts::new(name, help), labels))
 }
 
 fn histograms(registry: &Registry, name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> HistogramVec {
@@ -193,110 +113,16 @@ impl Metrics {
                     "When the configuration was last loaded.",
                 ),
             ),
-            notifications: counters(r, "alertmanager_notifications_total", "Notifications begun.", &["integration"]),
-            notifications_failed: counters(
-                r,
-                "alertmanager_notifications_failed_total",
-                "Notifications that failed.",
-                &["integration", "reason"],
-            ),
-            requests: counters(r, "alertmanager_notification_requests_total", "Attempts to notify.", &["integration"]),
-            requests_failed: counters(
-                r,
-                "alertmanager_notification_requests_failed_total",
-                "Attempts to notify that failed.",
-                &["integration"],
-            ),
-            latency: histograms(
-                r,
-                "alertmanager_notification_latency_seconds",
-                "How long attempts to notify took.",
-                &["integration"],
-                &NOTIFICATION_SECONDS,
-            ),
-            template_failures: counters(
-                r,
-                "andon_template_failures_total",
-                "Texts of notifications whose template failed; a built-in text went out in its place.",
-                &["integration"],
-            ),
-            digests: counters(
-                r,
-                "andon_digested_notifications_total",
-                "Notifications that went out in a digest, since too many had to wait for their turn.",
-                &["integration"],
-            ),
-            rate_limited: counters(
-                r,
-                "andon_rate_limited_total",
-                "Threads of notifications that had to wait since their receiver may not be told so often.",
-                &["integration"],
-            ),
-            rate_limit_waiting: register(
-                r,
-                IntGaugeVec::new(
-                    Opts::new("andon_rate_limit_waiting", "Notifications that wait until their receiver may be told."),
-                    &["integration"],
-                ),
-            ),
-            configured: register(
-                r,
-                IntGaugeVec::new(
-                    Opts::new("andon_receiver_configured", "Whether all that an integration needs to send is there."),
-                    &["receiver", "integration"],
-                ),
-            ),
-            http_seconds: histograms(
-                r,
-                "alertmanager_http_request_duration_seconds",
-                "How long HTTP requests took.",
-                &["handler", "method", "code"],
-                &HTTP_SECONDS,
-            ),
-            http_bytes: histograms(
-                r,
-                "alertmanager_http_response_size_bytes",
-                "How large HTTP responses were.",
-                &["handler", "method"],
-                &HTTP_BYTES,
-            ),
-            http_in_flight: register(
-                r,
-                IntGaugeVec::new(
-                    Opts::new("alertmanager_http_requests_in_flight", "HTTP requests being answered."),
-                    &["method"],
-                ),
-            ),
-            http_limited: counters(
-                r,
-                "alertmanager_http_concurrency_limit_exceeded_total",
-                "HTTP requests refused because too many were being answered.",
-                &["method"],
-            ),
-            http_connections: gauge(r, "andon_http_connections", "Open HTTP connections."),
+            telling: Telling::new(r),
+            http: Http::new(r),
             store_damaged: gauge(r, "andon_store_damaged", "Whether the store was found damaged at start."),
             cluster_enabled: gauge(r, "alertmanager_cluster_enabled", "Whether clustering is on."),
         };
-        metrics.create_known_series();
+        metrics.say_who_it_is();
         metrics
     }
 
-    fn create_known_series(&self) {
-        self.http_in_flight.with_label_values(&["get"]);
-        self.http_limited.with_label_values(&["get"]);
-        for integration in INTEGRATIONS {
-            self.notifications.with_label_values(&[integration]);
-            self.requests.with_label_values(&[integration]);
-            self.requests_failed.with_label_values(&[integration]);
-            self.latency.with_label_values(&[integration]);
-            self.template_failures.with_label_values(&[integration]);
-            self.digests.with_label_values(&[integration]);
-            self.rate_limited.with_label_values(&[integration]);
-            self.rate_limit_waiting.with_label_values(&[integration]);
-            for reason in FailureReason::ALL {
-                self.notifications_failed.with_label_values(&[integration, reason.as_str()]);
-            }
-        }
+    fn say_who_it_is(&self) {
         let alertmanager = Opts::new("alertmanager_build_info", "Which Alertmanager this service can stand in for.")
             .const_label("version", ALERTMANAGER_VERSION)
             .const_label("revision", "")
@@ -330,54 +156,6 @@ impl Metrics {
     /// A configuration file was refused; the old one stays in force.
     pub fn config_refused(&self) {
         self.config_successful.set(0);
-    }
-
-    /// A notification was begun: a row of the outbox got its first attempt.
-    pub fn notification_sent(&self, integration: &str) {
-        self.notifications.with_label_values(&[integration]).inc();
-    }
-
-    /// A notification failed.
-    pub fn notification_failed(&self, integration: &str, reason: FailureReason) {
-        self.notifications_failed.with_label_values(&[integration, reason.as_str()]).inc();
-    }
-
-    /// An attempt to notify ended.
-    pub fn notification_attempt(&self, integration: &str, succeeded: bool, took: Duration) {
-        self.requests.with_label_values(&[integration]).inc();
-        if !succeeded {
-            self.requests_failed.with_label_values(&[integration]).inc();
-        }
-        self.latency.with_label_values(&[integration]).observe(took.as_secs_f64());
-    }
-
-    /// A notification went out with so many built-in texts in the place of templates that failed.
-    pub fn templates_failed(&self, integration: &str, texts: usize) {
-        self.template_failures.with_label_values(&[integration]).inc_by(texts as u64);
-    }
-
-    /// So many notifications go out as one.
-    pub fn digested(&self, integration: &str, notifications: usize) {
-        self.digests.with_label_values(&[integration]).inc_by(notifications as u64);
-    }
-
-    /// A thread has to wait since its receiver may not be told so often.
-    pub fn rate_limit_waits(&self, integration: &str) {
-        self.rate_limited.with_label_values(&[integration]).inc();
-        self.rate_limit_waiting.with_label_values(&[integration]).inc();
-    }
-
-    /// A thread has waited long enough.
-    pub fn rate_limit_waits_no_more(&self, integration: &str) {
-        self.rate_limit_waiting.with_label_values(&[integration]).dec();
-    }
-
-    /// Which integrations have all that they need to send: receiver, `kind[index]`, and whether it has.
-    pub fn receivers_configured(&self, integrations: impl IntoIterator<Item = (String, String, bool)>) {
-        self.configured.reset();
-        for (receiver, integration, configured) in integrations {
-            self.configured.with_label_values(&[&receiver, &integration]).set(i64::from(configured));
-        }
     }
 
     /// Whether a database of the plant is configured.
@@ -435,31 +213,6 @@ impl Metrics {
         }
     }
 
-    /// An HTTP request was answered. `handler` is the route's pattern, never a path that a client made up. `bytes` is
-    /// left out for API v2, as by Alertmanager.
-    pub fn http_request(&self, handler: &str, method: &str, code: u16, took: Duration, bytes: Option<u64>) {
-        let code = code.to_string();
-        self.http_seconds.with_label_values(&[handler, method, &code]).observe(took.as_secs_f64());
-        if let Some(bytes) = bytes {
-            self.http_bytes.with_label_values(&[handler, method]).observe(bytes as f64);
-        }
-    }
-
-    /// Counts a GET request as being answered until the guard is dropped.
-    pub fn get_in_flight(&self) -> InFlight {
-        InFlight::of(self.http_in_flight.with_label_values(&["get"]))
-    }
-
-    /// A GET request was refused because too many were being answered.
-    pub fn get_refused(&self) {
-        self.http_limited.with_label_values(&["get"]).inc();
-    }
-
-    /// Counts a connection as open until the guard is dropped.
-    pub fn connection(&self) -> InFlight {
-        InFlight::of(self.http_connections.clone())
-    }
-
     /// The whole exposition at `now`. Without a view (the service is stopping) the gauges that follow from the state are
     /// left at their last value, and the engine's counters are left out.
     pub fn render(&self, view: Option<&View>, now: Timestamp) -> String {
@@ -478,22 +231,6 @@ impl Metrics {
         self.plant.write(&mut text, now);
         process::write(&mut text, self.started);
         text
-    }
-}
-
-/// Something that is going on; it is over when this is dropped.
-pub struct InFlight(IntGauge);
-
-impl InFlight {
-    fn of(gauge: IntGauge) -> Self {
-        gauge.inc();
-        Self(gauge)
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.dec();
     }
 }
 
@@ -521,10 +258,10 @@ mod tests {
     #[test]
     fn what_happens_is_counted_under_the_right_name() {
         let metrics = Metrics::new(Timestamp::EPOCH);
-        metrics.notification_failed("webhook", FailureReason::from_status(429));
-        metrics.notification_attempt("webhook", false, Duration::from_secs(2));
-        metrics.http_request("/api/v2/alerts", "post", 200, Duration::from_millis(1), None);
-        let in_flight = metrics.get_in_flight();
+        metrics.telling.failed("webhook", FailureReason::from_status(429));
+        metrics.telling.attempted("webhook", false, Duration::from_secs(2));
+        metrics.http.answered("/api/v2/alerts", "post", 200, Duration::from_millis(1), None);
+        let in_flight = metrics.http.get_in_flight();
         let lines = lines(&metrics);
         for line in [
             r#"alertmanager_notifications_failed_total{integration="webhook",reason="rateLimited"} 1"#,

@@ -3,8 +3,7 @@
 use uuid::Uuid;
 
 use super::listen;
-use crate::cli::flags::Cluster;
-use crate::cli::this_host;
+use crate::flags::{Cluster, this_host};
 use crate::http::ClusterInfo;
 
 /// The member's name and address. Nothing is bound: tools only want to see the address.

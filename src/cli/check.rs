@@ -6,9 +6,10 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::{Output, default_config_file, say};
+use super::{Output, say};
 use crate::config::{Config, ConfigError, ConfigErrors};
 use crate::core::matcher::Mode;
+use crate::flags::default_config_file;
 use crate::reload;
 
 /// What `andon check` takes.

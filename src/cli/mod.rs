@@ -10,17 +10,13 @@ mod check;
 mod dead_letter;
 mod demo;
 mod explain;
-mod flag_table;
-pub mod flags;
 mod history;
-mod kingpin;
 mod receivers;
 mod replay;
 mod routes;
 mod serve;
 mod silence;
 mod store;
-pub mod this_host;
 mod wire;
 mod work_order;
 
@@ -116,12 +112,6 @@ fn subcommand(args: &[String]) -> ExitCode {
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
         }
     }
-}
-
-/// The configuration file where none is named: `routes.yaml` where one stands in the working directory, else
-/// Alertmanager's `alertmanager.yml`.
-fn default_config_file() -> &'static str {
-    if std::path::Path::new("routes.yaml").exists() { "routes.yaml" } else { "alertmanager.yml" }
 }
 
 /// Writes to standard output; whoever closed it does not want to read on.

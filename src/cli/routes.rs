@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::{Output, default_config_file, say};
+use super::{Output, say};
 use crate::config::Config;
 use crate::core::label::LabelSet;
 use crate::core::matcher::{Mode, Op, list_string, parse_matchers};
 use crate::core::policy::{GroupBy, Policy, RouteIdx};
 use crate::explain::{Step, walk};
+use crate::flags::default_config_file;
 use crate::reload;
 
 /// What `andon routes` can do.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::flags::{self, Asked, Flags};
+use crate::flags::{self, Asked, Flags};
 use crate::{app, log};
 
 /// Serves until a signal ends it. Nothing but the answer to `--help` and `--version` goes to standard output.

@@ -68,7 +68,12 @@ pub(super) struct Circuit {
 
 /// All integrations that anything was sent to.
 #[derive(Debug, Default)]
-pub(super) struct Circuits(BTreeMap<IntegrationKey, Circuit>);
+pub(super) struct Circuits {
+    all: BTreeMap<IntegrationKey, Circuit>,
+    /// Rows whose attempt was counted here and is not stored: what could not be stored is reported again, and was one
+    /// attempt all the same.
+    counted: BTreeSet<DeliveryId>,
+}
 
 impl Circuit {
     /// When a row may be sent; nothing while there is none, or no room.
@@ -100,7 +105,7 @@ impl Circuit {
 impl Circuits {
     /// Lets a row wait for its turn if its integration is probed, or what waits for it goes out. Says whether.
     pub(super) fn hold(&mut self, row: &Delivery) -> bool {
-        let Some(circuit) = self.0.get_mut(&row.thread.integration_key()).filter(|circuit| circuit.room.is_some())
+        let Some(circuit) = self.all.get_mut(&row.thread.integration_key()).filter(|circuit| circuit.room.is_some())
         else {
             return false;
         };
@@ -110,55 +115,55 @@ impl Circuits {
 
     /// Whether the integration's circuit is not closed, and what it met last.
     pub(super) fn trouble(&self, key: &IntegrationKey) -> Option<Arc<str>> {
-        let circuit = self.0.get(key).filter(|circuit| circuit.room.is_some())?;
+        let circuit = self.all.get(key).filter(|circuit| circuit.room.is_some())?;
         circuit.faring.last_error.as_ref().map(|(_, error)| Arc::clone(error))
     }
 
     /// When one of the rows that are held may be sent.
     pub(super) fn next(&self) -> Timestamp {
-        self.0.values().filter_map(Circuit::due_at).min().unwrap_or(Timestamp::MAX)
+        self.all.values().filter_map(Circuit::due_at).min().unwrap_or(Timestamp::MAX)
     }
 
     /// The integrations of which something may be sent now.
     fn open_now(&self, now: Timestamp) -> Vec<IntegrationKey> {
-        let open = self.0.iter().filter(|(_, circuit)| circuit.due_at().is_some_and(|at| at <= now));
+        let open = self.all.iter().filter(|(_, circuit)| circuit.due_at().is_some_and(|at| at <= now));
         open.map(|(key, _)| key.clone()).collect()
     }
 
     /// The next row of an integration, while there is room.
     fn pop(&mut self, key: &IntegrationKey) -> Option<DeliveryId> {
-        let circuit = self.0.get_mut(key).filter(|circuit| circuit.due_at().is_some())?;
+        let circuit = self.all.get_mut(key).filter(|circuit| circuit.due_at().is_some())?;
         circuit.held.pop_first().map(|(_, Reverse(id))| id)
     }
 
     fn took(&mut self, key: &IntegrationKey, id: DeliveryId) {
-        if let Some(circuit) = self.0.get_mut(key).filter(|circuit| circuit.room.is_some()) {
+        if let Some(circuit) = self.all.get_mut(key).filter(|circuit| circuit.room.is_some()) {
             circuit.flying.insert(id);
         }
     }
 
     /// The rows of an integration that are held, in the order in which they go out.
     pub(super) fn held(&self, key: &IntegrationKey) -> impl Iterator<Item = DeliveryId> {
-        self.0.get(key).into_iter().flat_map(|circuit| circuit.held.iter().map(|(_, Reverse(id))| *id))
+        self.all.get(key).into_iter().flat_map(|circuit| circuit.held.iter().map(|(_, Reverse(id))| *id))
     }
 
     /// A row goes out together with another one.
     pub(super) fn release(&mut self, row: &Delivery) {
-        if let Some(circuit) = self.0.get_mut(&row.thread.integration_key()) {
+        if let Some(circuit) = self.all.get_mut(&row.thread.integration_key()) {
             circuit.held.remove(&(row.urgency(), Reverse(row.id)));
         }
     }
 
     /// A row is with a worker no more, or only waits there.
     pub(super) fn landed(&mut self, row: &Delivery) {
-        if let Some(circuit) = self.0.get_mut(&row.thread.integration_key()) {
+        if let Some(circuit) = self.all.get_mut(&row.thread.integration_key()) {
             circuit.flying.remove(&row.id);
         }
     }
 
     /// A row that waits since before the restart was tried in vain so often that its circuit was open.
     fn reopen(&mut self, now: Timestamp, row: &Delivery) {
-        let circuit = self.0.entry(row.thread.integration_key()).or_default();
+        let circuit = self.all.entry(row.thread.integration_key()).or_default();
         circuit.room = Some(1);
         let faring = &mut circuit.faring;
         faring.failures = faring.failures.max(row.attempts);
@@ -168,7 +173,10 @@ impl Circuits {
 
     /// Notes how an attempt ended.
     pub(super) fn settled(&mut self, now: Timestamp, row: &Delivery, outcome: &Outcome, jitter: f64) {
-        let circuit = self.0.entry(row.thread.integration_key()).or_default();
+        if !self.counted.insert(row.id) {
+            return self.landed(row);
+        }
+        let circuit = self.all.entry(row.thread.integration_key()).or_default();
         circuit.flying.remove(&row.id);
         match outcome {
             Outcome::Delivered { .. } => {
@@ -184,26 +192,36 @@ impl Circuits {
         }
     }
 
+    /// What was reported is stored.
+    pub(super) fn stored(&mut self) {
+        self.counted.clear();
+    }
+
+    /// A worker makes another attempt with a row.
+    pub(super) fn claimed(&mut self, id: DeliveryId) {
+        self.counted.remove(&id);
+    }
+
     /// The clock was put back.
     pub(super) fn put_back(&mut self, by: Duration) {
-        for circuit in self.0.values_mut() {
+        for circuit in self.all.values_mut() {
             circuit.faring.probed_at = circuit.faring.probed_at.map(|at| at.before(by));
         }
     }
 
     /// Forgets which rows wait: they are looked for anew.
     pub(super) fn forget_rows(&mut self) {
-        self.0.values_mut().for_each(|circuit| circuit.held.clear());
+        self.all.values_mut().for_each(|circuit| circuit.held.clear());
     }
 
     /// Keeps only the integrations that may still be told something.
     pub(super) fn retain(&mut self, keep: impl Fn(&IntegrationKey) -> bool) {
-        self.0.retain(|key, circuit| !circuit.held.is_empty() || keep(key));
+        self.all.retain(|key, circuit| !circuit.held.is_empty() || keep(key));
     }
 
     /// How all of them fare.
     pub(super) fn faring(&self) -> BTreeMap<IntegrationKey, Faring> {
-        self.0.iter().map(|(key, circuit)| (key.clone(), circuit.faring.clone())).collect()
+        self.all.iter().map(|(key, circuit)| (key.clone(), circuit.faring.clone())).collect()
     }
 }
 

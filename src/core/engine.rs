@@ -303,6 +303,7 @@ impl Engine {
     /// The batch is stored: it stands. Gives its changes back, for whoever stores some of them later.
     pub fn committed(&mut self) -> Vec<Change> {
         self.stored_orphan_check = self.next_orphan_check;
+        self.circuits.stored();
         // Only now: a row that was removed comes back when its batch cannot be stored.
         if self.doubtful.len() > 2 * self.state.outbox.len() + 64 {
             self.doubtful.retain(|id| self.state.outbox.get(id).is_some());
@@ -358,6 +359,7 @@ impl Engine {
             // It was tried before, and what came of it could not be stored.
             self.doubtful.insert(id);
         }
+        self.circuits.claimed(id);
         Some(self.handed_out(&row))
     }
 

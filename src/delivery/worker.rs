@@ -157,7 +157,7 @@ impl Lanes {
         let room = self.rooms.entry(address).or_insert_with(|| Room::new(limit, opens_at));
         for row in &waiting.rows {
             if room.put(Arc::clone(row)) {
-                self.shared.metrics.rate_limit_waits(&row.thread.kind);
+                self.shared.metrics.telling.rate_limit_waits(&row.thread.kind);
             }
         }
         for row in waiting.rows.iter().filter(|_| !waiting.parked) {
@@ -198,7 +198,7 @@ impl Lanes {
         match room.limit.take() {
             Ok(()) => {
                 let row = room.pop()?;
-                self.shared.metrics.rate_limit_waits_no_more(&row.thread.kind);
+                self.shared.metrics.telling.rate_limit_waits_no_more(&row.thread.kind);
                 Some((row, Arc::clone(&room.limit)))
             }
             Err(wait) => {
@@ -214,7 +214,7 @@ impl Lanes {
         let Some(room) = self.rooms.get_mut(&address).filter(|_| digests) else { return Vec::new() };
         let others = room.overflow(first);
         for row in &others {
-            self.shared.metrics.rate_limit_waits_no_more(&row.thread.kind);
+            self.shared.metrics.telling.rate_limit_waits_no_more(&row.thread.kind);
         }
         others
     }
@@ -224,7 +224,7 @@ impl Lanes {
         let mut rows = vec![first];
         if let Some(mut room) = self.rooms.remove(&address) {
             while let Some(row) = room.pop() {
-                self.shared.metrics.rate_limit_waits_no_more(&row.thread.kind);
+                self.shared.metrics.telling.rate_limit_waits_no_more(&row.thread.kind);
                 rows.push(row);
             }
         }
@@ -316,7 +316,7 @@ async fn attempt(shared: Arc<Shared>, mut rows: Bundle) {
     log(&row, &result, duration);
     // Nothing was attempted where there is nobody to tell yet.
     if !matches!(result, Err(SendError::NotConfigured { .. })) {
-        shared.metrics.notification_attempt(&row.thread.kind, result.is_ok(), duration);
+        shared.metrics.telling.attempted(&row.thread.kind, result.is_ok(), duration);
         count(&shared.metrics, &row, &result);
         keep(&shared, &row, &result, &exchange);
     }
@@ -327,7 +327,7 @@ async fn attempt(shared: Arc<Shared>, mut rows: Bundle) {
     if let Outcome::Delivered { data, .. } = &mut outcome
         && rows.len() > 1
     {
-        shared.metrics.digested(&row.thread.kind, rows.len());
+        shared.metrics.telling.digested(&row.thread.kind, rows.len());
         // What the receiver wants to know again is about the digest, which is no message of any of the threads.
         data.clear();
     }
@@ -400,13 +400,13 @@ fn count(metrics: &Metrics, row: &Delivery, result: &Result<Sent, SendError>) {
     let kind = &*row.thread.kind;
     match result {
         Ok(sent) => {
-            metrics.notification_sent(kind);
-            metrics.templates_failed(kind, sent.failed.len());
+            metrics.telling.began(kind);
+            metrics.telling.templates_failed(kind, sent.failed.len());
         }
         Err(SendError::Retry { .. }) if row.attempts + 1 < ATTEMPTS_BEFORE_FAILED => {}
         Err(error) => {
-            metrics.notification_sent(kind);
-            metrics.notification_failed(kind, error.failure());
+            metrics.telling.began(kind);
+            metrics.telling.failed(kind, error.failure());
         }
     }
 }

@@ -23,7 +23,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{self, Within};
-use crate::cli::flags::{self, Asked};
+use crate::flags::{self, Asked};
 use crate::time::Clock;
 use api::{Api, Held};
 use heard::Heard;

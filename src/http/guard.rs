@@ -40,7 +40,7 @@ pub async fn answer(State(state): State<Arc<AppState>>, request: Request<Body>) 
     let answer = limited(&state, path, request).await;
     if let (Some(handler), Some(method)) = (handler, method) {
         let bytes = answer.body().size_hint().exact().filter(|_| sized);
-        state.metrics.http_request(handler, method, answer.status().as_u16(), began.elapsed(), bytes);
+        state.metrics.http.answered(handler, method, answer.status().as_u16(), began.elapsed(), bytes);
     }
     answer
 }
@@ -71,11 +71,11 @@ async fn limited(state: &Arc<AppState>, path: Path, request: Request<Body>) -> R
     if request.method() != Method::GET || health {
         return timed(state, path, request).await;
     }
-    let _in_flight = state.metrics.get_in_flight();
+    let _in_flight = state.metrics.http.get_in_flight();
     match state.gets.permits.try_acquire() {
         Ok(_permit) => timed(state, path, request).await,
         Err(_) => {
-            state.metrics.get_refused();
+            state.metrics.http.get_refused();
             let size = state.gets.size;
             let message = format!("Limit of concurrent GET requests reached ({size}), try again later.\n");
             reply::text_error(StatusCode::SERVICE_UNAVAILABLE, &message)

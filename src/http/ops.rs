@@ -81,7 +81,7 @@ async fn exposition(state: &AppState) -> Response {
     let (metrics, now, config) = (state.metrics.clone(), state.clock.now(), state.config.load_full());
     let text = tokio::task::spawn_blocking(move || {
         let used = config.integrations.iter().filter(|integration| integration.used);
-        metrics.receivers_configured(used.map(|integration| {
+        metrics.telling.receivers_configured(used.map(|integration| {
             (integration.receiver.clone(), integration.name(), integration.config.missing().is_none())
         }));
         metrics.render(view.as_deref(), now)

@@ -135,7 +135,7 @@ async fn accept(listener: TcpListener, shared: Shared) {
 }
 
 async fn connection(stream: TcpStream, peer: SocketAddr, crowded: bool, shared: Shared) {
-    let _counted = shared.metrics.connection();
+    let _counted = shared.metrics.http.connection();
     // An answer is one write; waiting for more to send would only delay it. Failing at that is harmless.
     let _ = stream.set_nodelay(true);
     let router = shared.router;

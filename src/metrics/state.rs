@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use prometheus::{IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{IntGauge, IntGaugeVec, Registry};
 
-use super::{gauge, register};
+use super::{gauge, gauges};
 use crate::core::silence::SilenceState;
 use crate::core::view::View;
 use crate::core::work_order::{Kind, Priority};
@@ -29,10 +29,6 @@ pub struct StateGauges {
     overdue: IntGaugeVec,
 }
 
-fn gauges(registry: &Registry, name: &str, help: &str, label: &str) -> IntGaugeVec {
-    register(registry, IntGaugeVec::new(Opts::new(name, help), &[label]))
-}
-
 fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
@@ -41,14 +37,14 @@ impl StateGauges {
     /// All of them, registered.
     pub fn new(r: &Registry) -> Self {
         Self {
-            alerts: gauges(r, "alertmanager_alerts", "Firing alerts by state.", "state"),
-            silences: gauges(r, "alertmanager_silences", "Silences by state.", "state"),
+            alerts: gauges(r, "alertmanager_alerts", "Firing alerts by state.", &["state"]),
+            silences: gauges(r, "alertmanager_silences", "Silences by state.", &["state"]),
             groups: gauge(r, "alertmanager_dispatcher_aggregation_groups", "Groups of alerts."),
             inhibit_rules: gauge(r, "alertmanager_inhibition_rules", "Inhibit rules in force."),
             receivers: gauge(r, "alertmanager_receivers", "Receivers that a route uses."),
             integrations: gauge(r, "alertmanager_integrations", "Integrations of the receivers that a route uses."),
             alerts_kept: gauge(r, "andon_alerts_kept", "Alerts in memory, resolved ones among them."),
-            outbox: gauges(r, "andon_outbox_rows", "Notifications that wait to be delivered.", "integration"),
+            outbox: gauges(r, "andon_outbox_rows", "Notifications that wait to be delivered.", &["integration"]),
             outbox_oldest: gauge(r, "andon_outbox_oldest_seconds", "Age of the oldest notification that waits."),
             dead_letters: gauge(r, "andon_dead_letters", "Notifications that could not be delivered."),
             threads: gauge(r, "andon_ledger_threads", "Threads whose receiver was told of something that still fires."),
@@ -57,28 +53,23 @@ impl StateGauges {
                 "andon_orphaned_threads",
                 "Threads that were told of something and that no receiver of the configuration can tell that it is over.",
             ),
-            failing: register(
+            failing: gauges(
                 r,
-                IntGaugeVec::new(
-                    Opts::new(
-                        "andon_receiver_failing_seconds",
-                        "For how long every attempt to tell an integration fails.",
-                    ),
-                    &["receiver", "integration", "index"],
-                ),
+                "andon_receiver_failing_seconds",
+                "For how long every attempt to tell an integration fails.",
+                &["receiver", "integration", "index"],
             ),
-            work_orders: register(
+            work_orders: gauges(
                 r,
-                IntGaugeVec::new(
-                    Opts::new("andon_work_orders_open", "Work orders not completed or cancelled."),
-                    &["priority", "type"],
-                ),
+                "andon_work_orders_open",
+                "Work orders not completed or cancelled.",
+                &["priority", "type"],
             ),
             overdue: gauges(
                 r,
                 "andon_work_orders_overdue",
                 "Open work orders that were to be done before now.",
-                "priority",
+                &["priority"],
             ),
         }
     }

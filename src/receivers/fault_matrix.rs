@@ -58,13 +58,15 @@ enum Then {
     Drip,
     /// Bytes as fast as they are taken, without an end.
     Flood,
+    /// A gzip stream that grows to twenty times its size for each byte, without an end.
+    Bomb,
 }
 
 const KINDS: [&str; 4] = ["webhook", "pagerduty", "slack webhook", "slack app"];
 
 fn table() -> Vec<(&'static str, Fault, [End; 4])> {
     use End::{Again, Refused, Taken};
-    use Then::{Close, Drip, Flood, Hang, Reset};
+    use Then::{Bomb, Close, Drip, Flood, Hang, Reset};
     let same = |end| [end; 4];
     let again = same(Again(None));
     let answer = Fault::Answer;
@@ -85,6 +87,24 @@ fn table() -> Vec<(&'static str, Fault, [End; 4])> {
         ("slow bytes", answer("HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n", Drip), same(Taken)),
         ("endless body", answer("HTTP/1.1 200 OK\r\n\r\n", Flood), [Taken, Taken, Refused, Refused]),
         ("endless error", answer("HTTP/1.1 500 No\r\n\r\n", Flood), again),
+        (
+            "a body that unpacks without an end",
+            answer("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n", Bomb),
+            [Taken, Taken, Refused, Refused],
+        ),
+        ("longer than it is", answer("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nok", Close), same(Taken)),
+        (
+            "shorter than it is",
+            answer("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nok", Close),
+            [Taken, Taken, Refused, Refused],
+        ),
+        ("two lengths", answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok", Close), again),
+        ("no length at all", answer("HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nok", Close), again),
+        (
+            "another type",
+            answer("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 2\r\n\r\nok", Close),
+            same(Taken),
+        ),
         ("200 ok", answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", Close), same(Taken)),
         (
             "200 with an error",
@@ -274,6 +294,14 @@ async fn answer(mut stream: TcpStream, bytes: &str, then: Then) -> std::io::Resu
         Then::Flood => loop {
             stream.write_all(&[b'x'; 16 << 10]).await?;
         },
+        Then::Bomb => {
+            // A header, then one block in the fixed code: a zero, and again and again 258 more of it.
+            stream.write_all(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0x63, 0x18]).await?;
+            let more = [0x05, 0xa3, 0x60, 0x14, 0x8c, 0x82, 0x51, 0x30, 0x0a, 0x46, 0xc1, 0x28, 0x18].repeat(1_000);
+            loop {
+                stream.write_all(&more).await?;
+            }
+        }
     }
 }
 

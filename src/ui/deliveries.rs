@@ -170,6 +170,9 @@ fn integration(sight: &Sight<'_>, shown: &Configured, queue: &[&Arc<Delivery>]) 
         None if faring.failing_since.is_some() => ("failing", "failing", failing()),
         None if dead > 0 => ("failing", "refuses", format!("{} above", count(dead, "dead letter"))),
         None if limited > 0 => ("slow", "limited", "It may be told no more often; what waits is merged.".into()),
+        None if faring.last_success.is_none() && faring.last_error.is_none() => {
+            ("good", "healthy", "Nothing was sent to it since the start.".into())
+        }
         None => ("good", "healthy", String::new()),
     };
     let waiting = |row: &&Arc<Delivery>| Waiting {

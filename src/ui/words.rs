@@ -38,8 +38,11 @@ fn exact(at: Timestamp, now: Timestamp) -> String {
     format!("{day} {month}{year} {hour:02}:{minute:02} UTC")
 }
 
-/// A length of time in its two greatest units: `45 s`, `12 min`, `3 h 20 min`, `2 d 4 h`.
+/// A length of time in its two greatest units: `45 s`, `12 min`, `3 h 20 min`, `2 d 4 h`, `3 y 12 d`.
 pub fn length(duration: Duration) -> String {
+    /// On the average, in seconds.
+    const YEAR: u64 = 31_557_600;
+    const TWO_YEARS: u64 = 2 * YEAR;
     let secs = duration.as_secs();
     let two = |great: u64, unit: &str, small: u64, small_unit: &str| match small {
         0 => format!("{great} {unit}"),
@@ -49,7 +52,8 @@ pub fn length(duration: Duration) -> String {
         0..60 => format!("{secs} s"),
         60..3_600 => format!("{} min", secs / 60),
         3_600..86_400 => two(secs / 3_600, "h", secs / 60 % 60, "min"),
-        _ => two(secs / 86_400, "d", secs / 3_600 % 24, "h"),
+        86_400..TWO_YEARS => two(secs / 86_400, "d", secs / 3_600 % 24, "h"),
+        _ => two(secs / YEAR, "y", secs % YEAR / 86_400, "d"),
     }
 }
 
@@ -129,6 +133,9 @@ mod tests {
             (12_000, "3 h 20 min"),
             (86_400, "1 d"),
             (187_200, "2 d 4 h"),
+            (63_000_000, "729 d 4 h"),
+            (63_115_200, "2 y"),
+            (30_676_284_000, "972 y 26 d"),
         ];
         for (secs, expected) in rows {
             assert_eq!(length(Duration::from_secs(secs)), expected);

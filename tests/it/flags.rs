@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use andon::cli::flags::{self, Asked, Flags};
+use andon::flags::{self, Asked, Flags};
 
 fn read(line: &[&str]) -> Result<Asked, String> {
     let args: Vec<String> = line.iter().map(|arg| (*arg).to_owned()).collect();

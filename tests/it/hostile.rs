@@ -157,8 +157,18 @@ struct SmallDisk(PathBuf);
 impl SmallDisk {
     fn mounted(path: &Path) -> Option<Self> {
         std::fs::create_dir(path).expect("a new folder");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=40m", "tmpfs"]).arg(path).status();
+        let room = "size=40m,nr_inodes=200";
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", room, "tmpfs"]).arg(path).status();
         mounted.is_ok_and(|status| status.success()).then(|| Self(path.to_owned()))
+    }
+
+    /// Makes files until there may be no more, in a folder that is removed to end it.
+    fn fill_with_files(&self) -> PathBuf {
+        let folder = self.0.join("fillers");
+        std::fs::create_dir(&folder).expect("there is room");
+        let made = (0..1_000).map(|n| std::fs::File::create(folder.join(n.to_string())));
+        assert!(made.take_while(Result::is_ok).count() < 500, "no file is too much");
+        folder
     }
 
     fn fill(&self) {
@@ -184,6 +194,32 @@ fn a_full_disk_refuses_alerts_and_tells_what_is_stored() {
     let filler = disk.0.join("filler");
     let empty = || std::fs::remove_file(&filler).expect("it can be removed");
     a_disk_that_cannot_be_written(&place, place.command(&[]), || disk.fill(), empty);
+}
+
+/// Nothing is full but the list of files: what needs no new file goes on, and so does a start.
+#[test]
+fn a_disk_that_may_have_no_more_files_costs_nothing_that_was_taken() {
+    let well = Webhook::start();
+    let place = Place::with_config(&config(&webhook_to(&well.address()), "webhook_configs: []"));
+    let Some(disk) = SmallDisk::mounted(&place.path().join("data")) else {
+        return skip("a small disk cannot be mounted here; run as root");
+    };
+    let andon = place.start(&[]);
+    assert_eq!(post(&andon, "Before").status(), 200);
+    let fillers = disk.fill_with_files();
+    assert_eq!(post(&andon, "Meanwhile").status(), 200, "the journal is one file");
+    until(5 * SECOND, "it is told", || is_told(&well, "Meanwhile").then_some(()));
+    healthy(&andon);
+    andon.kill();
+    let andon = place.start(&[]);
+    let alerts = andon.get("/api/v2/alerts").body;
+    assert!(alerts.contains("Before") && alerts.contains("Meanwhile"), "{alerts}");
+    std::fs::remove_dir_all(&fillers).expect("they can be removed");
+    until(20 * SECOND, "alerts are taken", || (post(&andon, "After").status() == 200).then_some(()));
+    until(5 * SECOND, "it is told", || is_told(&well, "After").then_some(()));
+    assert_eq!(andon.stop().code(), Some(0));
+    let alerts = place.start(&[]).get("/api/v2/alerts").body;
+    assert!(["Before", "Meanwhile", "After"].iter().all(|name| alerts.contains(name)), "{alerts}");
 }
 
 /// The system keeps a disk from becoming read-only while a file on it is open; an error on it does not ask.
@@ -262,6 +298,49 @@ fn alerts_beyond_the_limit_are_shed_and_those_that_are_known_still_end() {
     let over = json!([{"labels": {"alertname": "Alert0"}, "endsAt": Clock::System.now().to_string()}]);
     assert_eq!(andon.request("POST", "/api/v2/alerts", &over.to_string()).status(), 200);
     until(20 * SECOND, "there is room again", || (post(&andon, "OneMore").status() == 200).then_some(()));
+}
+
+/// Every alert is a group of its own and is to be told to ten integrations that never answer: a hundred thousand alerts and a
+/// million rows in the long form.
+#[test]
+fn so_many_alerts_and_rows_as_there_may_be_are_held_in_bounded_memory_and_over_a_kill() {
+    const INTEGRATIONS: usize = 10;
+    let alerts = budget(2_000, 100_000) as usize;
+    let (rows, silent) = (alerts * INTEGRATIONS, Silent::start());
+    let hooks = format!("- url: 'http://{}/'\n  ", silent.0).repeat(INTEGRATIONS);
+    let place = Place::with_config(&format!(
+        "route:\n  receiver: team\n  group_by: [n]\n  group_wait: 0s\n  group_interval: 1h\n\
+         receivers:\n- name: team\n  webhook_configs:\n  {hooks}\n"
+    ));
+    let andon = place.start(&[&format!("--limits.outbox={rows}")]);
+    let empty = resident_mib(&andon);
+    let mut client = Client::connect(andon.address()).expect("it accepts");
+    let numbers: Vec<usize> = (0..alerts).collect();
+    for numbers in numbers.chunks(500) {
+        let alert = |n: &usize| json!({"labels": {"alertname": "Alert", "n": n.to_string(), "line": "press-7"}});
+        let body = serde_json::Value::from(numbers.iter().map(alert).collect::<Vec<_>>()).to_string();
+        let answer = client.request("POST", "/api/v2/alerts", &body).expect("it answers");
+        assert_eq!(answer.status(), 200, "{}", answer.body);
+    }
+    let waiting = |andon: &Andon| {
+        let metrics = andon.get("/metrics").body;
+        let queues = metrics.lines().filter(|line| line.starts_with("andon_outbox_rows"));
+        queues.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>() as usize
+    };
+    until(120 * SECOND, "all wait", || (waiting(&andon) == rows).then_some(()));
+    healthy(&andon);
+    let memory = resident_mib(&andon);
+    println!("{alerts} alerts, {rows} rows: {empty} MiB before, {memory} MiB with them");
+    assert!(memory <= empty + 60 + (rows as u64 * 1_500 >> 20), "{memory} MiB, {empty} MiB before");
+    let refused = post(&andon, "OneMore");
+    assert_eq!(refused.status(), 503, "{}", refused.body);
+    andon.kill();
+    let began = Instant::now();
+    let andon = place.start(&[&format!("--limits.outbox={rows}")]);
+    println!("{:?} for the start", began.elapsed());
+    assert_eq!(waiting(&andon), rows);
+    healthy(&andon);
+    assert_eq!(andon.stop().code(), Some(0));
 }
 
 /// So many groups fire and end, again and again, and their receiver never answers.

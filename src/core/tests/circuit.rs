@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::play::*;
+use crate::core::engine::Input;
 use crate::core::outbox::Outcome;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -40,6 +41,38 @@ fn what_fails_for_long_is_probed_and_not_hammered() {
     assert!(faring.failing_since.is_some() && faring.probed_at.is_some() && faring.last_success.is_none());
     assert_eq!(faring.last_error.as_ref().map(|(_, error)| &**error), Some("503"));
     assert_eq!(view.outbox.len(), 200, "nothing is dropped");
+}
+
+/// What is reported again because it could not be stored was one attempt all the same; another attempt is another one.
+#[test]
+fn an_attempt_whose_end_cannot_be_stored_counts_once() {
+    let mut world = World::new(policy());
+    down(&mut world);
+    world.post(&["Disk a"], true);
+    world.now = world.engine.next_deadline();
+    world.engine.handle(world.now, Input::Tick);
+    world.engine.committed();
+    let row = world.engine.take_due(world.now).remove(0).remove(0).id;
+    let failed = || Outcome::Retry { error: "503".into(), after: None, exchange: Default::default() };
+    let failures = |world: &mut World| {
+        let faring = world.engine.view().faring.into_values().next().unwrap();
+        (faring.failures, faring.probed_at.is_some())
+    };
+    world.store_fails = true;
+    for _ in 0..20 {
+        world.now = world.now.after(10 * SECOND);
+        world.input(Input::Settled(row, failed(), 0.5));
+        assert_eq!(failures(&mut world), (1, false));
+    }
+    assert_eq!(world.engine.claim_bundles([row]).len(), 1);
+    world.input(Input::Settled(row, failed(), 0.5));
+    assert_eq!(failures(&mut world), (2, false));
+    world.store_fails = false;
+    world.receivers.0.clear();
+    world.input(Input::Settled(row, failed(), 0.5));
+    assert_eq!(failures(&mut world), (2, false));
+    world.pass(MINUTE);
+    assert_eq!((failures(&mut world), world.told.len()), ((0, false), 1));
 }
 
 #[test]

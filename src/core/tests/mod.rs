@@ -18,5 +18,6 @@ mod properties;
 mod replay;
 mod scripts;
 mod silences;
+mod soak;
 mod together;
 mod unconfigured;

@@ -89,11 +89,31 @@ fn played(acts: &[Act]) -> World {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
+    /// From the beginning, or from some moment on.
     #[test]
-    fn against_the_same_rules_the_same_is_told(acts in proptest::collection::vec(act(), 1..30)) {
-        let (compared, _) = replayed(&played(&acts), rules(), 0);
+    fn against_the_same_rules_the_same_is_told(acts in proptest::collection::vec(act(), 1..30), from in 0..3_usize) {
+        let world = played(&acts);
+        let (compared, _) = replayed(&world, rules(), world.entries.len() * from / 3);
         let all = Compared { same: compared.same, ..Compared::default() };
         prop_assert_eq!(compared, all);
+    }
+}
+
+/// A warning is told, gets worse, and ends while somebody has taken the group on: that it is over is told with what comes
+/// next, once, whether Andon was started anew meanwhile or not.
+#[test]
+fn what_ends_while_its_group_is_acknowledged_is_told_with_what_comes_next() {
+    for from in [0, 10, 12, 14, 16] {
+        let acts =
+            [Act::Fire(0), Act::Pass(2), Act::Fire(1), Act::Silence(0, 4), Act::Pass(4), Act::Ack, Act::Resolve(0)];
+        let world =
+            played(&[&acts[..], &[Act::Pass(5), Act::Fire(2), Act::Pass(8), Act::Resolve(2), Act::Pass(8)]].concat());
+        let over = world.told.iter().filter(|row| &*row.thread.kind == "webhook");
+        let over = over.flat_map(|row| row.alerts.iter()).filter(|told| told.resolved);
+        let over: Vec<&str> = over.map(|told| told.alert.labels.value("severity")).collect();
+        assert_eq!(over, ["warning", ""]);
+        let (compared, _) = replayed(&world, rules(), from);
+        assert_eq!(compared, Compared { same: compared.same, ..Compared::default() }, "from {from}");
     }
 }
 

@@ -219,6 +219,52 @@ fn links_are_relative_under_any_prefix() {
 }
 
 #[test]
+fn a_silence_that_ends_within_the_hour_is_marked() {
+    run(async || {
+        let service = Service::start();
+        let browser = Browser::open(&service).await;
+        let token = browser.token().await;
+        for until in ["2h", "59m", "61m"] {
+            let made = format!("{}&token={token}", SILENCE.replace("until=2h", &format!("until={until}")));
+            assert_eq!(browser.send("/ui/silences", &[], &made).await.status, 303, "{until}");
+        }
+        let marked = async || browser.get("/ui/silences").await.body.matches("ends soon").count();
+        assert_eq!(marked().await, 1);
+        tokio::time::advance(Duration::from_secs(120)).await;
+        assert_eq!(marked().await, 2, "the one of 61 minutes as well by now");
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        assert_eq!(marked().await, 1, "these are over, the other one is not");
+    });
+}
+
+#[test]
+fn the_plots_draw_what_was_counted() {
+    run(async || {
+        let service = Service::start();
+        let line = async || {
+            let body = service.get("/ui/status").await.body;
+            let firing = body.split("Alerts firing in the last hour").nth(1)?.split("<polyline").nth(1)?.to_owned();
+            Some(firing.split('"').nth(3)?.to_owned())
+        };
+        assert_eq!(line().await, None);
+        let (state, stop) = (Arc::clone(&service.state), CancellationToken::new());
+        let counting = tokio::spawn({
+            let stop = stop.clone();
+            async move { state.page.rates.run(state.driver.clone(), state.clock, stop).await }
+        });
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        service.post("/api/v2/alerts", r#"[{"labels": {"alertname": "A"}}, {"labels": {"alertname": "B"}}]"#).await;
+        tokio::time::sleep(Duration::from_secs(15)).await;
+        service.post("/api/v2/alerts", r#"[{"labels": {"alertname": "C"}}, {"labels": {"alertname": "D"}}]"#).await;
+        tokio::time::sleep(Duration::from_secs(15)).await;
+        // None, two, four: from the bottom to the top.
+        assert_eq!(line().await.as_deref(), Some("0.0,58.0 150.0,30.0 300.0,2.0"));
+        stop.cancel();
+        counting.await.unwrap();
+    });
+}
+
+#[test]
 fn a_stream_says_that_something_was_stored_and_not_what() {
     run(async || {
         let service = Service::with(|state| state.gets = GetLimit::new(1));

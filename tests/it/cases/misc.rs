@@ -1,7 +1,7 @@
 //! The external URL, feature flags, and what an HTTP answer means for a notification.
 
 use andon::app::external_url;
-use andon::cli::flags::{self, Asked};
+use andon::flags::{self, Asked};
 use andon::metrics::FailureReason;
 use andon::receivers::answer::{Answer, SendError};
 use serde_json::Value;

@@ -3,11 +3,21 @@
 //! A flag is obeyed, or it has no meaning here and is named in one warning, or ignoring it would be unsafe and it is
 //! refused. None is ignored in silence.
 
+mod kingpin;
+mod table;
+pub mod this_host;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::flag_table::FLAGS;
-use super::kingpin::{self, FlagSpec, Given, Role};
+use kingpin::{FlagSpec, Given, Role};
+use table::FLAGS;
+
+/// The configuration file where none is named: `routes.yaml` where one stands in the working directory, else
+/// Alertmanager's `alertmanager.yml`.
+pub fn default_config_file() -> &'static str {
+    if std::path::Path::new("routes.yaml").exists() { "routes.yaml" } else { "alertmanager.yml" }
+}
 
 /// The flags of `andon` without a subcommand.
 #[derive(Clone, Debug, PartialEq)]
@@ -225,7 +235,7 @@ impl Values {
     }
 
     fn config_file(&self) -> PathBuf {
-        self.0.get("config.file").map_or_else(|| super::default_config_file().into(), PathBuf::from)
+        self.0.get("config.file").map_or_else(|| default_config_file().into(), PathBuf::from)
     }
 
     fn storage(&self) -> Result<Storage, String> {
@@ -256,7 +266,7 @@ impl Values {
 
     fn cluster(&self) -> Result<Option<Cluster>, String> {
         for peer in self.0.all("cluster.peer").iter().filter(|peer| !peer.is_empty()) {
-            if !super::this_host::is_named_by(peer) {
+            if !this_host::is_named_by(peer) {
                 return Err(format!(
                     "--cluster.peer={peer} is refused: several Andons do not know of each other and would page several \
                      times; start one, and point every Prometheus at it"
