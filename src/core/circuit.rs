@@ -10,7 +10,8 @@
 //!                              as many may be sent at once as nobody waits for any more
 //! ```
 //!
-//! While a circuit is open one row at a time is tried, the most urgent first and of these the newest; the others wait and
+//! While a circuit is closed as many rows are out at once as its worker needs to be busy; what else is due waits here, the
+//! most urgent first and of these the oldest, and may still be superseded. While a circuit is open one row at a time is tried, the most urgent first and of these the newest; the others wait and
 //! may be superseded. When the receiver answers again, twice as many are sent at once with each answer, so that what
 //! waited does not knock it over again; what is much by then goes out as one message ([`super::together`]). An answer that
 //! refuses is an answer. Nothing of this is stored, but the attempts of each row are: after a restart an integration to
@@ -34,6 +35,10 @@ const FAILURES: u32 = 8;
 const FAILING_FOR: Duration = Duration::from_secs(30);
 /// The circuit is closed when so many may be sent at once.
 const MANY: usize = 64;
+/// How many rows are out at once while it is closed: as many as are tried at once, and as many that wait to be.
+const OUT: usize = 2 * MANY;
+/// A receiver that asks to be left alone for no longer than this means all that would be sent to it.
+const SHORTLY: Duration = Duration::from_secs(60);
 /// A probe after this many failures waits as long as any: the pace of retries has reached its slowest.
 const SLOWEST: u32 = 13;
 
@@ -60,8 +65,10 @@ pub(super) struct Circuit {
     faring: Faring,
     /// How many may be in flight at once while it is not closed.
     room: Option<usize>,
-    /// Those that were handed out since it opened.
-    flying: BTreeSet<DeliveryId>,
+    /// Whether what waits has waited since it was not closed.
+    catches_up: bool,
+    /// How many rows are with a worker.
+    flying: usize,
     /// Rows that may be sent when there is room.
     held: BTreeSet<(Urgency, Reverse<DeliveryId>)>,
 }
@@ -70,6 +77,8 @@ pub(super) struct Circuit {
 #[derive(Debug, Default)]
 pub(super) struct Circuits {
     all: BTreeMap<IntegrationKey, Circuit>,
+    /// The rows that are with a worker; of those that are told in one message one.
+    flying: BTreeMap<DeliveryId, IntegrationKey>,
     /// Rows whose attempt was counted here and is not stored: what could not be stored is reported again, and was one
     /// attempt all the same.
     counted: BTreeSet<DeliveryId>,
@@ -78,8 +87,20 @@ pub(super) struct Circuits {
 impl Circuit {
     /// When a row may be sent; nothing while there is none, or no room.
     fn due_at(&self) -> Option<Timestamp> {
-        let room = self.room.is_none_or(|room| self.flying.len() < room);
+        let room = self.flying < self.room.unwrap_or(OUT);
         (room && !self.held.is_empty()).then(|| self.faring.probed_at.unwrap_or(Timestamp::ZERO))
+    }
+
+    /// The row that goes out next.
+    fn pop(&mut self) -> Option<DeliveryId> {
+        let (urgency, newest) = self.held.first().copied()?;
+        let next = match self.catches_up {
+            true => (urgency, newest),
+            false => self.held.range(..=(urgency, Reverse(DeliveryId(0)))).next_back().copied()?,
+        };
+        self.held.remove(&next);
+        self.catches_up &= self.room.is_some() || !self.held.is_empty();
+        Some(next.1.0)
     }
 
     fn answered(&mut self) {
@@ -94,9 +115,13 @@ impl Circuit {
         self.faring.last_error = Some((now, Arc::from(error)));
         self.faring.not_configured = None;
         let long = self.faring.failures >= FAILURES && now.since(since) >= FAILING_FOR;
-        if self.room.is_some() || long {
-            self.room = Some(1);
-            let wait = wait_after(self.faring.failures.min(SLOWEST), jitter, asked);
+        let told_to_wait = asked.is_some_and(|asked| asked <= SHORTLY);
+        if self.room.is_some() || long || told_to_wait {
+            (self.room, self.catches_up) = (Some(1), true);
+            let wait = match asked.filter(|_| told_to_wait && !long) {
+                Some(asked) => asked,
+                None => wait_after(self.faring.failures.min(SLOWEST), jitter, asked),
+            };
             self.faring.probed_at = Some(now.after(wait));
         }
     }
@@ -109,6 +134,14 @@ impl Circuits {
         else {
             return false;
         };
+        circuit.held.insert((row.urgency(), Reverse(row.id)));
+        true
+    }
+
+    /// Lets a row that is due wait for its turn if its integration has enough to do. Says whether.
+    pub(super) fn is_busy(&mut self, row: &Delivery) -> bool {
+        let circuit = self.all.get_mut(&row.thread.integration_key());
+        let Some(circuit) = circuit.filter(|circuit| circuit.flying >= OUT) else { return false };
         circuit.held.insert((row.urgency(), Reverse(row.id)));
         true
     }
@@ -132,14 +165,19 @@ impl Circuits {
 
     /// The next row of an integration, while there is room.
     fn pop(&mut self, key: &IntegrationKey) -> Option<DeliveryId> {
-        let circuit = self.all.get_mut(key).filter(|circuit| circuit.due_at().is_some())?;
-        circuit.held.pop_first().map(|(_, Reverse(id))| id)
+        self.all.get_mut(key).filter(|circuit| circuit.due_at().is_some())?.pop()
     }
 
-    fn took(&mut self, key: &IntegrationKey, id: DeliveryId) {
-        if let Some(circuit) = self.all.get_mut(key).filter(|circuit| circuit.room.is_some()) {
-            circuit.flying.insert(id);
+    /// A row goes to a worker.
+    pub(super) fn took(&mut self, key: &IntegrationKey, id: DeliveryId) {
+        if self.flying.insert(id, key.clone()).is_none() {
+            self.all.entry(key.clone()).or_default().flying += 1;
         }
+    }
+
+    /// Whether what waits for the integration waits since it failed.
+    pub(super) fn has_failed(&self, key: &IntegrationKey) -> bool {
+        self.all.get(key).is_some_and(|circuit| circuit.room.is_some())
     }
 
     /// The rows of an integration that are held, in the order in which they go out.
@@ -155,16 +193,17 @@ impl Circuits {
     }
 
     /// A row is with a worker no more, or only waits there.
-    pub(super) fn landed(&mut self, row: &Delivery) {
-        if let Some(circuit) = self.all.get_mut(&row.thread.integration_key()) {
-            circuit.flying.remove(&row.id);
+    pub(super) fn landed(&mut self, id: DeliveryId) {
+        let circuit = self.flying.remove(&id).and_then(|key| self.all.get_mut(&key));
+        if let Some(circuit) = circuit {
+            circuit.flying = circuit.flying.saturating_sub(1);
         }
     }
 
     /// A row that waits since before the restart was tried in vain so often that its circuit was open.
     fn reopen(&mut self, now: Timestamp, row: &Delivery) {
         let circuit = self.all.entry(row.thread.integration_key()).or_default();
-        circuit.room = Some(1);
+        (circuit.room, circuit.catches_up) = (Some(1), true);
         let faring = &mut circuit.faring;
         faring.failures = faring.failures.max(row.attempts);
         faring.failing_since = Some(faring.failing_since.map_or(row.tried_since, |since| since.min(row.tried_since)));
@@ -173,11 +212,11 @@ impl Circuits {
 
     /// Notes how an attempt ended.
     pub(super) fn settled(&mut self, now: Timestamp, row: &Delivery, outcome: &Outcome, jitter: f64) {
+        self.landed(row.id);
         if !self.counted.insert(row.id) {
-            return self.landed(row);
+            return;
         }
         let circuit = self.all.entry(row.thread.integration_key()).or_default();
-        circuit.flying.remove(&row.id);
         match outcome {
             Outcome::Delivered { .. } => {
                 circuit.answered();
@@ -216,7 +255,7 @@ impl Circuits {
 
     /// Keeps only the integrations that may still be told something.
     pub(super) fn retain(&mut self, keep: impl Fn(&IntegrationKey) -> bool) {
-        self.all.retain(|key, circuit| !circuit.held.is_empty() || keep(key));
+        self.all.retain(|key, circuit| !circuit.held.is_empty() || circuit.flying > 0 || keep(key));
     }
 
     /// How all of them fare.

@@ -150,7 +150,7 @@ impl Engine {
         let Some(row) = self.state.outbox.get(&id).cloned() else { return };
         self.state.park(id, &mut self.log);
         self.note(Note::RateLimited(Notified::of(&row)));
-        self.circuits.landed(&row);
+        self.circuits.landed(row.id);
         if let Some(mut newer) = self.successor(&row) {
             let says_both = self.says_both(&row.thread);
             self.supersede(&row, &mut newer, says_both);
@@ -196,7 +196,7 @@ impl Engine {
 
     /// An attempt ended. What is not known any more is ignored.
     pub(super) fn settle(&mut self, now: Timestamp, id: DeliveryId, outcome: Outcome, jitter: f64) {
-        let Some(row) = self.state.outbox.get(&id).cloned() else { return };
+        let Some(row) = self.state.outbox.get(&id).cloned() else { return self.circuits.landed(id) };
         self.state.land(id, &mut self.log);
         // What was told in one message is one attempt.
         let last = self.is_last_of_bundle(&row);
@@ -206,7 +206,7 @@ impl Engine {
                 self.gather_held(&row.thread.integration_key());
             }
         } else {
-            self.circuits.landed(&row);
+            self.circuits.landed(row.id);
         }
         let failed = last && matches!(outcome, Outcome::Retry { .. });
         match outcome {
@@ -246,15 +246,8 @@ impl Engine {
         let key = failed.thread.integration_key();
         let Some(error) = self.circuits.trouble(&key) else { return };
         let patience = self.give_up_after(&failed.thread);
-        let first =
-            |row: &Delivery| self.state.queues.get(&row.thread).and_then(|queue| queue.first()) == Some(&row.id);
-        let late = |row: &&Arc<Delivery>| {
-            row.thread.integration_key() == key
-                && now.since(row.tried_since) >= patience
-                && first(row)
-                && !self.state.in_flight.contains(&row.id)
-        };
-        let late: Vec<_> = self.state.outbox.values().filter(late).cloned().collect();
+        let held = self.circuits.held(&key).filter_map(|id| self.state.outbox.get(&id));
+        let late: Vec<_> = held.filter(|row| now.since(row.tried_since) >= patience).cloned().collect();
         for row in late {
             let said = format!("given up after {} attempts: {error}", row.attempts);
             self.bury(now, &row, said, Exchange::default());

@@ -332,15 +332,17 @@ impl Engine {
         self.state.grace.until = now.after(self.options.resend_grace);
     }
 
-    /// The rows to send now: the most urgent first, and of these the oldest, or what waited for an integration that
-    /// failed the newest; with each those that are told in the same message. From here on a worker has them, until
+    /// The rows to send now, for each integration as many as it has room for: the most urgent first, and of these the
+    /// oldest, or what waited for an integration that failed the newest; with each those that are told in the same message. From here on a worker has them, until
     /// [`Input::Settled`]. Only between batches: what is not stored is not told.
     pub fn take_due(&mut self, now: Timestamp) -> Vec<Bundle> {
         let mut taken = Vec::new();
         while let Some((at, id)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
             self.due.remove(&(at, id));
             let Some(row) = self.state.outbox.get(&id).cloned() else { continue };
-            if !self.circuits.hold(&row) && Arc::make_mut(&mut self.state.in_flight).insert(id) {
+            let waits = self.circuits.hold(&row) || self.circuits.is_busy(&row);
+            if !waits && Arc::make_mut(&mut self.state.in_flight).insert(id) {
+                self.circuits.took(&row.thread.integration_key(), id);
                 let bundle = self.bundle(&row);
                 taken.push(bundle);
             }

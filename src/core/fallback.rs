@@ -12,6 +12,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::engine::Engine;
 use super::label::{Fingerprint, LabelSet};
@@ -23,6 +24,8 @@ use super::urgency::Urgency;
 use super::work_order::WorkOrder;
 use crate::time::Timestamp;
 
+/// When one that is late and was not tried yet is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// How many alerts a description lists.
 const LISTED: usize = 20;
 
@@ -44,9 +47,11 @@ impl Engine {
                 self.fallback_of(&thread).is_some_and(|fallback| row.undelivered_since.after(fallback.after) <= now);
             let trouble = self.circuits.trouble(&thread.integration_key());
             let why = if row.last_error.is_empty() { trouble } else { Some(Arc::from(row.last_error.as_str())) };
-            // One that is late and was not tried yet is looked at again when an attempt fails.
-            if let (true, Some(why)) = (late, why) {
-                self.tell_fallback(now, &row, &why);
+            match (late, why) {
+                (true, Some(why)) => self.tell_fallback(now, &row, &why),
+                // It only waits for its turn so far, which may be because nobody knows yet that its receiver hangs.
+                (true, None) => drop(self.fallback_due.insert((now.after(LOOK_AGAIN), thread))),
+                (false, _) => {}
             }
         }
     }

@@ -13,7 +13,7 @@ use super::label::{Fingerprint, LabelSet};
 use super::look::{self, HeldBy, Look, Member, News};
 use super::note::FlushVerdict;
 use super::outbox::{Reason, Thread, Told};
-use super::policy::{Integration, Receiver, Route};
+use super::policy::{Integration, Route};
 use crate::time::Timestamp;
 
 /// A flush that is later than this is not late any more but of another time.
@@ -95,10 +95,7 @@ impl Engine {
         let quiet = self.log.changes.len() == before && muted_by == stored.muted_by;
         self.note_flush(at, &receiver.name, verdicts, &members);
         for member in members.iter().filter(|member| member.resolved) {
-            // While a group is acknowledged, what ends in it is not told yet.
-            if !self.owed(&flush, receiver, member.kept.fingerprint) {
-                self.state.leave(at, member.kept.fingerprint, &mut self.log);
-            }
+            self.state.leave(at, member.kept.fingerprint, &mut self.log);
         }
         if self.group(at).is_some_and(|group| group.members.is_empty()) {
             self.state.remove_group(at, &mut self.log);
@@ -113,15 +110,6 @@ impl Engine {
             quiet,
             &mut self.log,
         );
-    }
-
-    /// Whether some integration of the receiver is still to hear that the alert is over.
-    fn owed(&self, flush: &Flush<'_>, receiver: &Receiver, alert: Fingerprint) -> bool {
-        let may_hear = |integration: &&Integration| self.options.resolved_while_muted && integration.send_resolved;
-        receiver.integrations.iter().filter(may_hear).any(|integration| {
-            let told = self.state.ledger.get(&Thread::of(&flush.key, &receiver.name, integration));
-            told.is_some_and(|told| told.open.contains(&alert))
-        })
     }
 
     /// What decisions look at.

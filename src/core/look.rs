@@ -202,8 +202,15 @@ impl Look<'_> {
         let wants = Wants { send_resolved: integration.send_resolved, repeat_interval: route.repeat_interval };
         let reason = dedup::news(last.map(|told| &**told), &firing, &resolved, wants, tick)?;
         let ack = self.acks.get(&thread.group_key);
+        // What is over, and was told firing, is told whoever has taken the group on.
+        let told_firing =
+            |alert: &Fingerprint| last.is_some_and(|told| told.open.contains(alert) || told.firing.contains(alert));
+        let ends = integration.send_resolved && resolved.iter().any(told_firing);
         let reason = match ack.filter(|ack| !members.iter().any(|member| ack.worsens(member))) {
-            Some(ack) => ack.allows(reason, &firing, tick)?,
+            Some(ack) => match ack.allows(reason, &firing, tick) {
+                Err(_) if ends => Reason::SomeResolved,
+                verdict => verdict?,
+            },
             None => reason,
         };
         Ok(News { reason, alerts, firing, resolved })

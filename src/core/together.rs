@@ -43,6 +43,10 @@ impl Engine {
 
     /// An integration that failed answers: what waited for it is told together, if it is much.
     pub(super) fn gather_held(&mut self, key: &IntegrationKey) {
+        // What waits for its turn only is told one by one.
+        if !self.circuits.has_failed(key) {
+            return;
+        }
         // Those that belong together already may have been heard, and must not get another name.
         let joins = |id: &DeliveryId| {
             let row = self.state.outbox.get(id);
@@ -84,6 +88,9 @@ impl Engine {
             }
         }
         alone.extend(together.into_values());
+        for first in alone.iter().filter_map(|bundle| bundle.first()) {
+            self.circuits.took(&first.thread.integration_key(), first.id);
+        }
         alone
     }
 

@@ -58,7 +58,7 @@ enum Then {
     Drip,
     /// Bytes as fast as they are taken, without an end.
     Flood,
-    /// A gzip stream that grows to twenty times its size for each byte, without an end.
+    /// A gzip stream that grows to 160 times its size where it is unpacked, without an end.
     Bomb,
 }
 

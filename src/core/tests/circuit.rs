@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::play::*;
 use crate::core::engine::Input;
 use crate::core::outbox::Outcome;
+use crate::time::Timestamp;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -140,4 +141,115 @@ fn in_a_storm_a_critical_page_leaves_before_every_other() {
     world.pass(31 * SECOND);
     assert_eq!(world.told.len(), 10_000);
     assert_eq!(world.told[0].alerts[0].alert.labels.value("severity"), "critical");
+}
+
+/// What a receiver does with an attempt at this moment.
+type Answers<'a> = &'a mut dyn FnMut(Timestamp, &Bundle) -> Option<Outcome>;
+
+/// Hands what is due to a receiver, for so long, looking once a second. What it answers nothing to is given up after thirty
+/// seconds. Gives all that was tried, with the moment.
+fn with_a_receiver(world: &mut World, lasts: Duration, answers: Answers<'_>) -> Vec<(Timestamp, Bundle)> {
+    let until = world.now.after(lasts);
+    let (mut tried, mut hanging) = (Vec::new(), Vec::<(Timestamp, Bundle)>::new());
+    while world.now < until {
+        world.now = world.now.after(SECOND);
+        let timed_out: Vec<_> = hanging.extract_if(.., |(at, _)| at.after(30 * SECOND) <= world.now).collect();
+        let timed_out = timed_out.into_iter().map(|(_, bundle)| (bundle, failed(None)));
+        settle(world, timed_out.collect());
+        loop {
+            world.engine.handle(world.now, Input::Tick);
+            world.engine.committed();
+            let due = world.engine.take_due(world.now);
+            if due.is_empty() {
+                break;
+            }
+            let mut ended = Vec::new();
+            for bundle in due {
+                tried.push((world.now, bundle.clone()));
+                match answers(world.now, &bundle) {
+                    Some(outcome) => ended.push((bundle, outcome)),
+                    None => hanging.push((world.now, bundle)),
+                }
+            }
+            settle(world, ended);
+        }
+    }
+    tried
+}
+
+fn settle(world: &mut World, ended: Vec<(Bundle, Outcome)>) {
+    for (bundle, outcome) in ended {
+        for row in bundle {
+            world.engine.handle(world.now, Input::Settled(row.id, outcome.clone(), 0.5));
+        }
+    }
+    world.engine.committed();
+}
+
+fn failed(after: Option<Duration>) -> Outcome {
+    Outcome::Retry { error: "no".into(), after, exchange: Default::default() }
+}
+
+fn post(world: &mut World, alerts: &[String], firing: bool) {
+    let alerts: Vec<&str> = alerts.iter().map(String::as_str).collect();
+    world.hold_back = true;
+    world.post(&alerts, firing);
+}
+
+fn is_about(bundle: &Bundle, name: &str) -> bool {
+    bundle.iter().any(|row| row.group_labels.value("alertname") == name)
+}
+
+/// A receiver hangs while five hundred groups are to be told: only so many are out as keep its worker busy, so that most of
+/// it learns that it is probed, what ends meanwhile is not told as firing, and what is critical goes first.
+#[test]
+fn what_waits_for_a_receiver_that_hangs_stays_in_order_and_up_to_date() {
+    let alerts: Vec<String> = (0..500).map(|i| format!("Alert{i:03} a severity=info")).collect();
+    let mut world = World::new(policy());
+    post(&mut world, &alerts, true);
+    let hanging = with_a_receiver(&mut world, 100 * SECOND, &mut |_, _| None);
+    let first = hanging.first().unwrap().0;
+    assert_eq!(hanging.iter().filter(|(at, _)| *at == first).count(), 128);
+    post(&mut world, &alerts[200..], false);
+    post(&mut world, &["Fire b severity=critical".into()], true);
+    post(&mut world, &alerts[..200], true);
+    let hanging = with_a_receiver(&mut world, 240 * SECOND, &mut |_, _| None);
+    assert!(hanging.len() < 20, "{} attempts though it is probed", hanging.len());
+    assert!(hanging.iter().skip(2).any(|(_, bundle)| is_about(bundle, "Fire")), "the critical one is tried first");
+    post(&mut world, &alerts[..200], true);
+    let told = with_a_receiver(&mut world, 120 * SECOND, &mut |_, _| Some(Outcome::delivered()));
+    let place = told.iter().position(|(_, bundle)| is_about(bundle, "Fire"));
+    assert!(place.is_none_or(|place| place < 3) && told.len() < 12, "{place:?} of {}", told.len());
+    let rows = told.iter().flat_map(|(_, bundle)| bundle);
+    let stale = rows.filter(|row| row.group_labels.value("alertname") >= "Alert200" && row.firing());
+    assert_eq!(
+        stale.filter(|row| row.group_labels.value("alertname") < "B").count(),
+        0,
+        "nothing that is over is told firing"
+    );
+}
+
+/// RX-3: a receiver takes one message a second and answers 429 to all others.
+#[test]
+fn a_receiver_that_says_when_to_come_again_is_not_hammered() {
+    let mut alerts: Vec<String> = (0..5_000).map(|i| format!("Alert{i:04} a severity=info")).collect();
+    alerts.push("Fire b severity=critical".into());
+    let mut world = World::new(policy());
+    post(&mut world, &alerts, true);
+    let mut free = world.now;
+    let tried = with_a_receiver(&mut world, 90 * SECOND, &mut |now, _| {
+        if now < free {
+            return Some(failed(Some(SECOND)));
+        }
+        free = now.after(SECOND);
+        Some(Outcome::delivered())
+    });
+    assert!(is_about(&tried[0].1, "Fire"), "the critical one first");
+    let view = world.engine.view();
+    assert_eq!((view.outbox.len(), view.dead_letters.len()), (0, 0), "all are told");
+    let told: std::collections::BTreeSet<_> =
+        tried.iter().flat_map(|(_, bundle)| bundle.iter().map(|row| row.id)).collect();
+    assert_eq!(told.len(), 5_001);
+    // What was out when the first 429 came, and then one at a time.
+    assert!(tried.len() < 128 + 2 * 60, "{} attempts", tried.len());
 }

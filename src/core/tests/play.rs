@@ -41,6 +41,8 @@ pub struct World {
     pub told: Vec<Arc<Delivery>>,
     /// Whether commits fail now.
     pub store_fails: bool,
+    /// Whether somebody else hands out what is due.
+    pub hold_back: bool,
     silences: u128,
     /// How many rows each message stood for.
     pub messages: Vec<usize>,
@@ -67,11 +69,17 @@ impl World {
             transcript: vec![],
             told: vec![],
             store_fails: false,
+            hold_back: false,
             silences: 0,
             messages: vec![],
             sending: VecDeque::new(),
             busy: false,
         }
+    }
+
+    /// How many minutes after the beginning that was.
+    pub fn minutes(&self, at: Timestamp) -> u64 {
+        at.since(Timestamp::new(1_800_000_000, 0)).as_secs() / 60
     }
 
     fn minute(&self) -> String {
@@ -96,6 +104,9 @@ impl World {
 
     /// Sends what is due, one after the other, with what that leads to.
     fn send_due(&mut self) {
+        if self.hold_back {
+            return;
+        }
         let due = self.engine.take_due(self.now);
         self.sending.extend(due);
         if !std::mem::replace(&mut self.busy, true) {

@@ -24,10 +24,13 @@ fn rules() -> Policy {
 
 /// Plays what a world stored, from one of its entries on.
 fn replayed(world: &World, rules: Policy, from: usize) -> (Compared, Played) {
+    replayed_with(Options { gc_interval: 1800 * SECOND, ..Options::default() }, world, rules, from)
+}
+
+fn replayed_with(options: Options, world: &World, rules: Policy, from: usize) -> (Compared, Played) {
     let (before, after) = world.entries.split_at(from);
     let state: Vec<Change> = before.iter().flat_map(|(_, changes)| changes.clone()).collect();
     let begins = before.last().or(after.first()).map_or(world.now, |(at, _)| *at);
-    let options = Options { gc_interval: 1800 * SECOND, ..Options::default() };
     let mut replay = Replay::new(Arc::new(rules), options, state, begins);
     let mut was = Was::default();
     for (at, changes) in after {
@@ -58,7 +61,11 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 fn played(acts: &[Act]) -> World {
-    let (mut world, mut firing) = (World::new(rules()), [false; ALERTS.len()]);
+    played_with(Options { gc_interval: 1800 * SECOND, ..Options::default() }, acts)
+}
+
+fn played_with(options: Options, acts: &[Act]) -> World {
+    let (mut world, mut firing) = (World::with(rules(), options), [false; ALERTS.len()]);
     for act in acts {
         match *act {
             Act::Fire(alert) => {
@@ -99,21 +106,27 @@ proptest! {
     }
 }
 
-/// A warning is told, gets worse, and ends while somebody has taken the group on: that it is over is told with what comes
-/// next, once, whether Andon was started anew meanwhile or not.
+/// A warning is told, gets worse, and ends while somebody has taken the group on: that it is over is told at the next
+/// flush, once, whether Andon was started anew meanwhile or not, and whether owed resolves pass silences or not.
 #[test]
-fn what_ends_while_its_group_is_acknowledged_is_told_with_what_comes_next() {
-    for from in [0, 10, 12, 14, 16] {
+fn what_ends_while_its_group_is_acknowledged_is_told_all_the_same() {
+    for resolved_while_muted in [true, false] {
+        let options = Options { gc_interval: 1800 * SECOND, resolved_while_muted, ..Options::default() };
         let acts =
             [Act::Fire(0), Act::Pass(2), Act::Fire(1), Act::Silence(0, 4), Act::Pass(4), Act::Ack, Act::Resolve(0)];
-        let world =
-            played(&[&acts[..], &[Act::Pass(5), Act::Fire(2), Act::Pass(8), Act::Resolve(2), Act::Pass(8)]].concat());
+        let then = [Act::Pass(5), Act::Fire(2), Act::Pass(8), Act::Resolve(2), Act::Pass(8)];
+        let world = played_with(options.clone(), &[&acts[..], &then].concat());
         let over = world.told.iter().filter(|row| &*row.thread.kind == "webhook");
-        let over = over.flat_map(|row| row.alerts.iter()).filter(|told| told.resolved);
-        let over: Vec<&str> = over.map(|told| told.alert.labels.value("severity")).collect();
-        assert_eq!(over, ["warning", ""]);
-        let (compared, _) = replayed(&world, rules(), from);
-        assert_eq!(compared, Compared { same: compared.same, ..Compared::default() }, "from {from}");
+        let over = over.flat_map(|row| row.alerts.iter().map(|told| (row.decided_at, told)));
+        let over = over.filter(|(_, told)| told.resolved);
+        let over: Vec<_> = over.map(|(at, told)| (world.minutes(at), told.alert.labels.value("severity"))).collect();
+        // The warning is inhibited when it ends.
+        let expected = [(10, "warning"), (20, "")];
+        assert_eq!(over, expected[usize::from(!resolved_while_muted)..]);
+        for from in [0, 10, 12, 14, 16] {
+            let (compared, _) = replayed_with(options.clone(), &world, rules(), from);
+            assert_eq!(compared, Compared { same: compared.same, ..Compared::default() }, "from {from}");
+        }
     }
 }
 

@@ -20,7 +20,8 @@ const DAYS: u32 = 90;
 const STEP: Duration = Duration::from_secs(180);
 const STEPS: u32 = 24 * 60 / 3;
 
-/// `Night` is muted from midnight to six, in a place where the clocks change on 28 March 2027, day 72 of the test.
+/// `Night` is muted from midnight to six, in a place where the clocks change on 28 March 2027, day 72 of the test; `Stock` on
+/// the last day of each month.
 fn rules() -> Policy {
     let mut rules = policy();
     let six = TimeRange::parse("00:00", "06:00").unwrap();
@@ -29,8 +30,12 @@ fn rules() -> Policy {
     rules.intervals.insert(Arc::from("asleep"), vec![asleep]);
     let mut night = route(vec![matcher("alertname", Op::Equal, "Night")], 0, &["alertname"]);
     night.mute_time_intervals = vec![Arc::from("asleep")];
-    rules.routes[0].children = vec![RouteIdx(1)];
-    rules.routes.push(night);
+    let last = TimeInterval { days_of_month: Some(vec!["-1".parse().unwrap()]), ..TimeInterval::default() };
+    rules.intervals.insert(Arc::from("stocktaking"), vec![last]);
+    let mut stock = route(vec![matcher("alertname", Op::Equal, "Stock")], 0, &["alertname", "instance"]);
+    stock.mute_time_intervals = vec![Arc::from("stocktaking")];
+    rules.routes[0].children = vec![RouteIdx(1), RouteIdx(2)];
+    rules.routes.extend([night, stock]);
     rules
 }
 
@@ -46,7 +51,7 @@ fn ninety_days_are_told_as_they_were_and_leave_nothing_behind() {
     for step in 0..DAYS * STEPS {
         // Twenty minutes in every two hours.
         let flaps = step % 40 < 7;
-        world.post(&["Steady a", "Night n"], true);
+        world.post(&["Steady a", "Night n", "Stock s"], true);
         if flaps || step % 40 == 7 {
             world.post(&["Flap f"], flaps);
         }
@@ -83,7 +88,14 @@ fn ninety_days_are_told_as_they_were_and_leave_nothing_behind() {
     }
     assert!(whole.iter().any(|(date, _)| date.to_string() == "2027-03-28"));
 
-    world.post(&["Steady a", "Night n"], false);
+    let days: std::collections::BTreeSet<_> =
+        told(&world, "Stock").iter().map(|(at, _)| at.to_jiff().to_zoned(TimeZone::UTC).date().to_string()).collect();
+    assert_eq!(days.len() as u32, DAYS + 1 - 3);
+    for last in ["2027-01-31", "2027-02-28", "2027-03-31"] {
+        assert!(!days.contains(last), "{last}");
+    }
+
+    world.post(&["Steady a", "Night n", "Stock s"], false);
     world.pass(12 * 60 * MINUTE);
     let view = world.engine.view();
     let left = (view.alerts.len(), view.groups.len(), view.outbox.len(), view.ledger.len(), view.dead_letters.len());
