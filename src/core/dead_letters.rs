@@ -11,6 +11,9 @@ use super::note::Note;
 use super::outbox::{DeadLetter, Delivery, DeliveryId, Thread, Told, ToldAlert};
 use crate::time::Timestamp;
 
+/// How many dead letters are kept.
+const MOST: usize = 10_000;
+
 /// What to do with a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeadLetterCommand {
@@ -66,15 +69,27 @@ impl Engine {
         match command {
             DeadLetterCommand::Replay => self.replay(now, &letter),
             DeadLetterCommand::Discard(reason) => {
-                let thread = &letter.delivery.thread;
-                // Of an order there may be several: each piece of news is one.
-                let others = self.state.dead_letters.values().filter(|other| other.delivery.thread == *thread);
-                if others.count() == 1 {
-                    self.clear_undelivered(now, thread, &format!("put away: {reason}"));
-                }
-                self.state.discard_dead_letter(id, reason, &mut self.log);
+                self.put_away(now, &letter, reason);
                 Ok(DeadLetterDone::Discarded)
             }
+        }
+    }
+
+    fn put_away(&mut self, now: Timestamp, letter: &DeadLetter, reason: String) {
+        let thread = &letter.delivery.thread;
+        // Of an order there may be several: each piece of news is one.
+        let others = self.state.dead_letters.values().filter(|other| other.delivery.thread == *thread);
+        if others.count() == 1 {
+            self.clear_undelivered(now, thread, &format!("put away: {reason}"));
+        }
+        self.state.discard_dead_letter(letter.delivery.id, reason, &mut self.log);
+    }
+
+    /// Puts the oldest away where there are too many: a receiver that refuses everything must not fill the memory.
+    pub(super) fn limit_dead_letters(&mut self, now: Timestamp) {
+        while self.state.dead_letters.len() > MOST {
+            let Some(oldest) = self.state.dead_letters.values().next().cloned() else { return };
+            self.put_away(now, &oldest, format!("more than {MOST} dead letters, this was the oldest"));
         }
     }
 

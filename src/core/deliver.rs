@@ -307,6 +307,7 @@ impl Engine {
         delivery.last_error.clone_from(&error);
         self.tell_fallback(now, &delivery, &error);
         self.state.put_dead_letter(DeadLetter { delivery, at: now, error, exchange }, &mut self.log);
+        self.limit_dead_letters(now);
         // That somebody has taken it on is no state that a flush would tell anew.
         if row.reason != Reason::Acknowledged && row.news.is_none() {
             self.untell(now, row);

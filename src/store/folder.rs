@@ -74,7 +74,10 @@ fn files(folder: &Path) -> impl Iterator<Item = (PathBuf, u64)> {
     entries.filter_map(|file| Some((file.path(), file.metadata().ok()?.len())))
 }
 
-/// A file that holds room: sled cannot be opened on a full disk, so this is given up first.
+/// Empty files beside the ballast: a disk may have room and yet have no more files, and sled needs some to be opened.
+const SPARES: [&str; 4] = ["ballast.1", "ballast.2", "ballast.3", "ballast.4"];
+
+/// Files that hold room: sled cannot be opened on a full disk, so they are given up first.
 #[derive(Debug)]
 pub(super) struct Ballast {
     path: PathBuf,
@@ -87,8 +90,7 @@ impl Ballast {
     /// commit will say so.
     pub(super) fn of(folder: &Folder, size: u64) -> Self {
         let path = folder.path().join("ballast");
-        let stands = size == 0 || fs::metadata(&path).is_ok_and(|found| found.len() >= size);
-        let mut ballast = Self { path, size, stands };
+        let mut ballast = Self { path, size, stands: size == 0 };
         if let Err(error) = ballast.restore() {
             tracing::warn!(%error, path = %ballast.path.display(), "no room for the ballast");
         }
@@ -105,7 +107,15 @@ impl Ballast {
         if self.size > 0 && fs::remove_file(&self.path).is_ok() {
             tracing::warn!(path = %self.path.display(), "the disk is full: the ballast was given up");
         }
+        for spare in self.spares() {
+            // One that is not there holds nothing.
+            let _ = fs::remove_file(spare);
+        }
         self.stands = self.size == 0;
+    }
+
+    fn spares(&self) -> impl Iterator<Item = PathBuf> {
+        SPARES.iter().map(|name| self.path.with_file_name(name))
     }
 
     /// Takes up the room again, if there is so much.
@@ -113,10 +123,14 @@ impl Ballast {
         if self.stands {
             return Ok(());
         }
-        let filled = self.fill();
+        let whole = fs::metadata(&self.path).is_ok_and(|found| found.is_file() && found.len() >= self.size);
+        let filled = if whole { Ok(()) } else { self.fill() };
         if filled.is_err() {
             let _ = fs::remove_file(&self.path);
         }
+        let missing = |path: &PathBuf| !path.exists();
+        let filled =
+            filled.and_then(|()| self.spares().filter(missing).try_for_each(|path| File::create(path).map(drop)));
         self.stands = filled.is_ok();
         filled
     }

@@ -124,7 +124,7 @@ fn files(data: &Path) -> Vec<PathBuf> {
         for entry in fs::read_dir(folder).expect("a folder") {
             let path = entry.expect("an entry").path();
             let name = path.file_name().expect("it has a name").to_string_lossy().into_owned();
-            if path.is_file() && name != "lock" && name != "ballast" {
+            if path.is_file() && name != "lock" && !name.starts_with("ballast") {
                 found.push(path.strip_prefix(data).expect("it is in the folder").to_owned());
             }
         }

@@ -169,6 +169,9 @@ fn prepared(before: Before) -> Place {
     fs::create_dir(&data).expect("a new folder");
     // Room that need not be written again in each run; a file with a hole has its length.
     File::create(data.join("ballast")).and_then(|file| file.set_len(16 << 20)).expect("there is room");
+    for spare in 1..=4 {
+        File::create(data.join(format!("ballast.{spare}"))).expect("there is room");
+    }
     let text = if matches!(before, Before::KilledWithLarge) { "x".repeat(100_000) } else { String::new() };
     let lives = match before {
         Before::Nothing => 0,

@@ -144,11 +144,11 @@ fn in_a_storm_a_critical_page_leaves_before_every_other() {
 }
 
 /// What a receiver does with an attempt at this moment.
-type Answers<'a> = &'a mut dyn FnMut(Timestamp, &Bundle) -> Option<Outcome>;
+pub(super) type Answers<'a> = &'a mut dyn FnMut(Timestamp, &Bundle) -> Option<Outcome>;
 
 /// Hands what is due to a receiver, for so long, looking once a second. What it answers nothing to is given up after thirty
 /// seconds. Gives all that was tried, with the moment.
-fn with_a_receiver(world: &mut World, lasts: Duration, answers: Answers<'_>) -> Vec<(Timestamp, Bundle)> {
+pub(super) fn with_a_receiver(world: &mut World, lasts: Duration, answers: Answers<'_>) -> Vec<(Timestamp, Bundle)> {
     let until = world.now.after(lasts);
     let (mut tried, mut hanging) = (Vec::new(), Vec::<(Timestamp, Bundle)>::new());
     while world.now < until {
@@ -190,7 +190,7 @@ fn failed(after: Option<Duration>) -> Outcome {
     Outcome::Retry { error: "no".into(), after, exchange: Default::default() }
 }
 
-fn post(world: &mut World, alerts: &[String], firing: bool) {
+pub(super) fn post(world: &mut World, alerts: &[String], firing: bool) {
     let alerts: Vec<&str> = alerts.iter().map(String::as_str).collect();
     world.hold_back = true;
     world.post(&alerts, firing);

@@ -1,7 +1,7 @@
 //! What people do with dead letters, and what their receivers hear of it.
 
 use super::play::*;
-use crate::core::change::Actor;
+use crate::core::change::{Actor, Change};
 use crate::core::dead_letters::{DeadLetterCommand, DeadLetterDone, DeadLetterRefused};
 use crate::core::engine::{Input, Output};
 use crate::core::outbox::{DeliveryId, Outcome};
@@ -167,4 +167,24 @@ fn what_may_have_been_told_is_owed_by_the_row_that_took_its_place() {
     world.lines();
     world.post(&["Disk b"], false);
     assert_eq!(told_as_over(&mut world, "a b"), 1);
+}
+
+/// A receiver that refuses everything does not fill the memory; what is put away for it is no secret.
+#[test]
+fn there_are_only_so_many_letters_and_the_oldest_go_first() {
+    let mut world = World::new(policy());
+    world.receivers.0.insert("hook".into(), vec![refused(); 10_003]);
+    let alerts: Vec<String> = (0..10_003).map(|i| format!("Alert{i:05} a")).collect();
+    world.post(&alerts.iter().map(String::as_str).collect::<Vec<_>>(), true);
+    world.pass(31 * SECOND);
+    let letters = world.engine.view().dead_letters;
+    assert_eq!(letters.len(), 10_000);
+    let put_away = world.stored.iter().filter_map(|change| match change {
+        Change::DeadDiscarded { id, reason } => Some((*id, reason.as_str())),
+        _ => None,
+    });
+    let put_away: Vec<_> = put_away.collect();
+    assert_eq!(put_away.len(), 3);
+    let oldest = *letters.keys().next().unwrap();
+    assert!(put_away.iter().all(|(id, reason)| *id < oldest && reason.contains("more than 10000")), "{put_away:?}");
 }

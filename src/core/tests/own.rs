@@ -219,3 +219,19 @@ fn what_is_put_away_troubles_the_fallback_no_more() {
     let told = minutes(&mut world, 1, &["Disk a"]);
     assert_eq!(told, ["second: resolved hook (webhook[0]): put away: an old hook"]);
 }
+
+/// Three hundred threads wait for a receiver that hangs, most of them for their turn: their fallback hears of all of them.
+#[test]
+fn what_waits_behind_others_for_a_receiver_that_hangs_is_told_to_the_fallback() {
+    use super::circuit::{post, with_a_receiver};
+    let mut world = World::new(with_fallbacks());
+    let alerts: Vec<String> = (0..300).map(|i| format!("Alert{i:03} a")).collect();
+    post(&mut world, &alerts, true);
+    let mut told = Vec::new();
+    with_a_receiver(&mut world, 200 * SECOND, &mut |_, bundle| {
+        let hangs = &*bundle[0].thread.receiver == "hook";
+        told.extend(bundle.iter().filter(|_| !hangs).map(|row| row.alerts.len()));
+        (!hangs).then(Outcome::delivered)
+    });
+    assert_eq!(told, [300]);
+}
