@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{AlertState, Attempt, Explanation, Hold, Stage, Step, StepVerdict, Taken, ThreadNow, Verdict, Waiting};
+use super::{
+    AlertState, Attempt, Explanation, Hold, Stage, Step, StepVerdict, Taken, ThreadNow, Trouble, Verdict, Waiting,
+};
 use crate::core::label::LabelSet;
 use crate::time::Timestamp;
 
@@ -103,13 +105,30 @@ fn thread(now: &ThreadNow) -> Value {
         "nextFlush": time(now.verdict_at),
         "verdict": verdict,
         "instead": now.instead,
+        "trouble": now.trouble.as_ref().map(trouble),
         "waiting": now.waiting.iter().map(waiting).collect::<Value>(),
         "deadLetters": now.dead.iter().map(|(at, error)| json!({"at": time(*at), "error": error})).collect::<Value>(),
         "attempts": now.attempts.iter().map(attempt).collect::<Value>(),
     })
 }
 
+fn trouble(trouble: &Trouble) -> Value {
+    match trouble {
+        Trouble::NotConfigured(missing) => json!({"notConfigured": &**missing}),
+        Trouble::Failing { since, failures, error, probed_at } => json!({
+            "failingSince": time(*since),
+            "failures": failures,
+            "lastError": &**error,
+            "probedAt": probed_at.map(time),
+        }),
+    }
+}
+
 fn waiting(row: &Waiting) -> Value {
+    let behind = match row.stage {
+        Stage::Behind(earlier) => Some(earlier.0),
+        _ => None,
+    };
     json!({
         "id": row.id.0,
         "reason": row.reason.as_str(),
@@ -119,9 +138,11 @@ fn waiting(row: &Waiting) -> Value {
         "lastError": row.last_error,
         "stage": match row.stage {
             Stage::Waits => "waits",
+            Stage::Behind(_) => "behind",
             Stage::InFlight => "in flight",
             Stage::RateLimited => "rate limit",
         },
+        "behind": behind,
     })
 }
 

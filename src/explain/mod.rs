@@ -11,7 +11,7 @@ mod json;
 mod subject;
 #[cfg(test)]
 mod tests;
-mod text;
+pub mod text;
 mod threads;
 pub mod walk;
 
@@ -203,6 +203,8 @@ pub struct ThreadNow {
     pub verdict_at: Timestamp,
     /// What would have to be different, where the answer is no.
     pub instead: Option<String>,
+    /// What keeps the integration from being told anything at all, if something does.
+    pub trouble: Option<Trouble>,
     /// What waits to be told and tells this alert.
     pub waiting: Vec<Waiting>,
     /// What could not be told and would have told this alert: when, and what the receiver answered.
@@ -231,6 +233,24 @@ pub enum Verdict {
     NotWanted,
 }
 
+/// Why an integration cannot be told anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// It waits to be configured: what is missing.
+    NotConfigured(Arc<str>),
+    /// Every attempt fails.
+    Failing {
+        /// Since when.
+        since: Timestamp,
+        /// How many have failed in a row.
+        failures: u32,
+        /// What the last one met.
+        error: Arc<str>,
+        /// When it is probed next, if it is only probed any more.
+        probed_at: Option<Timestamp>,
+    },
+}
+
 /// A notification that waits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Waiting {
@@ -246,15 +266,17 @@ pub struct Waiting {
     pub due_at: Timestamp,
     /// What the last one met, or empty.
     pub last_error: String,
-    /// Whether it is being sent, or kept back because its receiver may not be told so often.
+    /// Whether it is being sent, or what it waits for.
     pub stage: Stage,
 }
 
 /// Where a notification that waits stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// It waits for its time, or for an earlier one of its thread.
+    /// It waits for its time.
     Waits,
+    /// It waits for this one, an earlier one of its thread, to be told or to give way.
+    Behind(DeliveryId),
     /// A worker is sending it.
     InFlight,
     /// The receiver's rate limit keeps it back.

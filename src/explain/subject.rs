@@ -131,7 +131,7 @@ impl Subject<'_> {
             Some(names) => (names, true),
             None => (self.look.intervals(self.now, route).0?, false),
         };
-        let until = self.changes(|at| self.look.intervals(at, route).0.is_some());
+        let until = changes(self.asked(at_flush, next_flush), |at| self.look.intervals(at, route).0.is_some());
         let name = names.join(", ");
         let what = format!("outside the active time intervals of the route ({name})");
         let instead = format!("one of the time intervals {name} would have to hold");
@@ -148,19 +148,16 @@ impl Subject<'_> {
         if names.is_empty() {
             return None;
         }
-        let until = self.changes(|at| !self.look.intervals(at, route).1.is_empty());
+        let until = changes(self.asked(at_flush, next_flush), |at| !self.look.intervals(at, route).1.is_empty());
         let name = names.join(", ");
         let what = format!("within a mute time interval of the route ({name})");
         let instead = format!("none of the time intervals {name} may hold");
         Some(Hold { kind: HoldKind::MuteTimeInterval, name, what, until, at_flush, instead })
     }
 
-    /// When something that holds now first does not, to the minute and within eight days.
-    fn changes(&self, holds: impl Fn(Timestamp) -> bool) -> Option<Timestamp> {
-        const MINUTES: i64 = 8 * 24 * 60;
-        let minute = self.now.secs().div_euclid(60);
-        let moments = (1..=MINUTES).map(|later| Timestamp::new((minute + later) * 60, 0));
-        moments.into_iter().find(|at| !holds(*at))
+    /// The moment of which it is said what holds.
+    fn asked(&self, at_flush: bool, next_flush: Timestamp) -> Timestamp {
+        if at_flush { next_flush } else { self.now }
     }
 
     fn silenced(&self, next_flush: Timestamp) -> Vec<Hold> {
@@ -191,6 +188,14 @@ impl Subject<'_> {
         };
         self.look.at_work_on(&self.kept.alert.labels).map(hold).collect()
     }
+}
+
+/// When something that holds at a moment first does not, to the minute and within eight days.
+fn changes(from: Timestamp, holds: impl Fn(Timestamp) -> bool) -> Option<Timestamp> {
+    const MINUTES: i64 = 8 * 24 * 60;
+    let minute = from.secs().div_euclid(60);
+    let moments = (1..=MINUTES).map(|later| Timestamp::new((minute + later) * 60, 0));
+    moments.into_iter().find(|at| !holds(*at))
 }
 
 fn acknowledged(ack: &Ack, at_flush: bool) -> Hold {

@@ -13,7 +13,7 @@ use crate::core::interval::{TimeInterval, TimeRange};
 use crate::core::matcher::Op;
 use crate::core::note::{Flushed, Note};
 use crate::core::order_command::{OrderAction, OrderCommand, OrderDraft};
-use crate::core::outbox::Delivery;
+use crate::core::outbox::{Delivery, Outcome};
 use crate::core::policy::Policy;
 use crate::core::tests::play::{SECOND, World, matcher, pairs, policy, receiver, route};
 
@@ -161,6 +161,8 @@ fn compare(world: &mut World, firing: &[bool; ALERTS.len()], history: &mut HeldB
     history.read(world);
     for explanation in explained.iter().filter(|explanation| explanation.state != AlertState::NotKnown) {
         for taken in explanation.taken.iter().filter(|taken| taken.members > 0 && taken.next_flush == due) {
+            let ends_before = |hold: &&Hold| hold.at_flush && hold.until.is_some_and(|until| until <= taken.next_flush);
+            prop_assert_eq!(taken.holds.iter().find(ends_before), None, "{}", explanation);
             if matches!(explanation.state, AlertState::Firing { .. }) {
                 let key = (Arc::clone(&taken.group_key), explanation.labels.clone());
                 let by = history.held.get(&key);
@@ -320,4 +322,112 @@ fn it_reads_like_this() {
     assert!(!held.contains("kept back by the work order"), "{held}");
     let hostile = text(&mut world, "Net a\u{1b}[2J team=x");
     assert!(!hostile.contains('\u{1b}') && hostile.contains("does not fire: this is what would happen"), "{hostile}");
+}
+
+#[test]
+fn what_holds_back_at_the_flush_ends_after_it() {
+    let mut rules = rules();
+    rules.routes[3].group_wait = 3 * MINUTE;
+    let mut world = World::new(rules);
+    // The pause begins at 08:25, and the shift ends at 08:40: neither when it is asked, but at the flush.
+    for (at, kind, until) in [
+        (22, HoldKind::MuteTimeInterval, "2027-01-15 08:26:00 UTC"),
+        (38, HoldKind::ActiveTimeInterval, "2027-01-16 08:03:00 UTC"),
+    ] {
+        world.pass((Timestamp::new(1_800_000_000, 0).after(at * MINUTE)).since(world.now));
+        let explanation = explain(&world.engine.view(), &labels("Shift a team=z"), world.now);
+        let held: Vec<_> = explanation.taken[0].holds.iter().filter(|hold| hold.at_flush).collect();
+        let found: Vec<_> = held.iter().map(|hold| (hold.kind, hold.until.map(text::time))).collect();
+        assert_eq!(found, [(kind, Some(until.to_owned()))], "{explanation}");
+    }
+}
+
+/// Whatever is tried on a receiver of this name is answered with this.
+fn answers(world: &mut World, outcome: &Outcome) {
+    world.receivers.0.insert("hook".into(), vec![outcome.clone(); 1_000]);
+}
+
+#[test]
+fn a_receiver_that_cannot_be_told_is_named_with_what_it_lacks() {
+    let mut world = World::new(rules());
+    answers(
+        &mut world,
+        &Outcome::NotConfigured { error: "not configured: the environment variable URL is not set".into() },
+    );
+    pass(&mut world, &[true, false, false, false, false, false, false, false, false], 2 * MINUTE);
+    // Of an alert of another group nothing waits, but it would not be told either.
+    for (alert, part) in [
+        (ALERTS[0], "not told yet: a notification (first notification) waits since 2027-01-15 08:00:30 UTC; "),
+        ("Other a", "would be told at 2027-01-15 08:02:30 UTC (first notification); "),
+    ] {
+        let explanation = explain(&world.engine.view(), &labels(alert), world.now);
+        let sentence = &explanation.summary()[0];
+        let lacks = "the receiver is not configured: the environment variable URL is not set";
+        assert!(sentence.contains(part) && sentence.ends_with(lacks), "{sentence}");
+        assert!(explanation.to_string().contains(&format!("    {lacks}")), "{explanation}");
+        let json = &explanation.to_json()["taken"][0]["integrations"][0]["trouble"];
+        assert_eq!(json["notConfigured"], "the environment variable URL is not set", "{json}");
+        assert_eq!(json["failingSince"], serde_json::Value::Null);
+    }
+}
+
+#[test]
+fn a_receiver_that_fails_is_named_with_since_when_and_when_it_is_probed() {
+    let mut world = World::new(rules());
+    answers(&mut world, &Outcome::Retry { error: "503: down".into(), after: None, exchange: Default::default() });
+    pass(&mut world, &[true, false, false, false, false, false, false, false, false], 10 * MINUTE);
+    let view = world.engine.view();
+    let faring = view.faring.values().find(|faring| faring.probed_at.is_some()).expect("it is probed").clone();
+    assert!(faring.failures >= 9, "{faring:?}");
+    for alert in [ALERTS[0], "Other a"] {
+        let explanation = explain(&view, &labels(alert), world.now);
+        let since = faring.failing_since.map(text::time).unwrap();
+        let said = format!(
+            "the receiver fails since {since} (failed attempts in a row: {}), probed next at ",
+            faring.failures
+        );
+        let sentences = explanation.summary();
+        assert!(sentences.iter().any(|it| it.contains(&said) && it.ends_with(": 503: down")), "{sentences:?}");
+        assert!(explanation.to_string().contains(&format!("    {said}")), "{explanation}");
+        let json = explanation.to_json();
+        let all = json["taken"][0]["integrations"].as_array().unwrap().iter();
+        let json: Vec<_> = all.filter(|one| one["trouble"]["failures"] == faring.failures).collect();
+        let trouble = &json[0]["trouble"];
+        assert_eq!((&trouble["lastError"], trouble["probedAt"].is_string()), (&"503: down".into(), true), "{trouble}");
+    }
+    // It is told: nothing is said of it any more.
+    world.receivers.0.clear();
+    pass(&mut world, &[true, false, false, false, false, false, false, false, false], 5 * MINUTE);
+    let explanation = explain(&world.engine.view(), &labels(ALERTS[0]), world.now);
+    assert!(!explanation.to_string().contains("the receiver fails"), "{explanation}");
+    assert_eq!(explanation.to_json()["taken"][0]["integrations"][0]["trouble"], serde_json::Value::Null);
+}
+
+#[test]
+fn a_notification_waits_behind_an_earlier_one_and_for_a_rate_limit() {
+    let mut world = World::new(rules());
+    // PagerDuty is told both: that it fires and that it is over.
+    world.post(&ALERTS[..1], true);
+    world.now = world.engine.next_deadline();
+    world.engine.handle(world.now, Input::Tick);
+    world.engine.committed();
+    let rows: Vec<_> = world.engine.take_due(world.now).into_iter().flatten().collect();
+    let pager = rows.iter().find(|row| &*row.thread.kind == "pagerduty").unwrap().id;
+    world.engine.handle(world.now, Input::Parked(pager));
+    world.engine.committed();
+    let over = |world: &mut World| {
+        world.now = world.now.after(6 * MINUTE);
+        world.post(&ALERTS[..1], false);
+        world.now = world.now.after(6 * MINUTE);
+        world.engine.handle(world.now, Input::Tick);
+        world.engine.committed();
+    };
+    over(&mut world);
+    let explanation = explain(&world.engine.view(), &labels(ALERTS[0]), world.now);
+    let threads = &explanation.taken[0].threads;
+    let waiting = &threads.iter().find(|now| &*now.thread.kind == "pagerduty").unwrap().waiting;
+    assert_eq!(waiting[0].stage, Stage::RateLimited, "{explanation}");
+    assert!(explanation.to_string().contains(&format!(", behind the notification {}\n", pager.0)), "{explanation}");
+    let json = explanation.to_json();
+    assert!(json.to_string().contains(&format!(r#""behind":{}"#, pager.0)), "{json}");
 }

@@ -2,11 +2,11 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{AlertState, Explanation, Hold, Stage, Step, StepVerdict, Taken, ThreadNow, Verdict};
+use super::{AlertState, Explanation, Hold, Stage, Step, StepVerdict, Taken, ThreadNow, Trouble, Verdict, Waiting};
 use crate::time::Timestamp;
 
 /// A moment to the second, in UTC.
-pub(super) fn time(at: Timestamp) -> String {
+pub fn time(at: Timestamp) -> String {
     let [year, month, day, hour, minute, second] = at.with_offset_minutes(0).civil();
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
 }
@@ -24,7 +24,11 @@ impl Explanation {
     /// The answer in a sentence for each receiver.
     pub fn summary(&self) -> Vec<String> {
         let threads = self.taken.iter().flat_map(|taken| taken.threads.iter().map(move |thread| (taken, thread)));
-        let mut sentences: Vec<_> = threads.map(|(taken, thread)| self.sentence(taken, thread)).collect();
+        let sentence = |(taken, thread): (&Taken, &ThreadNow)| {
+            let trouble = thread.trouble.as_ref().map(|trouble| format!("; {trouble}")).unwrap_or_default();
+            self.sentence(taken, thread) + &trouble
+        };
+        let mut sentences: Vec<_> = threads.map(sentence).collect();
         for taken in self.taken.iter().filter(|taken| taken.threads.is_empty()) {
             sentences.push(format!("{}: tells nobody: the receiver has no integration", taken.receiver));
         }
@@ -35,16 +39,8 @@ impl Explanation {
         let who = format!("{} by {}[{}]", taken.receiver, now.thread.kind, now.thread.index);
         let would = if self.state == AlertState::NotKnown { "would be" } else { "will be" };
         if let Some(waiting) = now.waiting.first() {
-            let stage = match waiting.stage {
-                Stage::InFlight => "is being sent".to_owned(),
-                Stage::RateLimited => "waits for the receiver's rate limit".to_owned(),
-                Stage::Waits if waiting.attempts > 0 => {
-                    let (failed, due) = (waiting.attempts, time(waiting.due_at));
-                    format!("failed {failed} times, next attempt {due}: {}", waiting.last_error)
-                }
-                Stage::Waits => format!("waits since {}", time(waiting.decided_at)),
-            };
-            return format!("{who}: not told yet: a notification ({}) {stage}", waiting.reason);
+            let stands = stands(waiting, now.trouble.as_ref());
+            return format!("{who}: not told yet: a notification ({}) {stands}", waiting.reason);
         }
         let told = match &now.last_told {
             Some(last) if last.open => match last.at {
@@ -96,6 +92,44 @@ impl Explanation {
     }
 }
 
+/// How it stands with a notification that waits.
+fn stands(waiting: &Waiting, trouble: Option<&Trouble>) -> String {
+    match waiting.stage {
+        Stage::InFlight => "is being sent".to_owned(),
+        Stage::RateLimited => "waits for the receiver's rate limit".to_owned(),
+        Stage::Behind(earlier) => format!("waits behind the notification {}", earlier.0),
+        // Where the receiver is only probed, the row's own time says nothing, and what it met is told of the receiver.
+        Stage::Waits if waiting.attempts > 0 && probed(trouble) => {
+            format!("failed {} times, and waits for the receiver", waiting.attempts)
+        }
+        Stage::Waits if waiting.attempts > 0 => {
+            let (failed, due) = (waiting.attempts, time(waiting.due_at));
+            format!("failed {failed} times, next attempt {due}: {}", waiting.last_error)
+        }
+        Stage::Waits => format!("waits since {}", time(waiting.decided_at)),
+    }
+}
+
+fn probed(trouble: Option<&Trouble>) -> bool {
+    matches!(trouble, Some(Trouble::Failing { probed_at: Some(_), .. }))
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotConfigured(missing) => write!(f, "the receiver is not configured: {missing}"),
+            Self::Failing { since, failures, error, probed_at } => {
+                let probed = probed_at.map(|at| format!(", probed next at {}", time(at))).unwrap_or_default();
+                write!(
+                    f,
+                    "the receiver fails since {} (failed attempts in a row: {failures}){probed}: {error}",
+                    time(*since)
+                )
+            }
+        }
+    }
+}
+
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let indent = "  ".repeat(self.depth + 1);
@@ -144,11 +178,16 @@ fn write_thread(out: &mut String, now: &ThreadNow) -> fmt::Result {
             writeln!(out, "    told so far: {open} (last notification {at})")?;
         }
     }
+    if let Some(trouble) = &now.trouble {
+        writeln!(out, "    {trouble}")?;
+    }
     for row in &now.waiting {
         write!(out, "    waiting: notification {} ({}), decided {}", row.id.0, row.reason, time(row.decided_at))?;
         match row.stage {
             Stage::InFlight => writeln!(out, ", being sent")?,
             Stage::RateLimited => writeln!(out, ", kept back by the receiver's rate limit")?,
+            Stage::Behind(earlier) => writeln!(out, ", behind the notification {}", earlier.0)?,
+            Stage::Waits if probed(now.trouble.as_ref()) => writeln!(out, ", due when the receiver is probed")?,
             Stage::Waits => writeln!(out, ", due {}", time(row.due_at))?,
         }
         if row.attempts > 0 {

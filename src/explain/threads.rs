@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::subject::Subject;
-use super::{AlertState, LastTold, Stage, ThreadNow, Verdict, Waiting};
+use super::{AlertState, LastTold, Stage, ThreadNow, Trouble, Verdict, Waiting};
 use crate::core::dedup::NoNews;
 use crate::core::look::{Member, News};
-use crate::core::outbox::{Delivery, Thread};
+use crate::core::outbox::{Delivery, DeliveryId, Thread};
 use crate::core::policy::{Integration, Route};
 use crate::time::Timestamp;
 
@@ -44,6 +44,7 @@ impl Subject<'_> {
             last_told,
             verdict,
             verdict_at: next_flush,
+            trouble: self.trouble(&thread),
             waiting: rows.map(|row| self.waiting(row)).collect(),
             dead: dead.map(|letter| (letter.at, letter.error.clone())).collect(),
             attempts: Vec::new(),
@@ -57,10 +58,30 @@ impl Subject<'_> {
         } else if self.view.parked.contains(&row.id) {
             Stage::RateLimited
         } else {
-            Stage::Waits
+            self.earlier(row).map_or(Stage::Waits, Stage::Behind)
         };
         let Delivery { id, reason, decided_at, attempts, due_at, ref last_error, .. } = **row;
         Waiting { id, reason, decided_at, attempts, due_at, last_error: last_error.clone(), stage }
+    }
+
+    /// The first notification of a row's thread, if it is another one: only the first is ever due.
+    fn earlier(&self, row: &Delivery) -> Option<DeliveryId> {
+        let before = self.view.outbox.values().filter(|other| other.thread == row.thread && other.id < row.id);
+        before.map(|other| other.id).min()
+    }
+
+    /// What keeps the thread's integration from being told anything.
+    fn trouble(&self, thread: &Thread) -> Option<Trouble> {
+        let faring = self.view.faring.get(&thread.integration_key())?;
+        if let Some(missing) = &faring.not_configured {
+            // As the attempt says it, which begins with what the kind of trouble says.
+            let missing = missing.strip_prefix("not configured: ").unwrap_or(missing);
+            return Some(Trouble::NotConfigured(Arc::from(missing)));
+        }
+        let error = faring.last_error.as_ref().map_or_else(|| Arc::from(""), |(_, error)| Arc::clone(error));
+        // A probe that is due is made at once, or is under way.
+        let probed_at = faring.probed_at.map(|at| at.max(self.now));
+        faring.failing_since.map(|since| Trouble::Failing { since, failures: faring.failures, error, probed_at })
     }
 
     fn instead(&self, verdict: Verdict, told_at: Option<Timestamp>, route: &Route, next: Timestamp) -> Option<String> {
