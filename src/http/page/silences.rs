@@ -12,7 +12,7 @@ use crate::config::duration;
 use crate::core::label::{Fingerprint, LabelSet};
 use crate::core::matcher::{Matcher, Mode, parse_matchers};
 use crate::core::outbox::group_key_hash;
-use crate::core::silence::SilenceId;
+use crate::core::silence::{SilenceId, SilenceState};
 use crate::http::silence_body::{PostedMatcher, PostedSilence};
 use crate::http::times;
 use crate::http::v2::silences::{self as v2, NotStored};
@@ -124,7 +124,7 @@ pub async fn preview(scene: &Scene, form: &Form) -> Result<Response, Problem> {
 pub async fn put(state: &AppState, scene: &Scene, form: &Form) -> Result<Response, Problem> {
     let fields = fields_of(form);
     let posted = match posted(scene.mode, &fields, scene.now) {
-        Ok(posted) => posted,
+        Ok(posted) => changing(scene, posted),
         Err(problem) => return shown(scene, fields, vec![problem], StatusCode::BAD_REQUEST).await,
     };
     let by = posted.created_by.clone();
@@ -146,6 +146,17 @@ pub async fn expire(state: &AppState, scene: &Scene, id: &str) -> Result<Respons
         Err(NotStored::Refused(StatusCode::NOT_FOUND, _)) => Err(gone()),
         Err(error) => Err(Problem::not_stored(error.to_string()).back("ui/silences")),
     }
+}
+
+/// What is not on the form stays as it is where an active silence is changed: since when it holds, without which it would be
+/// another silence, and its annotations.
+fn changing(scene: &Scene, posted: PostedSilence) -> PostedSilence {
+    let sight = scene.sight();
+    let known = silences::find(&sight, &posted.id).filter(|known| known.state(scene.now) != SilenceState::Expired);
+    let Some(known) = known else { return posted };
+    let begun = known.state(scene.now) == SilenceState::Active && posted.starts_at <= scene.now;
+    let starts_at = if begun { known.starts_at } else { posted.starts_at };
+    PostedSilence { starts_at, annotations: known.annotations.clone(), ..posted }
 }
 
 /// What the API would have been sent.

@@ -132,8 +132,24 @@ fn a_silence_is_made_changed_ended_and_made_anew() {
         let edit = browser.get(&format!("/ui/silences/{id}")).await.body;
         assert!(edit.contains("2026-11-22 17:00 UTC") && edit.contains(&format!("value=\"{id}\"")), "{edit}");
         let changed = format!("{}&id={id}&token={token}", SILENCE.replace("until=2h", "until=2026-11-23+06:00+UTC"));
+        // As a person would: a while later, and with what the form was filled with.
+        let api = format!(
+            r#"{{"id":"{id}","matchers":[{{"name":"team","value":"x","isRegex":false}},{{"name":"env","value":"prod","isRegex":false,"isEqual":false}}],
+                "startsAt":"2026-11-22T15:00:00.123Z","endsAt":"2026-11-22T18:00:00Z","createdBy":"ana","comment":"disk",
+                "annotations":{{"ticket":"T-1"}}}}"#
+        );
+        assert_eq!(service.post("/api/v2/silences", api).await.status, 200);
+        tokio::time::sleep(Duration::from_secs(90)).await;
         assert_eq!(browser.send("/ui/silences", &[], &changed).await.status, 303);
-        assert!(service.get("/api/v2/silences").await.body.contains("2026-11-23T06:00"));
+        let listed = service.get("/api/v2/silences").await.body;
+        for part in ["2026-11-23T06:00", &format!(r#""id":"{id}""#), r#""startsAt":"2026-11-22T15:00:00"#, "T-1"] {
+            assert!(listed.contains(part), "{part}: {listed}");
+        }
+        assert_eq!(listed.matches("\"id\":").count(), 1, "it is changed in place: {listed}");
+        // For how long is meant from now on, not from when it began.
+        let longer = changed.replace("until=2026-11-23+06:00+UTC", "until=1h");
+        assert_eq!(browser.send("/ui/silences", &[], &longer).await.status, 303);
+        assert!(service.get("/api/v2/silences").await.body.contains(r#""endsAt":"2026-11-22T16:01:30"#));
         let ended = browser.send(&format!("/ui/silences/{id}/expire"), &[], &format!("token={token}")).await;
         assert_eq!((ended.status, ended.header("location")), (303, "../../../ui/silences?said=expired"));
         let again = browser.get(&format!("/ui/silences/new?from={id}")).await.body;
