@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::engine::Engine;
-use super::note::Note;
+use super::note::{Note, Notified};
 use super::outbox::{DeadLetter, Delivery, DeliveryId, Thread, Told, ToldAlert};
 use crate::time::Timestamp;
 
@@ -108,8 +108,9 @@ impl Engine {
         let told = self.state.ledger.get(&row.thread).cloned();
         let newer =
             |told: &&Arc<Told>| (told.episode, told.next_sequence) > (row.episode, row.sequence.saturating_add(1));
-        if self.state.queues.contains_key(&row.thread) {
+        if let Some(newest) = self.state.queues.get(&row.thread).and_then(|queue| queue.last().copied()) {
             self.state.forget_dead_letter(row.id, &mut self.log);
+            self.note(Note::Superseded(Notified::of(row), newest));
             return Ok(DeadLetterDone::Superseded);
         }
         if let Some(told) = told.as_ref().filter(newer) {

@@ -153,3 +153,22 @@ fn a_reload_is_told_with_what_is_different() {
     let What::Configured(hash, difference) = &all[0].what else { panic!("{all:?}") };
     assert_eq!((&**hash, &**difference), ("h", "-   receiver: a\n+   receiver: b\n"));
 }
+
+#[test]
+fn a_dead_letter_that_gives_way_is_told_with_who_sent_it_again() {
+    let mut world = World::new(rules());
+    let refused = Outcome::Refused { error: "400: no".into(), exchange: Default::default() };
+    let slow = Outcome::Retry { error: "429".into(), after: Some(30 * MINUTE), exchange: Default::default() };
+    world.receivers.0.insert("hook".into(), vec![refused, slow]);
+    pass(&mut world, &["Disk a"], 6);
+    let view = world.engine.view();
+    let (letter, row) = (*view.dead_letters.keys().next().unwrap(), *view.outbox.keys().next().unwrap());
+    world.stored.clear();
+    let ann = Actor::User { name: "ann".into(), address: "10.0.0.1".into() };
+    let replay = crate::core::dead_letters::DeadLetterCommand::Replay;
+    world.input(Input::DeadLetter(ann.clone(), letter, replay));
+    let all = told(&world);
+    let [event] = all.as_slice() else { panic!("{all:?}") };
+    let What::Superseded(of, by) = &event.what else { panic!("{event:?}") };
+    assert_eq!((of.id, *by, &event.actor), (letter, row, &Some(ann)));
+}
