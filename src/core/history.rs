@@ -4,6 +4,7 @@
 //! alert fired and not that it was stored, that a notification was decided and not that its row was written again. Each
 //! event stands on its own, so that any part of the journal can be read without what was before it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::ack::{Ack, AckEnd};
@@ -13,6 +14,7 @@ use super::label::{Fingerprint, LabelSet};
 use super::matcher::Matcher;
 use super::note::{AttemptEnd, Attempted, Flushed, Note, Notified};
 use super::outbox::{DeadLetter, Delivery, DeliveryId, group_key_hash};
+use super::policy::Policy;
 use super::silence::Silence;
 use super::work_order::WorkOrder;
 use crate::time::Timestamp;
@@ -242,6 +244,8 @@ pub struct Wanted {
     pub matchers: Vec<Matcher>,
     /// About this alert.
     pub alert: Option<Fingerprint>,
+    /// Where its labels are known, what its groups are: what was decided about one of them counts as about the alert.
+    pub groups: Option<Arc<GroupsOf>>,
     /// Telling this receiver.
     pub receiver: Option<String>,
     /// About the group whose key has this hash.
@@ -258,8 +262,13 @@ impl Wanted {
             && (self.kinds.is_empty() || self.kinds.contains(&event.kind()))
             && self.receiver.as_deref().is_none_or(|receiver| event.receiver() == Some(receiver))
             && self.group.as_deref().is_none_or(|hash| event.group_key().is_some_and(|key| group_key_hash(key) == hash))
-            && self.alert.is_none_or(|alert| event.labels().iter().any(|labels| labels.fingerprint() == alert))
+            && self.alert.is_none_or(|alert| self.is_about(event, alert))
             && (self.matchers.is_empty() || self.matches(event))
+    }
+
+    fn is_about(&self, event: &Event, alert: Fingerprint) -> bool {
+        event.labels().iter().any(|labels| labels.fingerprint() == alert)
+            || self.groups.as_ref().is_some_and(|groups| groups.decided(&event.what))
     }
 
     fn matches(&self, event: &Event) -> bool {
@@ -269,6 +278,47 @@ impl Wanted {
         let all =
             |labels: &&LabelSet| self.matchers.iter().all(|matcher| matcher.filter_matches(labels.get(&matcher.name)));
         event.labels().iter().any(all)
+    }
+}
+
+/// The groups that an alert is or was in, found by its labels. What is decided about a group names no alert of it.
+#[derive(Clone, Debug)]
+pub struct GroupsOf {
+    labels: LabelSet,
+    /// The keys of its groups under the rules in force.
+    own: BTreeSet<String>,
+    /// The keys of the groups that it would be in if the other routes took it.
+    others: BTreeSet<String>,
+}
+
+impl GroupsOf {
+    /// Those of the alert with these labels.
+    pub fn new(policy: &Policy, labels: &LabelSet) -> Self {
+        let taken = policy.walk(labels);
+        let (mut own, mut others) = (BTreeSet::new(), BTreeSet::new());
+        for (place, route) in policy.routes.iter().enumerate() {
+            let takes = taken.iter().any(|at| at.0 as usize == place);
+            let keys = if takes { &mut own } else { &mut others };
+            keys.insert(route.group_key(&route.group_labels(labels)));
+        }
+        Self { labels: labels.clone(), own, others }
+    }
+
+    /// Whether this was decided about one of the groups, or is a silence of the alert.
+    fn decided(&self, what: &What) -> bool {
+        match what {
+            What::Flushed(flushed) => self.holds(&flushed.group_key, &flushed.group_labels),
+            What::Acknowledged(ack) => self.holds(&ack.group_key, &ack.group_labels),
+            What::AckEnded(key, _) => self.own.contains(&**key),
+            What::Silenced(silence) => silence.matches(&self.labels),
+            _ => false,
+        }
+    }
+
+    /// Whether it is one of the groups. One of earlier rules is if the alert has its labels.
+    fn holds(&self, key: &str, group: &LabelSet) -> bool {
+        let shared = || !group.is_empty() && group.iter().all(|(name, value)| self.labels.get(name) == Some(value));
+        self.own.contains(key) || (!self.others.contains(key) && shared())
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod shown;
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
@@ -12,8 +14,8 @@ use serde_json::json;
 use self::shown::event;
 pub use self::shown::{cursor, sentence};
 use super::Call;
-use crate::core::history::{EventKind, Wanted};
-use crate::core::label::Fingerprint;
+use crate::core::history::{EventKind, GroupsOf, Wanted};
+use crate::core::label::{Fingerprint, LabelSet};
 use crate::core::matcher::Mode;
 use crate::driver::{Cursor, Handle, HistoryQuery, Seq, Unavailable};
 use crate::http::query::Query;
@@ -34,6 +36,10 @@ pub(super) async fn answer(call: Call<'_>) -> Response {
         Ok(read) => read,
         Err(message) => return reply::andon_error(StatusCode::BAD_REQUEST, &message),
     };
+    let query = match with_groups(&call.state.driver, query).await {
+        Ok(query) => query,
+        Err(error) => return reply::unavailable(&error),
+    };
     if lines {
         return all_lines(call.state.driver.clone(), query).await;
     }
@@ -44,6 +50,30 @@ pub(super) async fn answer(call: Call<'_>) -> Response {
         }
         Err(error) => reply::unavailable(&error),
     }
+}
+
+/// Adds the groups of the alert that is asked about: found by its labels, which the state has, or else the history.
+pub async fn with_groups(driver: &Handle, mut query: HistoryQuery) -> Result<HistoryQuery, Unavailable> {
+    let Some(alert) = query.wanted.alert else { return Ok(query) };
+    let view = driver.view().await?;
+    let labels = match view.alerts.get(alert) {
+        Some(kept) => Some(kept.alert.labels.clone()),
+        None => labels_then(driver, alert, query.wanted.end).await?,
+    };
+    query.wanted.groups = labels.map(|labels| Arc::new(GroupsOf::new(&view.policy, &labels)));
+    Ok(query)
+}
+
+/// The labels of an alert that is forgotten, if they are found within one page of the history.
+async fn labels_then(
+    driver: &Handle,
+    alert: Fingerprint,
+    end: Option<Timestamp>,
+) -> Result<Option<LabelSet>, Unavailable> {
+    let wanted = Wanted { alert: Some(alert), end, ..Wanted::default() };
+    let page = driver.history(HistoryQuery { wanted, limit: 1, ..HistoryQuery::default() }).await?;
+    let labels = page.events.iter().flat_map(|event| event.labels());
+    Ok(labels.into_iter().find(|labels| labels.fingerprint() == alert).cloned())
 }
 
 /// All events that are wanted, each on a line; a page is read when the one before was sent, and not at once, so that the
@@ -113,6 +143,7 @@ fn read(query: &Query, mode: Mode) -> Result<(HistoryQuery, bool), String> {
         end: time(query, "end")?,
         matchers: filter.matchers().to_vec(),
         alert: alert.transpose()?,
+        groups: None,
         receiver: query.last("receiver").map(str::to_owned),
         group: query.last("group").map(str::to_owned),
         kinds: kinds(query)?,

@@ -218,3 +218,48 @@ fn the_past_is_explained_from_the_history() {
         assert!(wrong.status == 400 && wrong.body.contains("still to come"), "{wrong:?}");
     });
 }
+
+#[test]
+fn of_an_alert_the_history_tells_what_was_decided_about_its_groups() {
+    run(async || {
+        let service = Service::start();
+        let one = |name: &str, instance: &str| {
+            let labels = format!(r#"{{"alertname":"{name}","instance":"{instance}"}}"#);
+            format!(r#"{{"labels":{labels},"endsAt":"2026-11-23T15:00:00Z"}}"#)
+        };
+        let alerts = format!("[{},{},{}]", one("Down", "a"), one("Down", "b"), one("Up", "a"));
+        assert_eq!(service.post("/api/v2/alerts", alerts).await.status, 200);
+        tokio::time::sleep(std::time::Duration::from_secs(10 * 60)).await;
+        let hash = crate::core::outbox::group_key_hash(r#"{}:{alertname="Down"}"#);
+        let path = format!("/api/andon/v1/groups/{hash}/ack");
+        assert_eq!(service.post(&path, r#"{"who":"ann","until":"20h"}"#).await.status, 200);
+        // The repetition that is due meanwhile is withheld.
+        tokio::time::sleep(std::time::Duration::from_secs(6 * 3_600)).await;
+        assert_eq!(service.ask("DELETE", &path, &[], "").await.status, 200);
+        let get = async |name: &str, query: &str| {
+            let alert = crate::core::label::Fingerprint::of([("alertname", name), ("instance", "a")]);
+            let path = format!("/api/andon/v1/history?alert={alert}&kind=acknowledgement,flushed{query}");
+            let page: Value = serde_json::from_str(&service.get(&path).await.body).unwrap();
+            let texts =
+                page["events"].as_array().unwrap().iter().map(|event| event["text"].as_str().unwrap().to_owned());
+            texts.collect::<Vec<_>>()
+        };
+        let told = get("Down", "").await;
+        let parts = ["the acknowledgement of", "acknowledged", "ann has taken"];
+        for part in parts {
+            assert!(told.iter().any(|text| text.contains(part)), "{part}: {told:#?}");
+        }
+        let other = get("Up", "").await;
+        assert!(!parts.iter().any(|part| other.iter().any(|text| text.contains(part))), "{other:#?}");
+        // The alert is forgotten, and the history knows its labels.
+        let over = r#"[{"labels":{"alertname":"Down","instance":"a"},"endsAt":"2026-11-22T21:00:00Z"},
+            {"labels":{"alertname":"Down","instance":"b"},"endsAt":"2026-11-22T21:00:00Z"}]"#;
+        assert_eq!(service.post("/api/v2/alerts", over).await.status, 200);
+        tokio::time::sleep(std::time::Duration::from_secs(3_600)).await;
+        assert!(!service.get("/api/andon/v1/groups").await.body.contains("Down"));
+        assert_eq!(get("Down", "&start=2026-11-22T15:00:00Z&end=2026-11-22T21:30:00Z").await, told);
+        let alert = crate::core::label::Fingerprint::of([("alertname", "Down"), ("instance", "a")]);
+        let page = service.get(&format!("/ui/history?alert={alert}&kind=acknowledgement")).await;
+        assert!(page.body.contains("ann has taken"), "{}", page.body);
+    });
+}

@@ -11,7 +11,7 @@ use super::scene::{Problem, Scene};
 use crate::core::history::{Event, EventKind, Wanted as Asked};
 use crate::core::label::Fingerprint;
 use crate::driver::{Cursor, HistoryQuery};
-use crate::http::andon::history::{cursor, read_cursor, sentence};
+use crate::http::andon::history::{cursor, read_cursor, sentence, with_groups};
 use crate::time::Timestamp;
 use crate::ui::filter::Filter;
 use crate::ui::history::{Matched, Wanted};
@@ -61,7 +61,11 @@ pub async fn page(state: &AppState, scene: &Scene) -> Result<Response, Problem> 
     let query = HistoryQuery { wanted: asked, after, ..HistoryQuery::default() };
     let (found, older) = match wanted.filter.problem() {
         Some(_) => (Vec::new(), None),
-        None => pages(state, query, PER_PAGE, LOOKED_AT).await?,
+        None => {
+            let query = with_groups(&state.driver, query).await;
+            let query = query.map_err(|error| Problem::not_stored(error.to_string()))?;
+            pages(state, query, PER_PAGE, LOOKED_AT).await?
+        }
     };
     let older = older.map(cursor);
     let told = |event: Event| {
