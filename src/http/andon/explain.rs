@@ -12,7 +12,7 @@ use crate::core::label::{Fingerprint, LabelSet};
 use crate::core::matcher::{Mode, Op, parse_matchers};
 use crate::core::view::View;
 use crate::driver::{HistoryQuery, Unavailable, ViewThen};
-use crate::explain::{Explanation, explain};
+use crate::explain::{Explanation, explain, text};
 use crate::http::query::Query;
 use crate::http::v2::filter::LabelFilter;
 use crate::http::{AppState, reply, times};
@@ -102,6 +102,10 @@ async fn add_attempts(state: &AppState, explanations: &mut [Explanation], now: T
         }
     };
     for explanation in explanations {
+        if explanation.since().is_some_and(|since| since < earliest) {
+            let since = text::time(earliest);
+            explanation.notes.push(format!("attempts are told since {since}: the history has those from before"));
+        }
         if rest {
             explanation.notes.push("older attempts were not looked for: the history has them".to_owned());
         }

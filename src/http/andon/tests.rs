@@ -263,3 +263,21 @@ fn of_an_alert_the_history_tells_what_was_decided_about_its_groups() {
         assert!(page.body.contains("ann has taken"), "{}", page.body);
     });
 }
+
+#[test]
+fn it_is_said_that_attempts_are_only_told_of_two_days() {
+    run(async || {
+        let service = Service::start();
+        let alerts = r#"[{"labels":{"alertname":"Old"},"startsAt":"2026-11-19T15:00:00Z","endsAt":"2026-11-23T15:00:00Z"},
+            {"labels":{"alertname":"New"},"startsAt":"2026-11-22T14:00:00Z","endsAt":"2026-11-23T15:00:00Z"}]"#;
+        assert_eq!(service.post("/api/v2/alerts", alerts).await.status, 200);
+        let note = "attempts are told since 2026-11-20 15:00:00 UTC: the history has those from before";
+        for (alert, cut) in [("Old", true), ("New", false), ("Never", false)] {
+            let path = format!("/api/andon/v1/explain?labels=alertname%3D{alert}");
+            let json: Value = serde_json::from_str(&service.get(&path).await.body).unwrap();
+            assert_eq!(json["notes"].as_array().unwrap().contains(&note.into()), cut, "{alert}: {}", json["notes"]);
+            let text = service.get(&format!("{path}&format=text")).await.body;
+            assert_eq!(text.contains(&format!("note: {note}")), cut, "{alert}: {text}");
+        }
+    });
+}
