@@ -1,6 +1,6 @@
 //! History: what happened, the latest first, as the journal tells it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -148,19 +148,26 @@ fn class(kind: EventKind) -> &'static str {
 #[derive(Debug, Default)]
 pub struct Matched {
     pub(super) counts: BTreeMap<RouteIdx, usize>,
-    /// Since when it was counted, where that is less than a day: more happened than is counted.
+    /// The routes on which an alert ended, which may have begun to fire before.
+    pub(super) ended: BTreeSet<RouteIdx>,
+    /// Whether more happened than is counted.
+    pub(super) cut: bool,
+    /// Since when it was counted, where more happened and that is known.
     pub(super) since: Option<Timestamp>,
 }
 
-/// Counts the alerts of a day that began to fire; `cut` says that these events are not all.
+/// Counts the alerts of a day that began to fire, and notes where some ended; `cut` says that these events are not all.
 pub fn matched(sight: &Sight<'_>, events: &[Event], cut: bool) -> Matched {
     let since = events.last().map(|event| event.at).filter(|_| cut);
-    let mut counts = BTreeMap::new();
+    let policy = &sight.view.policy;
+    let (mut counts, mut ended) = (BTreeMap::new(), BTreeSet::new());
     for event in events {
-        let What::Fired(alert) = &event.what else { continue };
-        for route in sight.view.policy.walk(&alert.labels) {
-            *counts.entry(route).or_default() += 1;
+        if let What::Fired(alert) = &event.what {
+            policy.walk(&alert.labels).into_iter().for_each(|route| *counts.entry(route).or_default() += 1);
+        }
+        if event.kind() == EventKind::Resolved {
+            ended.extend(event.labels().into_iter().flat_map(|labels| policy.walk(labels)));
         }
     }
-    Matched { counts, since }
+    Matched { counts, ended, cut, since }
 }

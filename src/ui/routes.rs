@@ -29,7 +29,9 @@ pub struct Routes {
     /// What would be told, a sentence for each way of telling.
     why: Vec<String>,
     walk: String,
-    /// Since when it is counted how often routes took an alert, where that is less than a day.
+    /// Whether less than a day is counted.
+    cut: bool,
+    /// Since when it is counted how often routes took an alert, where that is less than a day and known.
     counted: Option<When>,
     /// Depth first; a template cannot include itself without an end, so depth is a number.
     nodes: Vec<Node>,
@@ -51,6 +53,7 @@ struct Node {
     firing: String,
     firing_href: String,
     matched: String,
+    /// Whether it is known that no alert came by within a day.
     never: bool,
     /// The class while something is tried: `hit`, `on-path`, `missed`, `not-asked`, or empty.
     state: &'static str,
@@ -82,7 +85,7 @@ pub fn routes(sight: &Sight<'_>, typed: &str, matched: &Matched) -> Routes {
     for kept in sight.view.alerts.iter().filter(|kept| !sight.view.grace.resolved(&kept.alert, sight.now)) {
         kept.verdict.routes.iter().for_each(|route| *firing.entry(*route).or_default() += 1);
     }
-    let walk = Walk { sight, labels: labels.as_ref(), taken: &taken, firing: &firing, matched: &matched.counts };
+    let walk = Walk { sight, labels: labels.as_ref(), taken: &taken, firing: &firing, matched };
     let mut nodes = Vec::with_capacity(policy.routes.len());
     walk.add(RouteIdx(0), 0, labels.is_some(), &mut nodes);
     let tried = labels.as_ref().map(|labels| taken.iter().map(|route| walk.taken(*route, labels)).collect());
@@ -90,7 +93,7 @@ pub fn routes(sight: &Sight<'_>, typed: &str, matched: &Matched) -> Routes {
         labels.as_ref().filter(|labels| !labels.is_empty()).map(|labels| explain(sight.view, labels, sight.now));
     let (why, walk) = explained.map(|it| (it.summary(), it.to_string())).unwrap_or_default();
     let counted = matched.since.map(|at| When::new(at, sight.now));
-    Routes { typed: short(typed), problem, tried, why, walk, counted, nodes }
+    Routes { typed: short(typed), problem, tried, why, walk, cut: matched.cut, counted, nodes }
 }
 
 /// A label set as it is typed: matchers that all say `=`.
@@ -112,7 +115,7 @@ struct Walk<'a> {
     labels: Option<&'a LabelSet>,
     taken: &'a [RouteIdx],
     firing: &'a BTreeMap<RouteIdx, usize>,
-    matched: &'a BTreeMap<RouteIdx, usize>,
+    matched: &'a Matched,
 }
 
 impl Walk<'_> {
@@ -144,7 +147,8 @@ impl Walk<'_> {
     fn node(&self, at: RouteIdx, route: &Route, depth: usize) -> Node {
         let receiver = self.sight.view.policy.receiver_of(route).name.to_string();
         let firing = self.firing.get(&at).copied().unwrap_or_default();
-        let matched = self.matched.get(&at).copied().unwrap_or_default();
+        let matched = self.matched.counts.get(&at).copied().unwrap_or_default();
+        let never = !self.matched.cut && !self.matched.ended.contains(&at) && matched == 0 && firing == 0;
         Node {
             id: route.id.to_string(),
             depth: depth.min(8),
@@ -158,7 +162,7 @@ impl Walk<'_> {
             active: route.active_time_intervals.join(", "),
             labels: pairs(route.labels.iter().map(|(name, value)| (&**name, &**value)), |_, _| String::new()),
             firing: if firing > 0 { thousands(firing) } else { String::new() },
-            never: matched == 0 && firing == 0,
+            never,
             matched: if matched > 0 { thousands(matched) } else { String::new() },
             state: "",
             why: String::new(),
@@ -201,4 +205,46 @@ fn timing(route: &Route) -> String {
     let [wait, interval, repeat] =
         [route.group_wait, route.group_interval, route.repeat_interval].map(duration::format);
     format!("first after {wait}, changes after {interval}, repeated after {repeat}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::core::history::{Event, events};
+    use crate::core::matcher::Mode;
+    use crate::core::tests::play::{World, policy};
+    use crate::time::Timestamp;
+    use crate::ui::history;
+
+    /// Whether "none in a day" is said of the root.
+    fn never(world: &mut World, events: &[Event], cut: bool) -> bool {
+        let (view, assets) = (world.engine.view(), BTreeMap::new());
+        let sight = Sight { view: &view, now: world.now, mode: Mode::Fallback, assets: &assets };
+        routes(&sight, "", &history::matched(&sight, events, cut)).nodes[0].never
+    }
+
+    #[test]
+    fn none_in_a_day_is_said_only_where_it_is_known() {
+        let mut world = World::new(policy());
+        world.post(&["Disk a"], true);
+        let fired: Vec<Event> = events(1, Timestamp::EPOCH, &world.stored);
+        assert!(!never(&mut world, &fired, false));
+        for ran_out in [false, true] {
+            let mut world = World::new(policy());
+            assert!(never(&mut world, &[], false));
+            assert!(!never(&mut world, &[], true), "it was not looked at all of the day");
+            world.post(&["Disk a"], true);
+            world.stored.clear();
+            if !ran_out {
+                world.post(&["Disk a"], false);
+            }
+            world.pass(Duration::from_secs(3_600));
+            let ended: Vec<Event> = events(1, Timestamp::EPOCH, &world.stored);
+            assert!(world.engine.view().alerts.iter().next().is_none(), "it is forgotten");
+            assert!(!never(&mut world, &ended, false), "it fired before, and ended: {ended:?}");
+            assert!(never(&mut world, &[], false));
+        }
+    }
 }

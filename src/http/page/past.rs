@@ -23,8 +23,8 @@ const PER_PAGE: usize = 100;
 const ATTEMPTS: usize = 300;
 /// In so many pages of the history they are looked for.
 const ATTEMPTS_PAGES: usize = 2;
-/// Alerts of a day that are counted for the page of routes; beyond that only the latest are.
-const COUNTED: usize = 20_000;
+/// Beginnings and ends of alerts of a day that are counted for the page of routes; beyond that only the latest are.
+const COUNTED: usize = 40_000;
 /// In so many pages of the history they are looked for.
 const COUNTED_PAGES: usize = 20;
 /// A page of events is looked for in so many pages of the history; further back is the reader's wish.
@@ -120,7 +120,8 @@ pub async fn matched(state: &AppState, scene: &Scene) -> Result<Arc<Matched>, Pr
     {
         return Ok(counts);
     }
-    let wanted = Asked { start: Some(scene.now.before(DAY)), kinds: vec![EventKind::Fired], ..Asked::default() };
+    let kinds = vec![EventKind::Fired, EventKind::Resolved];
+    let wanted = Asked { start: Some(scene.now.before(DAY)), kinds, ..Asked::default() };
     let query = HistoryQuery { wanted, ..HistoryQuery::default() };
     let (events, more) = pages(state, query, COUNTED, COUNTED_PAGES).await?;
     let counts = Arc::new(ui::history::matched(&scene.sight(), &events, more.is_some()));
