@@ -170,7 +170,8 @@ fn integration(sight: &Sight<'_>, shown: &Configured, queue: &[&Arc<Delivery>]) 
         None if faring.failing_since.is_some() => ("failing", "failing", failing()),
         None if dead > 0 => ("failing", "refuses", format!("{} above", count(dead, "dead letter"))),
         None if limited > 0 => ("slow", "limited", "It may be told no more often; what waits is merged.".into()),
-        None if faring.last_success.is_none() && faring.last_error.is_none() => {
+        // What waits may be under way to it for the first time.
+        None if queue.is_empty() && faring.last_success.is_none() && faring.last_error.is_none() => {
             ("good", "healthy", "Nothing was sent to it since the start.".into())
         }
         None => ("good", "healthy", String::new()),
@@ -227,5 +228,32 @@ fn dead(sight: &Sight<'_>, letter: &Arc<DeadLetter>) -> Dead {
         request: letter.exchange.request.clone(),
         answer: letter.exchange.answer.clone(),
         alerts: count(row.alerts.len(), "alert"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::engine::Input;
+    use crate::core::matcher::Mode;
+    use crate::core::tests::play::{World, policy};
+
+    #[test]
+    fn that_nothing_was_sent_is_not_said_while_a_first_attempt_is_under_way() {
+        let mut world = World::new(policy());
+        let shown = Configured { receiver: "hook".into(), kind: "webhook".into(), index: 0, used: true, missing: None };
+        let why = |world: &mut World| {
+            let (view, assets) = (world.engine.view(), BTreeMap::new());
+            let sight = Sight { view: &view, now: world.now, mode: Mode::Fallback, assets: &assets };
+            let page = deliveries(&sight, std::slice::from_ref(&shown), &Attempts::of(&[]), &|_| Vec::new(), 1);
+            page.receivers[0].integrations[0].why.clone()
+        };
+        assert_eq!(why(&mut world), "Nothing was sent to it since the start.");
+        world.post(&["Disk a"], true);
+        world.now = world.engine.next_deadline();
+        world.engine.handle(world.now, Input::Tick);
+        world.engine.committed();
+        assert_eq!(world.engine.take_due(world.now).len(), 1);
+        assert_eq!(why(&mut world), "");
     }
 }
