@@ -1,7 +1,7 @@
 //! The task that sends what is due.
 //!
-//! Every integration of a receiver has a lane: at most [`PER_LANE`] attempts at once, the rest waits in order of
-//! arrival. Over all lanes about [`IN_ALL`] attempts run at once, and a lane that already has some must leave room for
+//! Every integration of a receiver has a lane: at most [`PER_LANE`] attempts at once, the rest waits, the most
+//! urgent first and of these in order of arrival (the engine hands out no more than as many again). Over all lanes about [`IN_ALL`] attempts run at once, and a lane that already has some must leave room for
 //! as many more. So receivers that hang take a half, then a half of the rest, and so on; and a lane that has nothing in
 //! flight may always start one, whatever the others do.
 //!
@@ -25,6 +25,7 @@ use super::room::Room;
 use crate::core::note::AttemptEnd;
 use crate::core::outbox::{Delivery, DeliveryId, Exchange, Outcome, Thread};
 use crate::core::together::Bundle;
+use crate::core::urgency::Urgency;
 use crate::driver::Handle;
 use crate::failpoint::{self, Point};
 use crate::metrics::Metrics;
@@ -115,6 +116,12 @@ struct Waiting {
     parked: bool,
 }
 
+impl Waiting {
+    fn urgency(&self) -> Option<Urgency> {
+        self.rows.iter().map(|row| row.urgency()).min()
+    }
+}
+
 #[derive(Default)]
 struct Lane {
     in_flight: usize,
@@ -169,7 +176,9 @@ impl Lanes {
 
     fn enter(&mut self, waiting: Waiting) {
         let Some(key) = waiting.rows.first().map(|row| LaneKey::of(&row.thread)) else { return };
-        self.lanes.entry(key.clone()).or_default().waiting.push_back(waiting);
+        let queue = &mut self.lanes.entry(key.clone()).or_default().waiting;
+        let behind = queue.iter().rposition(|before| before.urgency() <= waiting.urgency());
+        queue.insert(behind.map_or(0, |place| place + 1), waiting);
         self.start(&key);
     }
 

@@ -222,6 +222,18 @@ async fn a_lane_is_bounded_and_sends_in_order_of_arrival() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_critical_waits_for_no_other_in_its_lane() {
+    let (all, _) = receivers(&[("slow", 10, Ok(Sent::default()))]);
+    let (mut rig, started) = (Rig::new(all), Instant::now());
+    for row in 0..2 * PER_LANE {
+        rig.send_in("slow", &row.to_string(), "info");
+    }
+    let critical = rig.send_in("slow", "fire", "critical").id;
+    while rig.settled().await.0 != critical {}
+    assert_eq!(started.elapsed().as_secs(), 20, "after those that were in flight, before those that waited");
+}
+
+#[tokio::test(start_paused = true)]
 async fn receivers_that_hang_delay_no_other() {
     let names: Vec<_> = (0..20).map(|i| format!("hangs-{i}")).collect();
     let mut script: Vec<_> = names.iter().map(|name| (name.as_str(), 3600, Ok(Sent::default()))).collect();
