@@ -1,8 +1,9 @@
-//! What a plant meets that has not put all its keys and templates in place yet.
+//! What a plant meets that has not put all its keys and templates in place yet, and what people do about receivers.
 
-use std::time::Duration;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
-use crate::support::process::Place;
+use crate::support::process::{Andon, Place};
 use crate::support::until;
 use crate::support::webhook::Webhook;
 
@@ -81,4 +82,100 @@ fn a_template_that_fails_costs_its_own_text_and_is_counted() {
     assert!(told["note"].as_str().is_some_and(|note| note.contains("payload: template: ")), "{told}");
     let line = "andon_template_failures_total{integration=\"webhook\"} 1";
     until(LIMIT, "it is counted", || andon.get("/metrics").body.contains(line).then_some(()));
+}
+
+/// What `andon` prints when it is asked about a running one, and whether it says that all went well.
+fn asked(andon: &Andon, words: &[&str]) -> (bool, String) {
+    let url = format!("--url=http://{}", andon.address());
+    let output = Command::new(env!("CARGO_BIN_EXE_andon")).args(words).arg(url).output().expect("andon runs");
+    let text = [&output.stdout[..], &output.stderr[..]].concat();
+    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+}
+
+#[test]
+fn a_receiver_is_tried_and_its_dead_letters_are_read_sent_again_and_put_away_from_the_command_line() {
+    const SECRET: &str = "hunter2-in-a-header";
+    let webhook = Webhook::start();
+    let place = Place::with_config(&format!(
+        "route: {{receiver: r, group_wait: 0s, group_by: [alertname]}}\nreceivers:\n- name: r\n  webhook_configs:\n  \
+         - url: '{}'\n    http_config: {{authorization: {{credentials: {SECRET}}}}}\n",
+        webhook.url()
+    ));
+    let andon = place.start(&[]);
+    let ask = |words: &[&str]| {
+        let (well, text) = asked(&andon, words);
+        assert!(!text.contains(SECRET), "{words:?}: {text}");
+        (well, text)
+    };
+    let (well, text) = ask(&["receivers", "test", "r"]);
+    assert!(well && text.contains("webhook[0]: delivered in ") && text.contains("    ok"), "{text}");
+    let tried = webhook.told().pop().expect("it was told");
+    assert_eq!(tried.header("authorization"), Some(&*format!("Bearer {SECRET}")));
+    assert!(tried.body.to_lowercase().contains("test"), "{}", tried.body);
+
+    webhook.answers("403 Forbidden", "<go away>", Duration::ZERO);
+    let (well, text) = ask(&["receivers", "test", "r"]);
+    assert!(!well && text.contains("webhook[0]: refused in ") && text.contains("<go away>"), "{text}");
+    assert!(!ask(&["receivers", "test", "nobody"]).0);
+
+    let post = |name: &str| andon.request("POST", "/api/v2/alerts", &ALERT.replace("\"A\"", &format!("\"{name}\"")));
+    for name in ["First", "Second", "Third"] {
+        assert_eq!(post(name).status(), 200);
+    }
+    let letters = until(LIMIT, "all are refused", || {
+        let (well, text) = ask(&["dead-letter", "list", "--receiver", "r"]);
+        (well && text.lines().count() == 4).then_some(text)
+    });
+    let id_of = |line: usize| letters.lines().nth(line).and_then(|line| line.split(' ').next()).expect("an id");
+    assert!(letters.contains("webhook[0]") && letters.contains("403"), "{letters}");
+    let (well, text) = ask(&["dead-letter", "show", id_of(1)]);
+    assert!(well && text.contains("heard\n") && text.contains("<go away>") && text.contains("alertname"), "{text}");
+    let (well, text) = ask(&["dead-letter", "discard", id_of(1), "--reason", "told by phone"]);
+    assert!(well && text.contains("discarded"), "{text}");
+    assert!(!ask(&["dead-letter", "show", id_of(1)]).0, "it is gone");
+    assert!(andon.get("/api/andon/v1/history?kind=dead_letter").body.contains("told by phone"));
+
+    webhook.answers("200 OK", "ok", Duration::ZERO);
+    let seen = webhook.told().len();
+    let (well, text) = ask(&["dead-letter", "replay", id_of(2)]);
+    assert!(well && text.contains("wait"), "{text}");
+    until(LIMIT, "it is told", || (webhook.told_since(seen).len() == 1).then_some(()));
+    let (well, text) = ask(&["dead-letter", "replay", "--receiver", "r"]);
+    assert!(well && text.contains("1 wait to be sent"), "{text}");
+    until(LIMIT, "the other is told as well", || (webhook.told_since(seen).len() == 2).then_some(()));
+    assert_eq!(ask(&["dead-letter", "list"]).1.lines().count(), 1, "none is left");
+}
+
+/// SIGTERM while one receiver is slow and another never answers: what the slow one heard is not said again at the next
+/// start; what the other one may have heard is, under the same id.
+#[test]
+fn what_is_being_told_at_the_stop_is_told_once_or_again_under_the_same_id() {
+    let (slow, hangs) = (Webhook::start(), Webhook::start());
+    let config = format!(
+        "route: {{receiver: r, group_wait: 0s}}\nreceivers:\n- name: r\n  webhook_configs:\n  - url: '{}'\n    \
+         signing_secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n  - url: '{}'\n    \
+         signing_secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n",
+        slow.url(),
+        hangs.url()
+    );
+    let place = Place::with_config(&config);
+    slow.answers("200 OK", "ok", Duration::from_secs(3));
+    hangs.answers("200 OK", "ok", Duration::from_secs(60));
+    let andon = place.start(&[]);
+    assert_eq!(andon.request("POST", "/api/v2/alerts", ALERT).status(), 200);
+    until(LIMIT, "both are being told", || (slow.told().len() + hangs.told().len() == 2).then_some(()));
+    let began = Instant::now();
+    assert_eq!(andon.stop().code(), Some(0));
+    assert!((3..14).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    hangs.answers("200 OK", "ok", Duration::ZERO);
+    let andon = place.start(&[]);
+    until(LIMIT, "the other one is told again", || (hangs.told().len() == 2).then_some(()));
+    let ids: Vec<_> = hangs.told().iter().map(|told| told.header("webhook-id").map(str::to_owned)).collect();
+    assert!(ids[0].is_some() && ids[0] == ids[1], "{ids:?}");
+    until(LIMIT, "nothing waits any more", || {
+        let metrics = andon.get("/metrics").body;
+        let mut rows = metrics.lines().filter(|line| line.starts_with("andon_outbox_rows{"));
+        rows.all(|line| line.ends_with(" 0")).then_some(())
+    });
+    assert_eq!(slow.told().len(), 1, "what was answered during the stop was stored");
 }

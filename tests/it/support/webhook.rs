@@ -19,6 +19,8 @@ pub struct Webhook {
 struct Shared {
     told: Mutex<Vec<Message>>,
     open: AtomicUsize,
+    /// What it answers, and after how long.
+    answer: Mutex<(String, Duration)>,
 }
 
 impl Webhook {
@@ -30,7 +32,8 @@ impl Webhook {
     pub fn listening_on(address: &str) -> Self {
         let listener = TcpListener::bind(address).expect("a free port");
         let port = listener.local_addr().expect("it is bound").port();
-        let shared = Shared { told: Mutex::default(), open: AtomicUsize::new(0) };
+        let answer = Mutex::new((answer("200 OK", "ok"), Duration::ZERO));
+        let shared = Shared { told: Mutex::default(), open: AtomicUsize::new(0), answer };
         let hook = Self { port, shared: Arc::new(shared) };
         let shared = Arc::clone(&hook.shared);
         std::thread::spawn(move || {
@@ -44,6 +47,11 @@ impl Webhook {
             }
         });
         hook
+    }
+
+    /// From now on it answers with this status and body, after a time.
+    pub fn answers(&self, status: &str, body: &str, takes: Duration) {
+        *self.shared.answer.lock().unwrap_or_else(PoisonError::into_inner) = (answer(status, body), takes);
     }
 
     pub fn url(&self) -> String {
@@ -77,7 +85,9 @@ impl Webhook {
     }
 }
 
-const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok";
+fn answer(status: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+}
 
 /// Remembers before it answers: whoever got an answer is in the list.
 fn serve(stream: TcpStream, shared: &Shared) {
@@ -86,7 +96,9 @@ fn serve(stream: TcpStream, shared: &Shared) {
         if message.first_line.starts_with("POST ") {
             shared.told.lock().unwrap_or_else(PoisonError::into_inner).push(message);
         }
-        if stream.get_mut().write_all(ANSWER).is_err() {
+        let (answer, takes) = shared.answer.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        std::thread::sleep(takes);
+        if stream.get_mut().write_all(answer.as_bytes()).is_err() {
             return;
         }
     }
