@@ -22,6 +22,7 @@
 
   const fetched = async (url, options) => {
     const answer = await fetch(url, { credentials: "same-origin", ...options });
+    if (!answer.ok) throw new Error("answered " + answer.status);
     return new DOMParser().parseFromString(await answer.text(), "text/html");
   };
 
@@ -49,7 +50,12 @@
   };
 
   if ("live" in document.body.dataset && document.getElementById("live")) {
-    let busy = false, again = false, at = 0;
+    // `missed`: whether something may have been stored that no stream told of.
+    let busy = false, again = false, at = 0, events = null, missed = false;
+    const live = () => {
+      if (events?.readyState === EventSource.OPEN) say("on", "live");
+      else say("off", "not connected");
+    };
     const refresh = async () => {
       if (busy || document.hidden) { again = true; return; }
       busy = true;
@@ -58,22 +64,45 @@
         const url = new URL(location.href);
         url.searchParams.delete("said");
         const page = await fetched(url);
+        // A proxy may have answered, with a page of its own.
+        if (!page.getElementById("live")) throw new Error("another page was answered");
         replace("live", page);
         const links = [page, document].map((side) => side.querySelector(".top nav ul"));
         if (links[0] && links[1] && !links[1].contains(document.activeElement)) links[1].replaceWith(links[0]);
         at = Date.now();
-        say("on", "live");
-      } catch {
-        say("off", "no answer");
+        live();
+      } catch (error) {
+        say("off", "not live: " + (error instanceof TypeError ? "no answer" : error.message));
       }
       // At most once in two seconds, however much happens.
       setTimeout(() => { busy = false; if (again) refresh(); }, 2000);
     };
-    const events = new EventSource(root + "ui/events");
-    events.onopen = () => say("on", "live");
-    events.addEventListener("changed", refresh);
-    events.onerror = () => say("off", "not connected");
-    document.addEventListener("visibilitychange", () => { if (!document.hidden && again) refresh(); });
+    const listen = () => {
+      events = new EventSource(root + "ui/events");
+      events.onopen = () => {
+        if (missed) refresh();
+        else live();
+        missed = false;
+      };
+      events.addEventListener("changed", refresh);
+      events.onerror = () => {
+        missed = true;
+        live();
+        // It is not tried again by itself: what was missed is fetched at least.
+        if (events.readyState === EventSource.CLOSED) refresh();
+      };
+    };
+    // A browser has six connections to a host: what nobody looks at keeps none of them.
+    const follow = () => {
+      if (!document.hidden) {
+        if (!events) listen();
+        return;
+      }
+      events?.close();
+      [events, missed] = [null, true];
+    };
+    document.addEventListener("visibilitychange", follow);
+    follow();
     // Ages grow although nothing happens.
     setInterval(() => { if (Date.now() - at > 60000) refresh(); }, 60000);
   }

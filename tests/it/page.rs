@@ -4,7 +4,10 @@ mod looks;
 mod plant;
 mod stand_in;
 
+use std::time::Duration;
+
 use super::support::browser::{Browser, Look};
+use super::support::until;
 use plant::Plant;
 
 /// A browser that is looked into at the end of each test: nothing may have gone wrong in any page.
@@ -265,5 +268,65 @@ fn a_page_follows_what_happens_and_understands_old_links() {
     assert!(browser.text(".taken + h3 + ul").contains("would be told at"), "{}", browser.text("main"));
     browser.go("/ui/routes?labels=severity%3D%22info%22");
     assert!(browser.text(".node.missed .why").contains("but"), "{}", browser.text("main"));
+    nothing_went_wrong(&browser);
+}
+
+#[test]
+fn a_page_that_could_not_be_fetched_anew_is_not_called_live() {
+    let plant = Plant::start();
+    let Some(mut browser) = browser(&plant) else { return };
+    browser.look(Look::DESKTOP);
+    browser.go("/");
+    browser.until_text("#pulse", "live");
+    browser.eval("window.asked = window.fetch, 0");
+    // What fails, and what is a page of somebody else: of a proxy that wants a name, say.
+    for (number, (status, says)) in [(503, "answered 503"), (200, "another page")].into_iter().enumerate() {
+        browser.eval(&format!("window.fetch = async () => new Response('<p>who are you?', {{status: {status}}}), 0"));
+        plant.fire(&[("alertname", "Unseen"), ("number", &number.to_string())], "it is not seen");
+        browser.until_text("#pulse", says);
+        assert!(browser.text("#pulse").starts_with("not live"), "{}", browser.text("#pulse"));
+        browser.eval("window.fetch = window.asked, 0");
+        plant.fire(&[("alertname", "Seen"), ("number", &number.to_string())], &format!("it is seen, {number}"));
+        browser.until_text("#live", &format!("it is seen, {number}"));
+        browser.until_text("#pulse", "live");
+        assert_eq!(browser.text("#pulse"), "live");
+    }
+    nothing_went_wrong(&browser);
+}
+
+#[test]
+fn a_hidden_page_listens_to_nothing_and_is_fetched_anew_when_it_is_shown() {
+    let plant = Plant::start();
+    let Some(mut browser) = browser(&plant) else { return };
+    browser.look(Look::DESKTOP);
+    browser.go("/");
+    browser.until_text("#pulse", "live");
+    // The script once more, with streams that are written down.
+    browser.eval(
+        "window.streams = []; \
+         window.EventSource = class extends EventSource { constructor(url) { super(url); window.streams.push(this); } }; \
+         const again = document.createElement('script'); \
+         again.src = document.querySelector('script').src; \
+         document.head.append(again), 0",
+    );
+    let are = |browser: &mut Browser, expected: &str| {
+        let streams = "window.streams.map(stream => stream.readyState).join(' ')";
+        until(Duration::from_secs(10), expected, || (browser.eval(streams) == expected).then_some(()));
+    };
+    let hide = |browser: &mut Browser, hidden: bool| {
+        browser.eval(&format!(
+            "Object.defineProperty(document, 'hidden', {{value: {hidden}, configurable: true}}); \
+             document.dispatchEvent(new Event('visibilitychange'))"
+        ));
+    };
+    are(&mut browser, "1");
+    hide(&mut browser, true);
+    are(&mut browser, "2");
+    plant.fire(&[("alertname", "Meanwhile")], "it came while nobody looked");
+    hide(&mut browser, false);
+    // The page's own script listens again as well.
+    are(&mut browser, "2 1 1");
+    browser.until_text("#live", "it came while nobody looked");
+    browser.until_text("#pulse", "live");
     nothing_went_wrong(&browser);
 }
