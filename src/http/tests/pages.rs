@@ -264,7 +264,8 @@ fn the_plots_draw_what_was_counted() {
         };
         assert_eq!(line().await, None);
         let (state, stop) = (Arc::clone(&service.state), CancellationToken::new());
-        let counting = tokio::spawn({
+        let counting = TaskTracker::new();
+        counting.spawn({
             let stop = stop.clone();
             async move { state.page.rates.run(state.driver.clone(), state.clock, stop).await }
         });
@@ -276,7 +277,8 @@ fn the_plots_draw_what_was_counted() {
         // None, two, four: from the bottom to the top.
         assert_eq!(line().await.as_deref(), Some("0.0,58.0 150.0,30.0 300.0,2.0"));
         stop.cancel();
-        counting.await.unwrap();
+        counting.close();
+        counting.wait().await;
     });
 }
 
