@@ -5,7 +5,8 @@
 //! when the rules no longer make the group, or when somebody withdraws it. While it holds, repetitions and alerts that
 //! fire again are withheld. What nobody was told yet, and what is over, is told all the same.
 //!
-//! Who can show it is told of it through the outbox: PagerDuty and Slack, where they were told of the group.
+//! Who can show it is told of it through the outbox: PagerDuty and Slack, where they were told of the group. That it was
+//! withdrawn, or that its time was over, is told as well; every other end comes with something to tell, or with nobody to.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -163,16 +164,22 @@ impl Engine {
     pub(super) fn withdraw_ack(&mut self, now: Timestamp, group_key: &str) -> Result<Arc<Ack>, AckRefused> {
         let held = self.state.acks.get(group_key).filter(|ack| ack.holds(now)).cloned();
         let ack = held.ok_or(AckRefused::NotAcknowledged)?;
-        self.state.end_ack(group_key, AckEnd::Withdrawn, &mut self.log);
-        self.tell_ack(now, group_key);
+        self.end_and_tell(now, group_key, AckEnd::Withdrawn);
         Ok(ack)
+    }
+
+    /// Ends one while the group goes on: who shows it must not show it any longer. Where the flush has more to say, that
+    /// takes the place of this.
+    fn end_and_tell(&mut self, now: Timestamp, group_key: &str, why: AckEnd) {
+        self.state.end_ack(group_key, why, &mut self.log);
+        self.tell_ack(now, group_key);
     }
 
     /// Before a flush: ends an acknowledgement whose time is over, or that does not cover what the group holds.
     pub(super) fn check_ack(&mut self, now: Timestamp, group_key: &str, members: &[Member]) {
         let Some(ack) = self.state.acks.get(group_key) else { return };
         if !ack.holds(now) {
-            self.state.end_ack(group_key, AckEnd::RanOut, &mut self.log);
+            self.end_and_tell(now, group_key, AckEnd::RanOut);
         } else if members.iter().any(|member| ack.worsens(member)) {
             self.state.end_ack(group_key, AckEnd::Worsened, &mut self.log);
         }
@@ -209,7 +216,8 @@ impl Engine {
         });
         let ended: Vec<_> = ended.collect();
         for (group_key, why) in ended {
-            self.state.end_ack(&group_key, why, &mut self.log);
+            // Of a group that is gone nothing is told any more: `tell_ack` finds none.
+            self.end_and_tell(now, &group_key, why);
         }
     }
 

@@ -186,7 +186,7 @@ impl<'a> Notice<'a> {
     /// A sentence about who has taken the group on, or does so no more; nothing where nobody ever did.
     pub fn acknowledgement(&self, delivery: &Delivery) -> Option<String> {
         match &delivery.acknowledged {
-            None => (delivery.reason == Reason::Acknowledged).then(|| "The acknowledgement was withdrawn.".to_owned()),
+            None => (delivery.reason == Reason::Acknowledged).then(|| "The acknowledgement has ended.".to_owned()),
             Some(ack) => {
                 let until = template::local_time(ack.until, &self.context.time_zone);
                 let comment = if ack.comment.is_empty() { String::new() } else { format!(": {}", ack.comment) };

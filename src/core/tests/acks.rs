@@ -173,6 +173,74 @@ fn who_can_show_it_is_told_after_what_it_was_told_before() {
     assert_eq!(world.lines().len(), 3, "repeated to all");
 }
 
+/// What was told without the acknowledgement since the last look: to whom, and why.
+fn told_without(world: &mut World) -> Vec<(String, &'static str)> {
+    let rows = std::mem::take(&mut world.told);
+    let without = rows.iter().filter(|row| row.acknowledged.is_none());
+    without.map(|row| (row.thread.kind.to_string(), row.reason.as_str())).collect()
+}
+
+fn only_slack() -> Vec<(String, &'static str)> {
+    vec![("slack".to_owned(), "acknowledged")]
+}
+
+#[test]
+fn who_shows_it_is_told_once_that_its_time_is_over_also_after_a_crash() {
+    let mut world = told(&["webhook", "slack", "pagerduty"]);
+    world.ack(20 * MINUTE).unwrap();
+    told_without(&mut world);
+    pass(&mut world, &["Disk a"], 19);
+    assert_eq!(told_without(&mut world), []);
+    pass(&mut world, &["Disk a"], 6);
+    assert_eq!((told_without(&mut world), ends(&world)), (only_slack(), vec![AckEnd::RanOut]));
+    world.crash(MINUTE);
+    pass(&mut world, &["Disk a"], 25);
+    assert_eq!(told_without(&mut world), [], "it is told once");
+    // It ends while nobody is there.
+    world.ack(2 * MINUTE).unwrap();
+    world.crash(3 * MINUTE);
+    told_without(&mut world);
+    pass(&mut world, &["Disk a"], 7);
+    assert_eq!(told_without(&mut world), only_slack());
+}
+
+#[test]
+fn that_its_time_is_over_is_told_between_flushes_that_are_far_apart() {
+    let mut rules = rules(&["slack"]);
+    rules.routes[0].group_interval = 10 * HOUR;
+    let mut world = World::new(rules);
+    pass(&mut world, &["Disk a"], 2);
+    world.ack(10 * MINUTE).unwrap();
+    told_without(&mut world);
+    pass(&mut world, &["Disk a"], 90);
+    assert_eq!(told_without(&mut world), only_slack());
+}
+
+#[test]
+fn that_its_time_is_over_is_not_told_beside_what_the_flush_tells_nor_of_a_group_that_is_gone() {
+    let mut world = told(&["slack"]);
+    world.ack(62 * MINUTE).unwrap();
+    told_without(&mut world);
+    pass(&mut world, &["Disk a"], 66);
+    assert_eq!(told_without(&mut world), [("slack".to_owned(), "repeat interval elapsed")]);
+    world.ack(MINUTE).unwrap();
+    told_without(&mut world);
+    world.post(&["Disk a"], false);
+    world.pass(10 * MINUTE);
+    assert_eq!(told_without(&mut world), [("slack".to_owned(), "all alerts resolved")]);
+    let mut world = told(&["slack"]);
+    world.ack(MINUTE).unwrap();
+    told_without(&mut world);
+    world.now = world.now.after(2 * MINUTE);
+    let mut other = rules(&["slack"]);
+    other.routes[0].group_by = crate::core::policy::GroupBy::Labels(vec![Arc::from("instance")]);
+    world.reload(other);
+    pass(&mut world, &["Disk a"], 6);
+    assert_eq!(ends(&world), [AckEnd::GroupGone]);
+    let told = told_without(&mut world);
+    assert!(told.iter().all(|(_, why)| *why != "acknowledged"), "{told:?}");
+}
+
 #[test]
 fn it_never_takes_the_place_of_a_page() {
     let mut world = World::new(rules(&["pagerduty"]));

@@ -287,7 +287,7 @@ fn who_has_taken_the_group_on_is_shown_in_the_message_or_said_in_a_short_one() {
         assert_eq!(line, "POST /api/chat.postMessage");
         assert_eq!(short["attachments"].as_array().unwrap().len(), 1, "{short}");
         assert_eq!(short["attachments"][0]["text"], json!(sentence));
-        let (_, withdrawn) = body(true, true, false).await;
-        assert_eq!(withdrawn["attachments"][1]["text"], json!("The acknowledgement was withdrawn."));
+        let (_, ended) = body(true, true, false).await;
+        assert_eq!(ended["attachments"][1]["text"], json!("The acknowledgement has ended."));
     });
 }
