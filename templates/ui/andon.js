@@ -26,6 +26,18 @@
     return new DOMParser().parseFromString(await answer.text(), "text/html");
   };
 
+  // What an element leads to, and in which row it stands: links of many rows may lead to one place.
+  const leads = (element) => [
+    element.tagName, element.id, element.getAttribute("href"), element.getAttribute("action"),
+    element.form?.getAttribute("action"), element.closest("details")?.id,
+  ].join(" ");
+  const place = (element) => {
+    const row = element.closest(".alert, section, article");
+    const first = row?.querySelector("[id], a[href], form");
+    return leads(element) + (first ? " in " + leads(first) : "");
+  };
+  const alike = (within, what) => [...within.querySelectorAll("a[href], button, summary, pre")].filter((one) => place(one) === what);
+
   // Replaces an element by its newer self; keeps what is open and where the focus is.
   const replace = (id, page) => {
     const now = document.getElementById(id);
@@ -34,11 +46,12 @@
     const focus = document.activeElement;
     const inside = now.contains(focus) ? focus : null;
     if (inside && inside.matches("input, select, textarea")) return;
-    const key = inside && (inside.id ? "#" + CSS.escape(inside.id) : inside.getAttribute("href") && `a[href="${CSS.escape(inside.getAttribute("href"))}"]`);
+    const what = inside && place(inside);
+    const nth = inside && alike(now, what).indexOf(inside);
     const open = [...now.querySelectorAll("details[open][id]")].map((details) => details.id);
     now.replaceChildren(...next.childNodes);
     for (const known of open) document.getElementById(known)?.setAttribute("open", "");
-    if (key) now.querySelector(key)?.focus({ preventScroll: true });
+    if (inside) alike(now, what).at(nth)?.focus({ preventScroll: true });
     local(now);
   };
 

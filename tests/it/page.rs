@@ -1,5 +1,6 @@
 //! The page in a real Chromium: every page and every action, with scripts and without, as wide as a phone and as a desk.
 
+mod keys;
 mod looks;
 mod plant;
 mod stand_in;

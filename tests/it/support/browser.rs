@@ -85,6 +85,8 @@ impl Browser {
         for domain in ["Page", "Runtime", "Log", "Network"] {
             self.ask(&format!("{domain}.enable"), json!({}));
         }
+        // Keys go where the focus is, and a page without a window has none of itself.
+        self.ask("Emulation.setFocusEmulationEnabled", json!({"enabled": true}));
     }
 
     /// Looks at pages so from now on.
@@ -125,6 +127,40 @@ impl Browser {
                 browser.eval(&format!("(e => e ? (e.click(), true) : false)(document.querySelector({quoted}))"));
             assert_eq!(found, Value::Bool(true), "there is no {selector} in {}", browser.text("body"));
         });
+    }
+
+    /// Presses a key and lets it go, where the focus is.
+    pub fn press(&mut self, key: &str) {
+        let (code, text) = match key {
+            "Tab" => (9, ""),
+            "Enter" => (13, "\r"),
+            other => panic!("what is the code of {other}?"),
+        };
+        let event = |kind: &str, text: &str| json!({"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text});
+        self.ask("Input.dispatchKeyEvent", event("keyDown", text));
+        self.ask("Input.dispatchKeyEvent", event("keyUp", ""));
+    }
+
+    /// Presses Tab until the focus is on what the selector finds.
+    pub fn tab_to(&mut self, selector: &str) {
+        let quoted = json!(selector);
+        for _ in 0..100 {
+            self.press("Tab");
+            if self.eval(&format!("document.activeElement.matches({quoted})")) == Value::Bool(true) {
+                return;
+            }
+        }
+        panic!("no Tab leads to {selector} in {}", self.text("body"));
+    }
+
+    /// Presses Enter, and waits for the page that this leads to.
+    pub fn enter(&mut self) {
+        self.loading(|browser| browser.press("Enter"));
+    }
+
+    /// Types a text where the focus is.
+    pub fn write(&mut self, text: &str) {
+        self.ask("Input.insertText", json!({"text": text}));
     }
 
     /// Puts a text into a field as typing does.
