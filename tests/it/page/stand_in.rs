@@ -5,7 +5,21 @@ use std::net::TcpListener;
 
 use crate::support::http::Message;
 
-const REFUSED: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 21\r\n\r\nthis channel is gone\n";
+/// What it answers about a team of this name, which a page must show as a text.
+pub const HOSTILE: &str =
+    "<script>document.title = 'broken'</script><img src=x onerror=\"document.title = 'broken'\"></pre></main>";
+
+/// Its answer: to some teams one that is hard to show.
+fn refusal(request: &Message) -> String {
+    let says = if request.body.contains(r#""team":"hostile""#) {
+        HOSTILE.to_owned()
+    } else if request.body.contains(r#""team":"long""#) {
+        "y".repeat(10_000)
+    } else {
+        "this channel is gone\n".to_owned()
+    };
+    format!("HTTP/1.1 400 Bad Request\r\nContent-Length: {}\r\n\r\n{says}", says.len())
+}
 
 /// Its address; it listens until the test's process ends.
 pub fn refusing() -> String {
@@ -15,8 +29,8 @@ pub fn refusing() -> String {
         for stream in listener.incoming().flatten() {
             std::thread::spawn(move || {
                 let mut stream = BufReader::new(stream);
-                while let Ok(Some(_)) = Message::read(&mut stream) {
-                    if stream.get_mut().write_all(REFUSED).is_err() {
+                while let Ok(Some(request)) = Message::read(&mut stream) {
+                    if stream.get_mut().write_all(refusal(&request).as_bytes()).is_err() {
                         return;
                     }
                 }
