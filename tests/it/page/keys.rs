@@ -1,8 +1,11 @@
 //! The page without a mouse: by Tab, Enter and what is typed.
 
+use std::time::Duration;
+
 use super::plant::Plant;
 use super::{browser, nothing_went_wrong};
 use crate::support::browser::{Browser, Look};
+use crate::support::until;
 
 #[test]
 fn a_silence_is_made_by_keys_alone() {
@@ -17,9 +20,12 @@ fn a_silence_is_made_by_keys_alone() {
         let top = skip.as_str().and_then(|skip| skip.strip_prefix("skip ")).and_then(|top| top.parse::<f64>().ok());
         assert!(top.is_some_and(|top| top >= 0.0), "the first Tab shows the skip link: {skip}");
         browser.press("Enter");
+        let focus = "document.activeElement.id";
+        until(Duration::from_secs(5), "the skip link leads to the content", || {
+            (browser.eval(focus) == "main").then_some(())
+        });
         browser.press("Tab");
-        let next = "document.activeElement.id";
-        assert_eq!(browser.eval(next), "filter", "the links to other pages are skipped");
+        assert_eq!(browser.eval(focus), "filter", "the links to other pages are skipped");
         browser.tab_to(".alert .actions a[href*='silences/new']");
         browser.enter();
         for (field, text) in [("#until", "3h"), ("#by", "ana"), ("#comment", "by keys")] {
