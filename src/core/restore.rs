@@ -133,7 +133,8 @@ impl Engine {
 
     /// Puts other rules in force: every alert is routed anew. Groups keep what muted them; their timers begin anew, and
     /// a group whose first alert has waited long enough is flushed at once, as Alertmanager does. What was told stands
-    /// in the ledger, so nobody is told twice.
+    /// in the ledger, so nobody is told twice; and what is over is in its group again where a receiver that is back was
+    /// told that it fires.
     pub(super) fn reload(&mut self, now: Timestamp, policy: Arc<Policy>, hash: String, text: String) {
         let before: Vec<_> = self.state.groups.iter().map(|(_, group)| Arc::clone(&group.stored)).collect();
         let members: BTreeSet<Fingerprint> =
@@ -150,7 +151,8 @@ impl Engine {
             drop(self.state.judge(kept));
             // Alertmanager groups anew what is over as well, as long as it is kept.
             let all = !self.options.resolved_while_muted;
-            if all || members.contains(&fingerprint) || !self.state.grace.resolved(&alert, now) {
+            let owed = self.told_firing(fingerprint, &verdict);
+            if all || owed || members.contains(&fingerprint) || !self.state.grace.resolved(&alert, now) {
                 for route in &verdict.routes {
                     self.join(now, *route, fingerprint, &alert);
                 }

@@ -99,3 +99,26 @@ fn what_nobody_can_be_told_is_listed_until_the_receiver_is_back() {
     assert_eq!(told(&mut world), ["hook {alertname=\"Disk\"}: all alerts resolved firing=[] resolved=[a]"]);
     assert_eq!(world.engine.view().orphaned().count(), 0);
 }
+
+/// A receiver is taken out of the configuration, its alert ends, Andon starts anew, and the receiver is back before anybody
+/// could tell it; something else of the group fires: it still learns what is over.
+#[test]
+fn a_receiver_that_is_back_learns_what_ended_while_it_was_away() {
+    let mut world = World::new(policy());
+    world.post(&["Disk b"], true);
+    world.pass(60 * SECOND);
+    let mut without = policy();
+    without.receivers = vec![receiver("other", "webhook", true)];
+    world.reload(without);
+    world.crash(Duration::ZERO);
+    world.post(&["Disk b"], false);
+    world.pass(60 * SECOND);
+    world.reload(policy());
+    for _ in 0..12 {
+        world.post(&["Disk a"], true);
+        world.pass(60 * SECOND);
+    }
+    let lines = world.lines();
+    let over = lines.iter().filter(|line| line.contains(" hook ") && line.contains("resolved=[b]")).count();
+    assert_eq!(over, 1, "{lines:#?}");
+}

@@ -28,6 +28,9 @@ struct State {
     fault_rate: u64,
     transcript: String,
     told: Vec<Told>,
+    /// What a receiver that knows only incidents was tried to be told firing, without an answer: to whom, and how much had been
+    /// told by then. It did not hear it, but nobody else can know.
+    unsure: Vec<(usize, String, BTreeSet<String>)>,
 }
 
 /// One notification as a receiver took it.
@@ -51,8 +54,8 @@ enum Fate {
 
 impl Network {
     pub fn new(clock: Clock, random: Random) -> Self {
-        let (down, transcript, told) = Default::default();
-        Self(Arc::new(Mutex::new(State { clock, random, down, fault_rate: 15, transcript, told })))
+        let (down, transcript, told, unsure) = Default::default();
+        Self(Arc::new(Mutex::new(State { clock, random, down, fault_rate: 15, transcript, told, unsure })))
     }
 
     pub fn down(&self, receiver: &str, down: bool) {
@@ -79,10 +82,11 @@ impl Network {
     }
 
     /// What each thread believes that is open: the alerts it was told firing and not resolved; for one that knows only
-    /// incidents, all alerts that it was told since it was opened.
+    /// incidents, all alerts that it was told since it was opened, and those that it may have been told.
     pub fn believed_open(&self) -> BTreeMap<String, BTreeSet<String>> {
         let mut open: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for told in &self.0.lock().told {
+        let state = self.0.lock();
+        for told in &state.told {
             let alerts = open.entry(told.thread.clone()).or_default();
             if told.thread.starts_with("pager") {
                 // An incident stays open for what it was told before, although a later event no longer lists what is muted.
@@ -96,6 +100,12 @@ impl Network {
             }
         }
         open.retain(|_, alerts| !alerts.is_empty());
+        for (place, thread, alerts) in &state.unsure {
+            let closed = state.told.iter().skip(*place).any(|told| told.thread == *thread && told.firing.is_empty());
+            if let Some(open) = open.get_mut(thread).filter(|_| !closed) {
+                open.extend(alerts.iter().cloned());
+            }
+        }
         open
     }
 
@@ -136,6 +146,16 @@ impl Network {
         (fate, takes)
     }
 
+    /// The attempt had no answer.
+    fn is_unsure(&self, row: &Delivery) {
+        let mut state = self.0.lock();
+        if &*row.thread.receiver == "pager" {
+            let firing = row.alerts.iter().filter(|told| !told.resolved).map(|told| told.alert.labels.to_string());
+            let (place, thread) = (state.told.len(), format!("{} {}", row.thread.receiver, row.thread.group_key));
+            state.unsure.push((place, thread, firing.collect()));
+        }
+    }
+
     fn take(&self, row: &Delivery, how: &str) {
         let of = |resolved: bool| {
             let alerts = row.alerts.iter().filter(|told| told.resolved == resolved);
@@ -173,12 +193,18 @@ impl Sender for Scripted {
                     self.0.take(row, "told, without an answer,");
                     Err(SendError::retry("the connection was lost"))
                 }
-                Fate::Fails => Err(SendError::retry("500")),
+                Fate::Fails => {
+                    self.0.is_unsure(row);
+                    Err(SendError::retry("500"))
+                }
                 Fate::Refused => {
                     self.0.note(&format!("refused by {}", row.thread.receiver));
                     Err(SendError::refused("400"))
                 }
-                Fate::Hangs => std::future::pending().await,
+                Fate::Hangs => {
+                    self.0.is_unsure(row);
+                    std::future::pending().await
+                }
             }
         })
     }
