@@ -9,6 +9,7 @@ use crate::core::dead_letters::DeadLetterCommand;
 use crate::core::engine::Input;
 use crate::core::matcher::Op;
 use crate::core::outbox::Outcome;
+use crate::core::own::UNDELIVERED;
 use crate::core::policy::{Fallback, OwnRules, Policy, ReceiverIdx, Watchdog};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -233,6 +234,6 @@ fn what_waits_behind_others_for_a_receiver_that_hangs_is_told_to_the_fallback() 
         (&*bundle[0].thread.receiver != "hook").then(Outcome::delivered)
     });
     let view = world.engine.view();
-    let own = view.alerts.iter().filter(|kept| kept.alert.labels.value("receiver") == "hook").count();
+    let own = view.alerts.iter().filter(|kept| kept.alert.labels.value("alertname") == UNDELIVERED).count();
     assert_eq!(own, 300);
 }
