@@ -11,7 +11,8 @@
 //! ```
 //!
 //! While a circuit is closed as many rows are out at once as its worker needs to be busy; what else is due waits here, the
-//! most urgent first and of these the oldest, and may still be superseded. While a circuit is open one row at a time is tried, the most urgent first and of these the newest; the others wait and
+//! most urgent first and of these the oldest, and may still be superseded. While a circuit is open one row at a time is
+//! tried, the most urgent first and of these the newest; the others wait and
 //! may be superseded. When the receiver answers again, twice as many are sent at once with each answer, so that what
 //! waited does not knock it over again; what is much by then goes out as one message ([`super::together`]). An answer that
 //! refuses is an answer. Nothing of this is stored, but the attempts of each row are: after a restart an integration to
@@ -118,10 +119,9 @@ impl Circuit {
         let told_to_wait = asked.is_some_and(|asked| asked <= SHORTLY);
         if self.room.is_some() || long || told_to_wait {
             (self.room, self.catches_up) = (Some(1), true);
-            let wait = match asked.filter(|_| told_to_wait && !long) {
-                Some(asked) => asked,
-                None => wait_after(self.faring.failures.min(SLOWEST), jitter, asked),
-            };
+            // Who only says when to come again is taken at its word, but never asked again at once.
+            let pace = if told_to_wait && !long { 1 } else { self.faring.failures.min(SLOWEST) };
+            let wait = wait_after(pace, jitter, asked);
             self.faring.probed_at = Some(now.after(wait));
         }
     }

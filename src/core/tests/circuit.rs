@@ -253,3 +253,12 @@ fn a_receiver_that_says_when_to_come_again_is_not_hammered() {
     // What was out when the first 429 came, and then one at a time.
     assert!(tried.len() < 128 + 2 * 60, "{} attempts", tried.len());
 }
+
+/// "Come again in no time" is no leave to be asked without a pause.
+#[test]
+fn a_receiver_that_asks_for_no_time_is_not_asked_at_once() {
+    let mut world = World::new(policy());
+    post(&mut world, &["Disk a".into()], true);
+    let tried = with_a_receiver(&mut world, 60 * SECOND, &mut |_, _| Some(failed(Some(Duration::ZERO))));
+    assert!((2..=31).contains(&tried.len()), "{} attempts in half a minute", tried.len());
+}
