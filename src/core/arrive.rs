@@ -21,6 +21,7 @@ impl Engine {
             return Output::Full(limit);
         }
         self.by(actor);
+        self.log.expects(batch.len());
         let rejected = batch.iter().filter_map(|arriving| self.put_alert(now, &arriving).err()).collect();
         Output::Rejected(rejected)
     }

@@ -38,6 +38,14 @@ pub struct Log {
     undo: Vec<Undo>,
 }
 
+impl Log {
+    /// Makes room for so many steps, so that a log does not grow by doubling and copying itself.
+    pub fn expects(&mut self, steps: usize) {
+        self.changes.reserve(steps);
+        self.undo.reserve(steps);
+    }
+}
+
 #[derive(Debug)]
 enum Undo {
     Alert(Fingerprint, Option<Kept>),

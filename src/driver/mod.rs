@@ -273,8 +273,9 @@ impl Driver {
         let urgent = !self.engine.pending().iter().all(may_wait);
         let overdue = self.lazy_since.after(LAZY) <= now;
         if !urgent {
-            let later = self.engine.committed().into_iter().filter(|change| !matches!(change, Change::By(_)));
-            self.lazy.extend(later);
+            let mut later = self.engine.committed();
+            later.retain(|change| !matches!(change, Change::By(_)));
+            self.lazy.append(&mut later);
             if self.lazy.is_empty() {
                 return Ok(());
             }

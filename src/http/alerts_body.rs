@@ -53,6 +53,34 @@ struct Raw {
     null: bool,
 }
 
+/// What of an alert a key names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Field {
+    Labels,
+    Annotations,
+    StartsAt,
+    EndsAt,
+    GeneratorUrl,
+    Other,
+}
+
+impl Field {
+    const NAMES: [(&str, Self); 5] = [
+        ("labels", Self::Labels),
+        ("annotations", Self::Annotations),
+        ("startsAt", Self::StartsAt),
+        ("endsAt", Self::EndsAt),
+        ("generatorURL", Self::GeneratorUrl),
+    ];
+
+    fn of(key: &str) -> Self {
+        // Nearly all keys are written as they should be: the case of letters is looked at only where one is not.
+        let exact = Self::NAMES.iter().find(|(name, _)| key == *name);
+        let found = exact.or_else(|| Self::NAMES.iter().find(|(name, _)| same_key(key, name)));
+        found.map_or(Self::Other, |(_, field)| *field)
+    }
+}
+
 /// Everything of a body, before it is checked. The pairs of all alerts stand in two lists.
 #[derive(Default)]
 struct Body {
@@ -125,30 +153,26 @@ impl Body {
     }
 
     fn read_field(&mut self, reader: &mut Reader<'_>, key: Span, alert: &mut Raw) -> Result<(), SyntaxError> {
-        let is = |name: &str| same_key(reader.text(key), name);
-        let (labels, annotations) = (is("labels"), is("annotations"));
-        let (starts_at, ends_at, generator_url) = (is("startsAt"), is("endsAt"), is("generatorURL"));
-        let kind = reader.kind()?;
-        if labels || annotations {
-            return self.read_pairs(reader, kind, labels, alert);
-        }
-        match kind {
-            Kind::String if generator_url => alert.generator_url = reader.string()?,
-            Kind::Null if generator_url => {
+        let field = Field::of(reader.text(key));
+        match (field, reader.kind()?) {
+            (Field::Labels, kind) => self.read_pairs(reader, kind, true, alert)?,
+            (Field::Annotations, kind) => self.read_pairs(reader, kind, false, alert)?,
+            (Field::GeneratorUrl, Kind::String) => alert.generator_url = reader.string()?,
+            (Field::GeneratorUrl, Kind::Null) => {
                 reader.skip()?;
                 alert.generator_url = Span::default();
             }
-            Kind::String if starts_at || ends_at => {
+            (Field::GeneratorUrl, kind) => self.mismatched_late(reader, kind, GO_STRING)?,
+            (Field::StartsAt | Field::EndsAt, Kind::String) => {
                 let span = reader.string()?;
+                let time = if field == Field::StartsAt { &mut alert.starts_at } else { &mut alert.ends_at };
                 match times::parse(reader.text(span)) {
-                    Ok(at) => *(if starts_at { &mut alert.starts_at } else { &mut alert.ends_at }) = Some(at),
+                    Ok(at) => *time = Some(at),
                     Err(error) => drop(self.mismatch.get_or_insert(error)),
                 }
             }
-            Kind::Null => reader.skip()?,
-            kind if generator_url => self.mismatched_late(reader, kind, GO_STRING)?,
-            kind if starts_at || ends_at => self.mismatched(reader, kind, GO_STRING)?,
-            _ => reader.skip()?,
+            (Field::StartsAt | Field::EndsAt, Kind::Null) | (Field::Other, _) => reader.skip()?,
+            (Field::StartsAt | Field::EndsAt, kind) => self.mismatched(reader, kind, GO_STRING)?,
         }
         Ok(())
     }

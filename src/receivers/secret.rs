@@ -1,5 +1,6 @@
 //! Reads secrets where they are used, and keeps them out of what is said about a failure.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use super::answer::SendError;
@@ -75,7 +76,13 @@ impl Redactor {
 
     /// The text without secrets; URLs that are none stay.
     pub fn secrets_out(&self, text: &str) -> String {
-        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), REDACTED))
+        let mut text = Cow::Borrowed(text);
+        for secret in &self.secrets {
+            if text.contains(secret.as_str()) {
+                text = text.replace(secret.as_str(), REDACTED).into();
+            }
+        }
+        text.into_owned()
     }
 
     /// The text without secrets and without URLs.
@@ -85,7 +92,10 @@ impl Redactor {
 }
 
 /// Replaces everything that looks like an HTTP URL.
-fn without_urls(text: &str) -> String {
+fn without_urls(text: &str) -> Cow<'_, str> {
+    if first_url(text).is_none() {
+        return text.into();
+    }
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = first_url(rest) {
@@ -96,7 +106,7 @@ fn without_urls(text: &str) -> String {
         rest = url.get(end..).unwrap_or_default();
     }
     out.push_str(rest);
-    out
+    out.into()
 }
 
 fn first_url(text: &str) -> Option<usize> {
