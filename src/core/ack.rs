@@ -11,6 +11,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::alert_set::Kept;
 use super::dedup::NoNews;
 use super::engine::Engine;
 use super::group::{Group, GroupIdx};
@@ -106,12 +107,25 @@ impl Ack {
         now < self.until
     }
 
-    /// What it makes of a reason to tell.
+    /// What it makes of a reason to tell these alerts that fire to a thread that was told what `last` says.
     ///
     /// # Errors
     /// [`NoNews::Acknowledged`] for a repetition, and for alerts that were acknowledged and fire again.
-    pub fn allows(&self, reason: Reason, firing: &BTreeSet<Fingerprint>, now: Timestamp) -> Result<Reason, NoNews> {
-        let seen = reason == Reason::Repeat || (reason == Reason::NewAlerts && firing.is_subset(&self.known));
+    pub fn allows(
+        &self,
+        reason: Reason,
+        firing: &[&Kept],
+        last: Option<&Told>,
+        now: Timestamp,
+    ) -> Result<Reason, NoNews> {
+        let was_told = |alert: &Fingerprint| last.is_some_and(|told| told.fires(*alert));
+        // What has fired since before it was taken on, and is not known to the thread, was seen by whoever took it on, and
+        // by nobody else: it was held back meanwhile, or refused, or its flush is still to come.
+        let seen = |kept: &&Kept| {
+            let again = kept.alert.starts_at > self.at || was_told(&kept.fingerprint);
+            self.known.contains(&kept.fingerprint) && again
+        };
+        let seen = reason == Reason::Repeat || (reason == Reason::NewAlerts && firing.iter().all(seen));
         if self.holds(now) && seen { Err(NoNews::Acknowledged) } else { Ok(reason) }
     }
 

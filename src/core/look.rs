@@ -203,14 +203,16 @@ impl Look<'_> {
         let reason = dedup::news(last.map(|told| &**told), &firing, &resolved, wants, tick)?;
         let ack = self.acks.get(&thread.group_key);
         // What is over, and was told firing, is told whoever has taken the group on.
-        let told_firing =
-            |alert: &Fingerprint| last.is_some_and(|told| told.open.contains(alert) || told.firing.contains(alert));
+        let told_firing = |alert: &Fingerprint| last.is_some_and(|told| told.fires(*alert));
         let ends = integration.send_resolved && resolved.iter().any(told_firing);
         let reason = match ack.filter(|ack| !members.iter().any(|member| ack.worsens(member))) {
-            Some(ack) => match ack.allows(reason, &firing, tick) {
-                Err(_) if ends => Reason::SomeResolved,
-                verdict => verdict?,
-            },
+            Some(ack) => {
+                let fires = members.iter().map(|member| &member.kept).filter(|kept| firing.contains(&kept.fingerprint));
+                match ack.allows(reason, &fires.collect::<Vec<_>>(), last.map(|told| &**told), tick) {
+                    Err(_) if ends => Reason::SomeResolved,
+                    verdict => verdict?,
+                }
+            }
             None => reason,
         };
         Ok(News { reason, alerts, firing, resolved })

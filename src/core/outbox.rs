@@ -253,6 +253,11 @@ pub struct Told {
 }
 
 impl Told {
+    /// Whether the thread was told that this alert fires, and not yet that it is over.
+    pub fn fires(&self, alert: Fingerprint) -> bool {
+        self.open.contains(&alert) || self.firing.contains(&alert)
+    }
+
     /// The entry of the row's thread as it would be if of the row's episode nothing had been told.
     pub fn without(row: &Delivery) -> Self {
         Self {

@@ -224,7 +224,7 @@ impl Engine {
             let from = Thread { group_key, receiver, kind: Arc::from(""), index: 0 };
             let same = |thread: &Thread| thread.group_key == from.group_key && thread.receiver == from.receiver;
             let threads = self.state.ledger.from(&from).take_while(|(thread, _)| same(thread));
-            threads.into_iter().any(|(_, told)| told.open.contains(&alert) || told.firing.contains(&alert))
+            threads.into_iter().any(|(_, told)| told.fires(alert))
         })
     }
 

@@ -228,7 +228,8 @@ impl Receivers {
         limit: Option<Arc<Limit>>,
     ) {
         let config = IntegrationConfig::Unsupported { kind };
-        let integration = Integration { timeout, sender, limit, rate_limit: None, digest: true, config };
+        let digest = kind != "pagerduty";
+        let integration = Integration { timeout, sender, limit, rate_limit: None, digest, config };
         self.by_name.entry(receiver.into()).or_default().push(Arc::new(integration));
     }
 }

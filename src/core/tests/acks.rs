@@ -132,6 +132,18 @@ fn what_nobody_was_told_yet_is_told() {
 }
 
 #[test]
+fn what_was_seen_and_never_told_is_told_too() {
+    let mut world = told(&["webhook"]);
+    world.post(&["Disk a", "Disk b"], true);
+    world.ack(10 * HOUR).unwrap();
+    pass(&mut world, &["Disk a", "Disk b"], 6);
+    let lines = world.lines();
+    assert!(lines.len() == 1 && lines[0].contains("new alerts added firing=[a b]"), "{lines:?}");
+    pass(&mut world, &["Disk a", "Disk b"], 70);
+    assert_eq!((world.lines(), ends(&world)), (vec![], vec![]), "and somebody has taken it on all the same");
+}
+
+#[test]
 fn it_survives_a_crash_and_a_reload_and_a_failing_store_takes_it_back() {
     let mut world = told(&["webhook"]);
     world.ack(10 * HOUR).unwrap();
