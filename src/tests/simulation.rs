@@ -8,38 +8,70 @@
 
 mod network;
 mod service;
+mod storm;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::random::{Random, budget};
-use service::World;
+use crate::core::matcher::Op;
+use crate::core::policy::{Policy, RouteIdx};
+use crate::core::testing::{matcher, policy, receiver, route};
+use crate::receivers::Receivers;
+use network::{Network, Scripted};
+use service::{ATTEMPT, Scenario, World};
 
-/// The alerts that there are: name, instance, severity.
-const ALERTS: [(&str, &str, &str); 6] = [
-    ("Disk", "a", "critical"),
-    ("Disk", "b", "warning"),
-    ("Net", "a", "critical"),
-    ("Net", "b", "critical"),
-    ("Heat", "a", "warning"),
-    ("Heat", "c", "critical"),
-];
+/// A few alerts that come and go one by one.
+static SMALL: Scenario = Scenario {
+    alerts: &[
+        ("Disk", "a", "critical"),
+        ("Disk", "b", "warning"),
+        ("Net", "a", "critical"),
+        ("Net", "b", "critical"),
+        ("Heat", "a", "warning"),
+        ("Heat", "c", "critical"),
+    ],
+    rules,
+    receivers,
+};
 /// Seeds that once found a fault; they are played again each time.
 const FOUND: [u64; 4] = [1_714_981_348, 3_412_961_801, 3_590_284_837, 3_590_289_290];
 /// How long everything has to come to rest, in minutes: longer than any wait between two attempts, and several flushes.
 const REST: u64 = 45;
+
+/// Everybody hears on `hook`, and of what is critical on `pager` too; grouped by name or by instance.
+fn rules(by_instance: bool) -> Policy {
+    let group_by = if by_instance { ["instance"] } else { ["alertname"] };
+    let mut rules = policy();
+    rules.inhibit_rules.clear();
+    rules.receivers[0].work_orders.clear();
+    rules.receivers.push(receiver("pager", "pagerduty", true));
+    let mut critical = route(vec![matcher("severity", Op::Equal, "critical")], 1, &group_by);
+    (critical.continues, critical.id) = (true, "critical".into());
+    let mut all = route(vec![], 0, &group_by);
+    all.id = "all".into();
+    rules.routes.extend([critical, all]);
+    rules.routes[0].children = vec![RouteIdx(1), RouteIdx(2)];
+    rules
+}
+
+fn receivers(_: bool, network: &Network, mut receivers: Receivers) -> Receivers {
+    receivers.insert("hook", "webhook", ATTEMPT, Box::new(Scripted(network.clone())));
+    receivers.insert("pager", "pagerduty", ATTEMPT, Box::new(Scripted(network.clone())));
+    receivers
+}
 
 /// Plays the schedule of a seed; the transcript, and what is wrong at rest.
 fn play(seed: u64) -> (String, Vec<String>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let mut random = Random::of(seed);
-        let mut world = World::start(Random::of(random.next()));
+        let mut world = World::start(&SMALL, Random::of(random.next()));
         for _ in 0..20 + random.below(20) {
-            let alert = random.below(ALERTS.len() as u64) as usize;
+            let alert = random.below(SMALL.alerts.len() as u64) as usize;
             match random.below(12) {
-                0..=2 => world.fire(alert).await,
-                3 | 4 => world.resolve(alert).await,
-                5 => world.silence(alert).await,
+                0..=2 => world.fire(&[alert]).await,
+                3 | 4 => world.resolve(&[alert]).await,
+                5 => world.silence(alert, "instance").await,
                 6 => world.reload(random.below(2) == 0).await,
                 7 => world.crash(random.below(900)).await,
                 8 => world.store_fails(random.below(3) > 0),
@@ -60,7 +92,7 @@ fn play(seed: u64) -> (String, Vec<String>) {
 /// The promises, looked at when nothing moves any more.
 async fn wrong_at_rest(world: &mut World) -> Vec<String> {
     let mut wrong = world.network.wrong();
-    let name = |alert: &usize| service::labels(*alert).to_string();
+    let name = |alert: &usize| SMALL.labels(*alert).to_string();
     let truth: BTreeSet<String> = world.firing.iter().map(name).collect();
     for (thread, open) in world.network.believed_open() {
         let over: Vec<_> = open.difference(&truth).cloned().collect();
@@ -76,7 +108,7 @@ async fn wrong_at_rest(world: &mut World) -> Vec<String> {
         told.entry(receiver).or_default().extend(open);
     }
     for alert in &world.firing {
-        let critical = ALERTS[*alert].2 == "critical";
+        let critical = SMALL.alerts[*alert].2 == "critical";
         for receiver in ["hook", "pager"].iter().filter(|receiver| critical || **receiver == "hook") {
             if !told.get(receiver).is_some_and(|open| open.contains(&name(alert))) {
                 wrong.push(format!("{receiver} does not know that {} fires", name(alert)));

@@ -10,11 +10,12 @@ use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 
 use super::super::random::Random;
-use crate::core::outbox::Delivery;
+use crate::core::outbox::{Delivery, Reason, ToldAlert};
+use crate::metrics::FailureReason;
 use crate::receivers::answer::SendError;
 use crate::receivers::notice::Sent;
 use crate::receivers::{Context, Sender};
-use crate::time::Clock;
+use crate::time::{Clock, Timestamp};
 
 /// Shared by the senders of all receivers and by the test.
 #[derive(Clone)]
@@ -24,6 +25,10 @@ struct State {
     clock: Clock,
     random: Random,
     down: BTreeSet<String>,
+    /// Receivers that take one message in so many seconds, and when they take the next one.
+    limiting: BTreeMap<String, (u64, Timestamp)>,
+    /// How often the service ended in a way that may have cost it an answer.
+    ends: usize,
     /// Of a hundred attempts to a receiver that is up, so many meet a fault.
     fault_rate: u64,
     transcript: String,
@@ -34,12 +39,19 @@ struct State {
 }
 
 /// One notification as a receiver took it.
-struct Told {
-    thread: String,
-    id: String,
-    sequence: (crate::time::Timestamp, u32),
+#[derive(Clone)]
+pub struct Told {
+    pub receiver: String,
+    pub thread: String,
+    pub id: String,
+    sequence: (Timestamp, u32),
+    pub alerts: Arc<[ToldAlert]>,
     firing: BTreeSet<String>,
     resolved: BTreeSet<String>,
+    /// Whether it only says who has taken the group on.
+    acknowledged: bool,
+    /// After how many ends of the service it was answered; nothing if it was not.
+    pub answered: Option<usize>,
 }
 
 /// What one attempt meets.
@@ -50,12 +62,24 @@ enum Fate {
     Fails,
     Refused,
     Hangs,
+    /// The receiver says when to come again.
+    Limits(Duration),
 }
 
 impl Network {
     pub fn new(clock: Clock, random: Random) -> Self {
-        let (down, transcript, told, unsure) = Default::default();
-        Self(Arc::new(Mutex::new(State { clock, random, down, fault_rate: 15, transcript, told, unsure })))
+        let state = State {
+            clock,
+            random,
+            down: BTreeSet::new(),
+            limiting: BTreeMap::new(),
+            ends: 0,
+            fault_rate: 15,
+            transcript: String::new(),
+            told: Vec::new(),
+            unsure: Vec::new(),
+        };
+        Self(Arc::new(Mutex::new(state)))
     }
 
     pub fn down(&self, receiver: &str, down: bool) {
@@ -64,6 +88,26 @@ impl Network {
             true => state.down.insert(receiver.to_owned()),
             false => state.down.remove(receiver),
         };
+    }
+
+    /// The receiver takes one message in so many seconds and tells all others to come again; or takes any number again.
+    pub fn limits(&self, receiver: &str, seconds: Option<u64>) {
+        let mut state = self.0.lock();
+        let now = state.clock.now();
+        match seconds {
+            Some(seconds) => drop(state.limiting.insert(receiver.to_owned(), (seconds, now))),
+            None => drop(state.limiting.remove(receiver)),
+        }
+    }
+
+    /// The service ended, and may not have stored the last answers.
+    pub fn ended(&self) {
+        self.0.lock().ends += 1;
+    }
+
+    /// What was taken, in order.
+    pub fn told(&self) -> Vec<Told> {
+        self.0.lock().told.clone()
     }
 
     pub fn fault_rate(&self, of_a_hundred: u64) {
@@ -88,7 +132,11 @@ impl Network {
         let state = self.0.lock();
         for told in &state.told {
             let alerts = open.entry(told.thread.clone()).or_default();
-            if told.thread.starts_with("pager") {
+            if told.receiver == "pager" {
+                // That somebody has taken it on opens none.
+                if told.acknowledged && alerts.is_empty() {
+                    continue;
+                }
                 // An incident stays open for what it was told before, although a later event no longer lists what is muted.
                 if told.firing.is_empty() {
                     alerts.clear();
@@ -131,7 +179,10 @@ impl Network {
     fn fate(&self, receiver: &str) -> (Fate, Duration) {
         let mut state = self.0.lock();
         let takes = Duration::from_millis(1 + state.random.below(3_000));
-        let fate = if state.down.contains(receiver) {
+        let (now, free_at) = (state.clock.now(), state.limiting.get(receiver).map(|(_, free_at)| *free_at));
+        let fate = if let Some(wait) = free_at.map(|at| at.since(now)).filter(|wait| !wait.is_zero()) {
+            Fate::Limits(Duration::from_secs(wait.as_secs() + 1))
+        } else if state.down.contains(receiver) {
             if state.random.below(4) == 0 { Fate::Hangs } else { Fate::Fails }
         } else if state.random.below(100) < state.fault_rate {
             match state.random.below(4) {
@@ -143,26 +194,33 @@ impl Network {
         } else {
             Fate::Taken
         };
+        if let Some((seconds, free_at)) = state.limiting.get_mut(receiver).filter(|_| matches!(fate, Fate::Taken)) {
+            *free_at = now.after(Duration::from_secs(*seconds));
+        }
         (fate, takes)
     }
 
     /// The attempt had no answer.
     fn is_unsure(&self, row: &Delivery) {
         let mut state = self.0.lock();
-        if &*row.thread.receiver == "pager" {
+        if &*row.thread.receiver == "pager" && row.reason != Reason::Acknowledged {
             let firing = row.alerts.iter().filter(|told| !told.resolved).map(|told| told.alert.labels.to_string());
             let (place, thread) = (state.told.len(), format!("{} {}", row.thread.receiver, row.thread.group_key));
             state.unsure.push((place, thread, firing.collect()));
         }
     }
 
-    fn take(&self, row: &Delivery, how: &str) {
+    fn take(&self, row: &Delivery, how: &str, answered: bool) {
         let of = |resolved: bool| {
             let alerts = row.alerts.iter().filter(|told| told.resolved == resolved);
             alerts.map(|told| told.alert.labels.to_string()).collect::<BTreeSet<_>>()
         };
         let thread = format!("{} {}", row.thread.receiver, row.thread.group_key);
         let told = Told {
+            receiver: row.thread.receiver.to_string(),
+            alerts: Arc::clone(&row.alerts),
+            acknowledged: row.reason == Reason::Acknowledged,
+            answered: answered.then_some(self.0.lock().ends),
             id: row.notification_id(),
             sequence: (row.episode, row.sequence),
             firing: of(false),
@@ -186,16 +244,21 @@ impl Sender for Scripted {
             tokio::time::sleep(takes).await;
             match fate {
                 Fate::Taken => {
-                    self.0.take(row, "told");
+                    self.0.take(row, "told", true);
                     Ok(Sent::default())
                 }
                 Fate::AnswerLost => {
-                    self.0.take(row, "told, without an answer,");
+                    self.0.take(row, "told, without an answer,", false);
                     Err(SendError::retry("the connection was lost"))
                 }
                 Fate::Fails => {
                     self.0.is_unsure(row);
                     Err(SendError::retry("500"))
+                }
+                Fate::Limits(wait) => {
+                    self.0.note(&format!("{} asks for {} s", row.thread.receiver, wait.as_secs()));
+                    let failure = FailureReason::RateLimited;
+                    Err(SendError::Retry { error: "429".into(), after: Some(wait), failure })
                 }
                 Fate::Refused => {
                     self.0.note(&format!("refused by {}", row.thread.receiver));

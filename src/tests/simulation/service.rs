@@ -12,16 +12,16 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::super::random::Random;
-use super::ALERTS;
-use super::network::{Network, Scripted};
+use super::network::Network;
+use crate::core::ack::AckDraft;
 use crate::core::change::Actor;
 use crate::core::engine::Options;
 use crate::core::ingest::Batch;
 use crate::core::label::LabelSet;
 use crate::core::matcher::Op;
-use crate::core::policy::{Policy, RouteIdx};
+use crate::core::policy::Policy;
 use crate::core::silence::{SilenceDraft, SilenceId};
-use crate::core::testing::{matcher, policy, receiver, route};
+use crate::core::testing::matcher;
 use crate::core::view::View;
 use crate::delivery::worker;
 use crate::driver::{Driver, Handle};
@@ -33,68 +33,105 @@ use crate::store::{Retention, StoreError};
 use crate::time::{Clock, Timestamp};
 
 /// How long one attempt may take.
-const ATTEMPT: Duration = Duration::from_secs(30);
+pub const ATTEMPT: Duration = Duration::from_secs(30);
 /// How often a sender sends again what fires, and what ended and was not taken yet.
 const AGAIN: u64 = 60;
+
+/// What a world consists of. What may be reloaded has two forms.
+pub struct Scenario {
+    /// The alerts that there are: name, instance, severity.
+    pub alerts: &'static [(&'static str, &'static str, &'static str)],
+    pub rules: fn(bool) -> Policy,
+    pub receivers: fn(bool, &Network, Receivers) -> Receivers,
+}
+
+impl Scenario {
+    /// The labels of an alert.
+    pub fn labels(&self, alert: usize) -> LabelSet {
+        let (name, instance, severity) = self.alerts[alert];
+        LabelSet::new([("alertname", name), ("instance", instance), ("severity", severity)]).unwrap()
+    }
+
+    fn receivers(&self, other: bool, network: &Network) -> Receivers {
+        // Templates are loaded once; nothing is rendered here.
+        static CONTEXT: LazyLock<Context> = LazyLock::new(context);
+        (self.receivers)(other, network, Receivers::new(&[], CONTEXT.clone(), None))
+    }
+}
 
 /// One life of the service.
 struct Life {
     handle: Handle,
+    receivers: Arc<ArcSwap<Receivers>>,
+    stops: [CancellationToken; 2],
     driver: JoinHandle<Result<(), StoreError>>,
     worker: JoinHandle<()>,
 }
 
 /// The service, its store, its receivers and its sender.
 pub struct World {
+    scenario: &'static Scenario,
     pub network: Network,
     /// What fires, in truth.
     pub firing: BTreeSet<usize>,
     /// What ended and the service has not taken yet.
     ended: BTreeSet<usize>,
-    started: [Timestamp; ALERTS.len()],
-    clock: Clock,
+    started: Vec<Timestamp>,
+    pub clock: Clock,
     store: Memory,
     faults: Faults,
-    by_instance: bool,
+    store_fails: bool,
+    /// Which form is in force.
+    other: bool,
     silences: u128,
     life: Life,
 }
 
 impl World {
-    pub fn start(random: Random) -> Self {
+    pub fn start(scenario: &'static Scenario, random: Random) -> Self {
         let clock = Clock::Virtual { epoch: Timestamp::new(1_800_000_000, 0), started: tokio::time::Instant::now() };
         let network = Network::new(clock, random);
         let store = Memory::new(Retention { checkpoint_after: 20_000, ..Retention::default() });
         let faults = Faults::default();
-        let life = live(&store, &faults, &network, clock, false);
-        let (firing, ended, started) = (BTreeSet::new(), BTreeSet::new(), [clock.now(); ALERTS.len()]);
-        Self { network, firing, ended, started, clock, store, faults, by_instance: false, silences: 0, life }
+        let life = live(scenario, &store, &faults, &network, clock, false);
+        let (firing, ended, started) = (BTreeSet::new(), BTreeSet::new(), vec![clock.now(); scenario.alerts.len()]);
+        let (store_fails, other, silences) = (false, false, 0);
+        Self { scenario, network, firing, ended, started, clock, store, faults, store_fails, other, silences, life }
     }
 
-    pub async fn fire(&mut self, alert: usize) {
-        if self.firing.insert(alert) {
-            self.started[alert] = self.clock.now();
-            self.ended.remove(&alert);
-            self.network.note(&format!("{} fires", labels(alert)));
+    /// All of these begin to fire, and are sent together.
+    pub async fn fire(&mut self, alerts: &[usize]) {
+        let new: Vec<_> = alerts.iter().copied().filter(|alert| self.firing.insert(*alert)).collect();
+        for alert in &new {
+            self.started[*alert] = self.clock.now();
+            self.ended.remove(alert);
+            self.network.note(&format!("{} fires", self.scenario.labels(*alert)));
+        }
+        if !new.is_empty() {
             self.send().await;
         }
     }
 
-    pub async fn resolve(&mut self, alert: usize) {
-        if self.firing.remove(&alert) {
-            self.ended.insert(alert);
-            self.network.note(&format!("{} ends", labels(alert)));
+    /// All of these end.
+    pub async fn resolve(&mut self, alerts: &[usize]) {
+        let over: Vec<_> = alerts.iter().copied().filter(|alert| self.firing.remove(alert)).collect();
+        for alert in &over {
+            self.ended.insert(*alert);
+            self.network.note(&format!("{} ends", self.scenario.labels(*alert)));
+        }
+        if !over.is_empty() {
             self.send().await;
         }
     }
 
-    /// For ten minutes, by the alert's instance.
-    pub async fn silence(&mut self, alert: usize) {
+    /// For ten minutes, by a label of the alert.
+    pub async fn silence(&mut self, alert: usize, by: &str) {
         self.silences += 1;
+        let labels = self.scenario.labels(alert);
         let draft = SilenceDraft {
             id: None,
             fresh_id: SilenceId(Uuid::from_u128(self.silences)),
-            matchers: vec![matcher("instance", Op::Equal, ALERTS[alert].1)],
+            matchers: vec![matcher(by, Op::Equal, labels.value(by))],
             starts_at: Timestamp::ZERO,
             ends_at: self.clock.now().after(Duration::from_secs(600)),
             created_by: "ana".into(),
@@ -102,14 +139,46 @@ impl World {
             annotations: LabelSet::empty(),
         };
         let taken = self.life.handle.put_silence(Actor::Clock, draft).await.is_ok();
-        self.network.note(&format!("silence of {}, taken: {taken}", ALERTS[alert].1));
+        self.network.note(&format!("silence of {}, taken: {taken}", labels.value(by)));
     }
 
-    pub async fn reload(&mut self, by_instance: bool) {
-        let (policy, hash) = (Arc::new(rules(by_instance)), "hash".to_owned());
+    /// Somebody takes the group at this place on for so many seconds, or lets go of it.
+    pub async fn take_on(&mut self, place: u64, seconds: Option<u64>) {
+        let view = self.view().await;
+        let keys: BTreeSet<_> = view.groups.iter().map(|group| Arc::clone(&group.key)).collect();
+        let place = usize::try_from(place).unwrap() % keys.len().max(1);
+        let Some(group_key) = keys.into_iter().nth(place) else { return };
+        self.network.note(&format!("{group_key} is taken on for {seconds:?} s"));
+        let done = match seconds {
+            Some(seconds) => {
+                let until = self.clock.now().after(Duration::from_secs(seconds));
+                let draft = AckDraft { group_key, who: "ann".into(), comment: "mine".into(), until };
+                self.life.handle.ack(Actor::Clock, draft).await
+            }
+            None => self.life.handle.withdraw_ack(Actor::Clock, group_key).await,
+        };
+        self.network.note(&format!("stored: {}", done.is_ok()));
+    }
+
+    /// Nobody is at anything any more.
+    pub async fn let_go_of_all(&mut self) {
+        for group_key in self.view().await.acks.keys() {
+            drop(self.life.handle.withdraw_ack(Actor::Clock, Arc::clone(group_key)).await.unwrap());
+        }
+    }
+
+    /// The receivers first, as a reload does.
+    pub async fn reload(&mut self, other: bool) {
+        let before = self.life.receivers.load_full();
+        if other != self.other {
+            self.life.receivers.store(Arc::new(self.scenario.receivers(other, &self.network)));
+        }
+        let (policy, hash) = (Arc::new((self.scenario.rules)(other)), "hash".to_owned());
         let taken = self.life.handle.reload(Actor::Clock, policy, hash, "text".into()).await.is_ok();
         if taken {
-            self.by_instance = by_instance;
+            self.other = other;
+        } else {
+            self.life.receivers.store(before);
         }
         self.network.note(&format!("reload, taken: {taken}"));
     }
@@ -120,13 +189,35 @@ impl World {
         self.life.worker.abort();
         self.life.driver.abort();
         assert!((&mut self.life.worker).await.is_err() && (&mut self.life.driver).await.is_err(), "they were aborted");
+        self.network.ended();
+        self.live_again(seconds).await;
+    }
+
+    /// The process is told to stop, and starts again so many seconds later.
+    pub async fn stop(&mut self, seconds: u64) {
+        self.network.note(&format!("stop for {seconds} s"));
+        let [worker, driver] = self.life.stops.clone();
+        worker.cancel();
+        (&mut self.life.worker).await.unwrap();
+        driver.cancel();
+        let stored = (&mut self.life.driver).await.unwrap().is_ok();
+        assert!(stored || self.store_fails, "what waits is stored at the end");
+        if !stored {
+            self.network.ended();
+        }
+        self.live_again(seconds).await;
+    }
+
+    async fn live_again(&mut self, seconds: u64) {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
+        self.store_fails = false;
         self.faults.fail_all(false);
-        self.life = live(&self.store, &self.faults, &self.network, self.clock, self.by_instance);
+        self.life = live(self.scenario, &self.store, &self.faults, &self.network, self.clock, self.other);
     }
 
     pub fn store_fails(&mut self, fails: bool) {
         self.network.note(&format!("the store fails: {fails}"));
+        self.store_fails = fails;
         self.faults.fail_all(fails);
     }
 
@@ -151,7 +242,7 @@ impl World {
         let (now, mut batch) = (self.clock.now(), Batch::default());
         let alerts = self.firing.iter().map(|alert| (alert, now.after(Duration::from_secs(240))));
         for (alert, ends_at) in alerts.chain(self.ended.iter().map(|alert| (alert, now))) {
-            let (name, instance, severity) = ALERTS[*alert];
+            let (name, instance, severity) = self.scenario.alerts[*alert];
             let mut labels = vec![("alertname", name), ("instance", instance), ("severity", severity)];
             batch.push(&mut labels, &mut vec![], "", self.started[*alert], ends_at).unwrap();
         }
@@ -166,46 +257,20 @@ impl World {
     }
 }
 
-/// The labels of an alert.
-pub fn labels(alert: usize) -> LabelSet {
-    let (name, instance, severity) = ALERTS[alert];
-    LabelSet::new([("alertname", name), ("instance", instance), ("severity", severity)]).unwrap()
-}
-
-/// Everybody hears on `hook`, and of what is critical on `pager` too; grouped by name or by instance.
-fn rules(by_instance: bool) -> Policy {
-    let group_by = if by_instance { ["instance"] } else { ["alertname"] };
-    let mut rules = policy();
-    rules.inhibit_rules.clear();
-    rules.receivers[0].work_orders.clear();
-    rules.receivers.push(receiver("pager", "pagerduty", true));
-    let mut critical = route(vec![matcher("severity", Op::Equal, "critical")], 1, &group_by);
-    (critical.continues, critical.id) = (true, "critical".into());
-    let mut all = route(vec![], 0, &group_by);
-    all.id = "all".into();
-    rules.routes.extend([critical, all]);
-    rules.routes[0].children = vec![RouteIdx(1), RouteIdx(2)];
-    rules
-}
-
-fn live(store: &Memory, faults: &Faults, network: &Network, clock: Clock, by_instance: bool) -> Life {
+fn live(scenario: &Scenario, store: &Memory, faults: &Faults, network: &Network, clock: Clock, other: bool) -> Life {
     let (workers, rows) = mpsc::unbounded_channel();
     let faulty = Box::new(Faulty::new(store.clone(), faults.clone()));
-    let (policy, options) = (Arc::new(rules(by_instance)), Options::default());
+    let (policy, options) = (Arc::new((scenario.rules)(other)), Options::default());
     let (driver, handle, _) = Driver::load(faulty, policy, options, clock, workers).unwrap();
-    // Templates are loaded once; nothing is rendered here.
-    static CONTEXT: LazyLock<Context> = LazyLock::new(context);
-    let mut receivers = Receivers::new(&[], CONTEXT.clone(), None);
-    receivers.insert("hook", "webhook", ATTEMPT, Box::new(Scripted(network.clone())));
-    receivers.insert("pager", "pagerduty", ATTEMPT, Box::new(Scripted(network.clone())));
+    let receivers = Arc::new(ArcSwap::from_pointee(scenario.receivers(other, network)));
     let shared = worker::Shared {
-        receivers: Arc::new(ArcSwap::from_pointee(receivers)),
+        receivers: Arc::clone(&receivers),
         driver: handle.clone(),
         metrics: Arc::new(Metrics::new(clock.now())),
         recent: Arc::default(),
     };
-    let (tasks, never) = (TaskTracker::new(), CancellationToken::new());
-    let driver = tasks.spawn(driver.run(never.clone()));
-    let worker = tasks.spawn(worker::run(shared, rows, never));
-    Life { handle, driver, worker }
+    let (tasks, stops) = (TaskTracker::new(), [CancellationToken::new(), CancellationToken::new()]);
+    let driver = tasks.spawn(driver.run(stops[1].clone()));
+    let worker = tasks.spawn(worker::run(shared, rows, stops[0].clone()));
+    Life { handle, receivers, stops, driver, worker }
 }
