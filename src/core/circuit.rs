@@ -12,10 +12,12 @@
 //!
 //! While a circuit is closed as many rows are out at once as its worker needs to be busy; what else is due waits here, the
 //! most urgent first and of these the oldest, and may still be superseded. While a circuit is open one row at a time is
-//! tried, the most urgent first and of these the newest; the others wait and
-//! may be superseded. When the receiver answers again, twice as many are sent at once with each answer, so that what
+//! tried, in turn the most urgent of the newest and the newest that was not tried since the circuit opened; the others
+//! wait and may be superseded. So a row that fails always, since its text or its own address is at fault, keeps nobody from
+//! being told. When the receiver answers again, twice as many are sent at once with each answer, so that what
 //! waited does not knock it over again; what is much by then goes out as one message ([`super::together`]). An answer that
-//! refuses is an answer. Nothing of this is stored, but the attempts of each row are: after a restart an integration to
+//! refuses is an answer. What fails right after an answer, or was told when to come again, waits for its own time while
+//! others go out. Nothing of this is stored, but the attempts of each row are: after a restart an integration to
 //! which a row was tried as often as opens a circuit begins with its circuit open, and its first probe is due at once.
 
 use std::cmp::Reverse;
@@ -23,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::deliver::wait_after;
+use super::deliver::{NOT_CONFIGURED_WAIT, wait_after};
 use super::engine::Engine;
 use super::outbox::{Delivery, DeliveryId, IntegrationKey, Outcome};
 use super::together::Bundle;
@@ -72,6 +74,14 @@ pub(super) struct Circuit {
     flying: usize,
     /// Rows that may be sent when there is room.
     held: BTreeSet<(Urgency, Reverse<DeliveryId>)>,
+    /// Rows that wait for their own time, not for the integration.
+    own_time: BTreeSet<DeliveryId>,
+    /// Rows that failed right after others were answered: the second time that is their own doing.
+    suspects: BTreeSet<DeliveryId>,
+    /// Whether the most urgent row was probed last.
+    others_turn: bool,
+    /// What was tried since the circuit opened, or since all were.
+    tried: BTreeSet<DeliveryId>,
 }
 
 /// All integrations that anything was sent to.
@@ -95,16 +105,41 @@ impl Circuit {
     /// The row that goes out next.
     fn pop(&mut self) -> Option<DeliveryId> {
         let (urgency, newest) = self.held.first().copied()?;
+        let probed = self.catches_up && self.faring.failures >= 2;
+        self.others_turn = probed && !self.others_turn;
         let next = match self.catches_up {
+            true if probed && !self.others_turn => self.untried()?,
             true => (urgency, newest),
             false => self.held.range(..=(urgency, Reverse(DeliveryId(0)))).next_back().copied()?,
         };
         self.held.remove(&next);
+        if self.room.is_some() {
+            self.tried.insert(next.1.0);
+        }
         self.catches_up &= self.room.is_some() || !self.held.is_empty();
         Some(next.1.0)
     }
 
+    /// The newest row that was not tried since the circuit opened, however urgent; where all were, it begins anew.
+    fn untried(&mut self) -> Option<(Urgency, Reverse<DeliveryId>)> {
+        let newest = |held: &BTreeSet<_>, tried: &BTreeSet<_>| {
+            let untried = held.iter().filter(|(_, Reverse(id))| !tried.contains(id));
+            untried.min_by_key(|(_, newest)| *newest).copied()
+        };
+        newest(&self.held, &self.tried).or_else(|| {
+            self.tried.clear();
+            newest(&self.held, &self.tried)
+        })
+    }
+
+    fn forget(&mut self, id: DeliveryId) {
+        for ids in [&mut self.own_time, &mut self.suspects, &mut self.tried] {
+            ids.remove(&id);
+        }
+    }
+
     fn answered(&mut self) {
+        self.tried.clear();
         (self.faring.failing_since, self.faring.failures, self.faring.not_configured) = (None, 0, None);
         self.faring.probed_at = None;
         self.room = self.room.map(|room| room.saturating_mul(2)).filter(|room| *room < MANY);
@@ -134,8 +169,18 @@ impl Circuits {
         else {
             return false;
         };
+        if circuit.own_time.contains(&row.id) {
+            return false;
+        }
         circuit.held.insert((row.urgency(), Reverse(row.id)));
         true
+    }
+
+    /// A row's own time has come.
+    pub(super) fn is_due(&mut self, row: &Delivery) {
+        if let Some(circuit) = self.all.get_mut(&row.thread.integration_key()) {
+            circuit.own_time.remove(&row.id);
+        }
     }
 
     /// Lets a row that is due wait for its turn if its integration has enough to do. Says whether.
@@ -185,10 +230,11 @@ impl Circuits {
         self.all.get(key).into_iter().flat_map(|circuit| circuit.held.iter().map(|(_, Reverse(id))| *id))
     }
 
-    /// A row goes out together with another one.
+    /// A row goes out together with another one, or is not to go out any more.
     pub(super) fn release(&mut self, row: &Delivery) {
         if let Some(circuit) = self.all.get_mut(&row.thread.integration_key()) {
             circuit.held.remove(&(row.urgency(), Reverse(row.id)));
+            circuit.forget(row.id);
         }
     }
 
@@ -219,15 +265,48 @@ impl Circuits {
         let circuit = self.all.entry(row.thread.integration_key()).or_default();
         match outcome {
             Outcome::Delivered { .. } => {
+                circuit.forget(row.id);
                 circuit.answered();
                 circuit.faring.last_success = Some(now);
             }
             Outcome::Refused { error, .. } => {
+                circuit.forget(row.id);
                 circuit.answered();
                 circuit.faring.last_error = Some((now, Arc::from(error.as_str())));
             }
-            Outcome::NotConfigured { error } => circuit.faring.not_configured = Some(Arc::from(error.as_str())),
-            Outcome::Retry { error, after, .. } => circuit.failed(now, error, jitter, *after),
+            Outcome::NotConfigured { error } => {
+                circuit.faring.not_configured = Some(Arc::from(error.as_str()));
+                // So it is for all that waits, and nobody was asked.
+                circuit.faring.probed_at = circuit.room.map(|_| now.after(NOT_CONFIGURED_WAIT));
+            }
+            Outcome::Retry { error, after, .. } => {
+                circuit.failed(now, error, jitter, *after);
+                if circuit.faring.failures == 1 && !circuit.suspects.insert(row.id) {
+                    circuit.own_time.insert(row.id);
+                }
+            }
+            Outcome::PutOff { error, others_have_it: true, .. } => {
+                circuit.answered();
+                circuit.faring.last_error = Some((now, Arc::from(error.as_str())));
+            }
+            Outcome::PutOff { error, .. } => circuit.failed(now, error, jitter, None),
+        }
+    }
+
+    /// The row waits for its own time, not only until its integration may be told.
+    pub(super) fn waits_alone(&mut self, row: &Delivery) {
+        self.all.entry(row.thread.integration_key()).or_default().own_time.insert(row.id);
+    }
+
+    /// Whether the row does.
+    pub(super) fn is_alone(&self, row: &Delivery) -> bool {
+        self.all.get(&row.thread.integration_key()).is_some_and(|circuit| circuit.own_time.contains(&row.id))
+    }
+
+    /// Each integration is probed now, if it would be later.
+    fn probe_at_once(&mut self, now: Timestamp) {
+        for circuit in self.all.values_mut() {
+            circuit.faring.probed_at = circuit.faring.probed_at.map(|at| at.min(now));
         }
     }
 
@@ -270,6 +349,12 @@ impl Engine {
         for row in self.state.outbox.values().filter(|row| row.attempts >= FAILURES) {
             self.circuits.reopen(now, row);
         }
+    }
+
+    /// The configuration is another one: what failed may work now, and is tried whatever was asked for before.
+    pub(super) fn try_at_once(&mut self, now: Timestamp) {
+        self.circuits.probe_at_once(now);
+        self.due = self.due.iter().map(|(at, id)| (now.min(*at), *id)).collect();
     }
 
     /// The rows that may be sent now although their integration's circuit is not closed, or was not until now.

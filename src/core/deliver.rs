@@ -40,7 +40,7 @@ const JITTER: f64 = 0.2;
 /// After how long a refusal is tried anew for a thread whose group is gone; the others wait for their next flush.
 const REFUSED_ORPHAN_WAIT: Duration = Duration::from_secs(300);
 /// How long a row waits for its receiver to be configured before the next look.
-const NOT_CONFIGURED_WAIT: Duration = Duration::from_secs(60);
+pub(super) const NOT_CONFIGURED_WAIT: Duration = Duration::from_secs(60);
 /// The longest wait that a receiver may ask for.
 const LONGEST_ASKED: Duration = Duration::from_secs(3600);
 
@@ -142,6 +142,7 @@ impl Engine {
         newer.last_error.clone_from(&older.last_error);
         self.note(Note::Superseded(Notified::of(older), newer.id));
         self.due.remove(&(older.due_at, older.id));
+        self.circuits.release(older);
         self.state.remove_delivery(older.id, &mut self.log);
     }
 
@@ -208,7 +209,10 @@ impl Engine {
         } else {
             self.circuits.landed(row.id);
         }
-        let failed = last && matches!(outcome, Outcome::Retry { .. });
+        if outcome.is_own_time() {
+            self.circuits.waits_alone(&row);
+        }
+        let failed = last && matches!(outcome, Outcome::Retry { .. } | Outcome::PutOff { .. });
         match outcome {
             Outcome::Delivered { data, answer } => {
                 self.note_attempt(&row, AttemptEnd::Delivered, &answer);
@@ -224,12 +228,14 @@ impl Engine {
                 let waiting = Delivery { tried_since: now, ..Delivery::clone(&row) };
                 self.retry(now, &waiting, row.attempts, error, NOT_CONFIGURED_WAIT);
             }
-            Outcome::Retry { error, exchange, .. } if now.since(row.tried_since) >= self.give_up_after(&row.thread) => {
+            Outcome::Retry { error, exchange, .. } | Outcome::PutOff { error, exchange, .. }
+                if now.since(row.tried_since) >= self.give_up_after(&row.thread) =>
+            {
                 self.note_attempt(&row, AttemptEnd::GivenUp, &error);
                 let error = format!("given up after {} attempts: {error}", row.attempts + 1);
                 self.bury(now, &row, error, exchange);
             }
-            Outcome::Retry { error, after, .. } => {
+            Outcome::Retry { error, after, .. } | Outcome::PutOff { error, after, .. } => {
                 self.note_attempt(&row, AttemptEnd::Retry, &error);
                 let attempts = row.attempts + 1;
                 self.retry(now, &row, attempts, error, wait_after(attempts, jitter, after));
@@ -279,6 +285,9 @@ impl Engine {
         }
         if let Some(mut newer) = self.successor(row) {
             let says_both = self.says_both(&row.thread);
+            if self.circuits.is_alone(row) {
+                self.circuits.waits_alone(&newer);
+            }
             self.supersede(row, &mut newer, says_both);
             newer.due_at = now.after(wait);
             (newer.attempts, newer.last_error) = (attempts, error);
@@ -295,6 +304,7 @@ impl Engine {
     /// A notification cannot be delivered: it becomes a dead letter, the only one of its thread, and what it told
     /// counts as not told, so that the next flush of the group tries anew.
     fn bury(&mut self, now: Timestamp, row: &Arc<Delivery>, error: String, exchange: Exchange) {
+        self.circuits.release(row);
         self.state.remove_delivery(row.id, &mut self.log);
         let replaced = |letter: &&Arc<DeadLetter>| row.news.is_none() && letter.delivery.thread == row.thread;
         let same_thread = self.state.dead_letters.values().filter(replaced);

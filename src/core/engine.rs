@@ -340,6 +340,7 @@ impl Engine {
         while let Some((at, id)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
             self.due.remove(&(at, id));
             let Some(row) = self.state.outbox.get(&id).cloned() else { continue };
+            self.circuits.is_due(&row);
             let waits = self.circuits.hold(&row) || self.circuits.is_busy(&row);
             if !waits && Arc::make_mut(&mut self.state.in_flight).insert(id) {
                 self.circuits.took(&row.thread.integration_key(), id);

@@ -296,6 +296,17 @@ pub enum Outcome {
         /// What was said and heard.
         exchange: Exchange,
     },
+    /// The receiver answered, and puts this notification off, not others: they may be sent meanwhile.
+    PutOff {
+        /// What it said, without secrets.
+        error: String,
+        /// When it is worth another attempt.
+        after: Option<Duration>,
+        /// What was said and heard.
+        exchange: Exchange,
+        /// Whether some of those who are to have it have it.
+        others_have_it: bool,
+    },
     /// There is nobody to send to until somebody configures the receiver: nothing was attempted, and the row waits.
     NotConfigured {
         /// What is missing, without secrets.
@@ -314,6 +325,15 @@ impl Outcome {
     /// The receiver took it, wants to know nothing again, and had nothing to say.
     pub fn delivered() -> Self {
         Self::Delivered { data: ReceiverData::new(), answer: String::new() }
+    }
+
+    /// Whether it says when this notification, and not only its receiver, is worth another attempt.
+    pub fn is_own_time(&self) -> bool {
+        match self {
+            Self::Retry { after, .. } => after.is_some(),
+            Self::NotConfigured { .. } | Self::PutOff { .. } => true,
+            Self::Delivered { .. } | Self::Refused { .. } => false,
+        }
     }
 }
 

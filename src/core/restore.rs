@@ -166,6 +166,7 @@ impl Engine {
         self.settle_lost_alerts(now);
         let policy = Arc::clone(&self.state.policy);
         self.circuits.retain(|key| policy.receivers.iter().any(|receiver| receiver.name == key.receiver));
+        self.try_at_once(now);
     }
 
     /// Notes the configuration that is in force from now on, and what is different in it.

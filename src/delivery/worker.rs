@@ -367,7 +367,7 @@ fn log(row: &Delivery, result: &Result<Sent, SendError>, duration: Duration) {
             tracing::debug!(receiver, integration, group.key = group_key, delivery.id = id, %error, "Waiting");
         }
         Err(error) => {
-            let again = matches!(error, SendError::Retry { .. });
+            let again = matches!(error, SendError::Retry { .. } | SendError::PutOff { .. });
             tracing::warn!(
                 receiver, integration, group.key = group_key, delivery.id = id, attempts, duration_ms, again, %error,
                 "Notify attempt failed"
@@ -412,7 +412,7 @@ fn count(metrics: &Metrics, row: &Delivery, result: &Result<Sent, SendError>) {
             metrics.telling.began(kind);
             metrics.telling.templates_failed(kind, sent.failed.len());
         }
-        Err(SendError::Retry { .. }) if row.attempts + 1 < ATTEMPTS_BEFORE_FAILED => {}
+        Err(SendError::Retry { .. } | SendError::PutOff { .. }) if row.attempts + 1 < ATTEMPTS_BEFORE_FAILED => {}
         Err(error) => {
             metrics.telling.began(kind);
             metrics.telling.failed(kind, error.failure());

@@ -40,7 +40,7 @@ impl Unsettled {
     pub(super) fn keep(&mut self, reports: Vec<Report>, now: Timestamp) -> Vec<DeliveryId> {
         let before = std::mem::take(&mut self.again_at);
         for (delivery, outcome, _) in &reports {
-            if let Outcome::Retry { after, .. } = outcome {
+            if let Outcome::Retry { after, .. } | Outcome::PutOff { after, .. } = outcome {
                 let wait = after.unwrap_or_default().clamp(AGAIN, LONGEST);
                 let at = before.get(delivery).copied().unwrap_or(now.after(wait));
                 self.again_at.insert(*delivery, at);

@@ -115,7 +115,7 @@ async fn answers_decide() {
         let error = send(&Webhook::new(&webhook_config(&server.url("/")))).await.unwrap_err();
         let (found, after) = match &error {
             SendError::Retry { after, .. } => (Some(()), after.map(|after| after.as_secs())),
-            SendError::Refused { .. } | SendError::NotConfigured { .. } => (None, None),
+            SendError::PutOff { .. } | SendError::Refused { .. } | SendError::NotConfigured { .. } => (None, None),
         };
         assert_eq!(found.is_some(), again.is_some(), "{status}: {error}");
         // A date comes nearer while the test runs.

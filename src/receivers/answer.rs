@@ -28,6 +28,16 @@ pub enum SendError {
         /// What kind of failure it is.
         failure: FailureReason,
     },
+    /// Some of its recipients are put off, or all of them: worth another attempt, and nobody else's concern.
+    #[error("{error}")]
+    PutOff {
+        /// What went wrong.
+        error: String,
+        /// How long to leave them alone.
+        after: Duration,
+        /// Whether the others have it.
+        others_have_it: bool,
+    },
     /// A secret is not there, in its file or the environment: somebody may still put it there.
     #[error("not configured: {missing}")]
     NotConfigured {
@@ -64,7 +74,7 @@ impl SendError {
     pub fn failure(&self) -> FailureReason {
         match self {
             Self::Retry { failure, .. } | Self::Refused { failure, .. } => *failure,
-            Self::NotConfigured { .. } => FailureReason::Other,
+            Self::NotConfigured { .. } | Self::PutOff { .. } => FailureReason::Other,
         }
     }
 }
@@ -75,6 +85,9 @@ impl SendError {
         match self {
             Self::NotConfigured { .. } => Outcome::NotConfigured { error: self.to_string() },
             Self::Retry { error, after, .. } => Outcome::Retry { error, after, exchange },
+            Self::PutOff { error, after, others_have_it } => {
+                Outcome::PutOff { error, after: Some(after), exchange, others_have_it }
+            }
             Self::Refused { error, .. } => Outcome::Refused { error, exchange },
         }
     }

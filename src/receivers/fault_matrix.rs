@@ -186,6 +186,7 @@ fn end(result: &Result<(), SendError>) -> End {
     match result {
         Ok(()) => End::Taken,
         Err(SendError::Retry { after, .. }) => End::Again(after.map(|after| after.as_secs())),
+        Err(SendError::PutOff { after, .. }) => End::Again(Some(after.as_secs())),
         Err(SendError::Refused { .. } | SendError::NotConfigured { .. }) => End::Refused,
     }
 }

@@ -158,7 +158,7 @@ pub(super) fn with_a_receiver(world: &mut World, lasts: Duration, answers: Answe
         settle(world, timed_out.collect());
         loop {
             world.engine.handle(world.now, Input::Tick);
-            world.engine.committed();
+            world.commit();
             let due = world.engine.take_due(world.now);
             if due.is_empty() {
                 break;
@@ -183,7 +183,7 @@ fn settle(world: &mut World, ended: Vec<(Bundle, Outcome)>) {
             world.engine.handle(world.now, Input::Settled(row.id, outcome.clone(), 0.5));
         }
     }
-    world.engine.committed();
+    world.commit();
 }
 
 fn failed(after: Option<Duration>) -> Outcome {
@@ -261,4 +261,102 @@ fn a_receiver_that_asks_for_no_time_is_not_asked_at_once() {
     post(&mut world, &["Disk a".into()], true);
     let tried = with_a_receiver(&mut world, 60 * SECOND, &mut |_, _| Some(failed(Some(Duration::ZERO))));
     assert!((2..=31).contains(&tried.len()), "{} attempts in half a minute", tried.len());
+}
+
+/// A row that always fails, since its text or its own address is at fault, keeps nobody else from being told: neither those
+/// that come later, nor those that are older and less urgent.
+#[test]
+fn what_always_fails_keeps_nobody_else_from_being_told() {
+    let mut answers = |_: Timestamp, bundle: &Bundle| match is_about(bundle, "Poison") {
+        true => Some(failed(None)),
+        false => Some(Outcome::delivered()),
+    };
+    let mut world = World::new(policy());
+    let poison = ["Poison a severity=critical".to_owned()];
+    post(&mut world, &poison, true);
+    with_a_receiver(&mut world, 5 * MINUTE, &mut answers);
+    assert!(world.engine.view().faring.values().all(|faring| faring.probed_at.is_some()), "the circuit is open");
+    let infos: Vec<String> = (0..20).map(|i| format!("Alert{i:03} a severity=info")).collect();
+    post(&mut world, &infos, true);
+    post(&mut world, &poison, true);
+    let tried = with_a_receiver(&mut world, 3 * MINUTE, &mut answers);
+    let told = tried.iter().filter(|(_, bundle)| !is_about(bundle, "Poison")).flat_map(|(_, bundle)| bundle);
+    assert_eq!(told.count(), 20);
+    let poisoned = tried.iter().filter(|(_, bundle)| is_about(bundle, "Poison")).count();
+    assert!((2..=8).contains(&poisoned), "it is tried again, at its own pace: {poisoned}");
+}
+
+/// Where all fail but one, and that one is neither the newest nor the most urgent, its turn comes.
+#[test]
+fn each_row_has_its_turn_while_its_integration_is_probed() {
+    let mut down = |_: Timestamp, _: &Bundle| Some(failed(None));
+    let mut world = World::new(policy());
+    let names: Vec<String> = (0..10).map(|i| format!("Alert{i:03} a severity=info")).collect();
+    post(&mut world, &names[..1], true);
+    with_a_receiver(&mut world, 40 * SECOND, &mut down);
+    post(&mut world, &names, true);
+    with_a_receiver(&mut world, 2 * MINUTE, &mut down);
+    let mut told = 0;
+    for _ in 0..10 {
+        post(&mut world, &names, true);
+        with_a_receiver(&mut world, 2 * MINUTE, &mut |_, bundle| {
+            let one = is_about(bundle, "Alert001");
+            told += usize::from(one);
+            Some(if one { Outcome::delivered() } else { failed(None) })
+        });
+    }
+    assert_eq!(told, 1);
+}
+
+/// One recipient of a mail that is put off is no reason to keep others waiting.
+#[test]
+fn who_is_put_off_waits_alone() {
+    let mut world = World::new(policy());
+    let mut tried = Vec::new();
+    for name in ["Put a severity=info", "Disk a severity=info", "Fan a severity=info"] {
+        post(&mut world, &[name.into()], true);
+        tried.extend(with_a_receiver(&mut world, 45 * SECOND, &mut |_, bundle| {
+            let (error, after, exchange) = ("452".to_owned(), Some(MINUTE), Default::default());
+            let off = Outcome::PutOff { error, after, exchange, others_have_it: true };
+            Some(if is_about(bundle, "Put") { off } else { Outcome::delivered() })
+        }));
+    }
+    let of =
+        |name: &str| tried.iter().filter(|(_, bundle)| is_about(bundle, name)).map(|(at, _)| *at).collect::<Vec<_>>();
+    assert_eq!((of("Disk").len(), of("Fan").len()), (1, 1));
+    let put = of("Put");
+    assert!(put.len() > 1 && put.windows(2).all(|pair| pair[1].since(pair[0]) >= MINUTE), "{put:?}");
+    assert!(world.engine.view().faring.values().all(|faring| faring.failures == 0 && faring.probed_at.is_none()));
+}
+
+/// What is not configured any more while its circuit is open is looked at once a minute, not without a pause.
+#[test]
+fn what_is_not_configured_any_more_is_not_looked_at_without_a_pause() {
+    let mut world = World::new(policy());
+    let names: Vec<String> = (0..50).map(|i| format!("Alert{i:03} a severity=info")).collect();
+    post(&mut world, &names[..1], true);
+    with_a_receiver(&mut world, 2 * MINUTE, &mut |_, _| Some(failed(None)));
+    post(&mut world, &names, true);
+    with_a_receiver(&mut world, MINUTE, &mut |_, _| Some(failed(None)));
+    world.crash(SECOND);
+    let tried =
+        with_a_receiver(&mut world, 3 * MINUTE, &mut |_, _| Some(Outcome::NotConfigured { error: "no".into() }));
+    assert!((2..=10).contains(&tried.len()), "{} looks", tried.len());
+    let rows = world.engine.view().outbox.len();
+    let told = with_a_receiver(&mut world, 3 * MINUTE, &mut |_, _| Some(Outcome::delivered()));
+    assert_eq!((rows, told.iter().flat_map(|(_, bundle)| bundle).count()), (50, 50));
+}
+
+/// A reload may have mended what failed: it is tried at once, whatever the receiver asked for before.
+#[test]
+fn a_reload_probes_at_once() {
+    let mut world = World::new(policy());
+    post(&mut world, &["Disk a".into()], true);
+    with_a_receiver(&mut world, 2 * MINUTE, &mut |_, _| Some(failed(Some(60 * MINUTE))));
+    let faring = |world: &mut World| world.engine.view().faring.values().next().cloned().unwrap();
+    let told = with_a_receiver(&mut world, MINUTE, &mut |_, _| Some(Outcome::delivered()));
+    assert_eq!((told.len(), faring(&mut world).failures), (0, 1), "it waits for an hour");
+    world.reload(policy());
+    let told = with_a_receiver(&mut world, MINUTE, &mut |_, _| Some(Outcome::delivered()));
+    assert_eq!(told.len(), 1);
 }

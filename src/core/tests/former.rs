@@ -42,12 +42,13 @@ fn what_was_told_waits_or_is_dead_under_a_former_name_is_so_under_the_new_one() 
         fires(&mut world);
         let refusal = Outcome::Refused { error: "no".into(), exchange: Default::default() };
         let failure = Outcome::Retry { error: "500".into(), after: None, exchange: Default::default() };
-        world.receivers.0.insert("hook".into(), vec![refusal, failure]);
+        world.receivers.0.insert("hook".into(), vec![refusal, failure.clone()]);
         world.post(&["Net a"], true);
         world.pass(MINUTE);
         world.post(&["Cpu a"], true);
         world.pass(30 * SECOND);
         told(&mut world);
+        world.receivers.0.insert("renamed".into(), vec![failure]);
         world.reload(renamed());
         if restarted {
             world.crash(Duration::ZERO);

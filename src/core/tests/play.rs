@@ -94,12 +94,17 @@ impl World {
             self.engine.rolled_back();
             return output;
         }
+        self.commit();
+        self.send_due();
+        output
+    }
+
+    /// Stores what was decided.
+    pub fn commit(&mut self) {
         let changes = self.engine.committed();
         self.entries.push((self.now, changes.clone()));
         self.stored.extend(changes);
         self.last_commit = Some(self.now);
-        self.send_due();
-        output
     }
 
     /// Sends what is due, one after the other, with what that leads to.
@@ -134,7 +139,7 @@ impl World {
         };
         let verdict = match &outcome {
             Outcome::Delivered { .. } => "",
-            Outcome::Retry { .. } => " (retry)",
+            Outcome::Retry { .. } | Outcome::PutOff { .. } => " (retry)",
             Outcome::NotConfigured { .. } => " (not configured)",
             Outcome::Refused { .. } => " (refused)",
         };

@@ -157,7 +157,7 @@ fn tried_integration(tried: &Tried) -> String {
 
 fn word(error: &SendError) -> &'static str {
     match error {
-        SendError::Retry { .. } => "would be tried again",
+        SendError::Retry { .. } | SendError::PutOff { .. } => "would be tried again",
         SendError::NotConfigured { .. } => "not configured",
         SendError::Refused { .. } => "refused",
     }

@@ -145,7 +145,7 @@ fn word(value: &Value) -> String {
 
 fn failure(name: &str, error: &SendError) -> Failure {
     let kind = match error {
-        SendError::Retry { .. } | SendError::NotConfigured { .. } => Kind::Away,
+        SendError::Retry { .. } | SendError::PutOff { .. } | SendError::NotConfigured { .. } => Kind::Away,
         SendError::Refused { .. } => Kind::Refused,
     };
     Failure { reason: format!("{name}: {error}"), kind }

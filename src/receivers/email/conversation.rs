@@ -235,7 +235,8 @@ fn nobody(refused: &[(Address, Trouble)]) -> SendError {
     let text = refused.iter().map(|(address, trouble)| format!("{address}: {}", trouble.text()));
     let text = text.collect::<Vec<_>>().join("; ");
     let later = refused.iter().any(|(_, trouble)| matches!(trouble, Trouble::NotNow(_)));
-    judged("send RCPT command", if later { Trouble::NotNow(text) } else { Trouble::Never(text) })
+    let error = format!("send RCPT command: {text}");
+    if later { SendError::PutOff { error, after: PAUSE, others_have_it: false } } else { SendError::refused(error) }
 }
 
 /// What went wrong with the mail itself.

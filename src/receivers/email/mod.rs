@@ -180,7 +180,7 @@ impl Email {
         self.remember(id, &letter.to);
         let later: Vec<_> = put_off.iter().map(|(address, trouble)| format!("{address}: {}", trouble.text())).collect();
         let error = format!("send RCPT command: {} (the others have it)", later.join("; "));
-        Err(SendError::Retry { error, after: Some(PAUSE), failure: FailureReason::Other })
+        Err(SendError::PutOff { error, after: PAUSE, others_have_it: true })
     }
 
     /// That these are not to be sent the notification again.
@@ -297,6 +297,9 @@ fn redacted(error: SendError, redactor: &Redactor) -> SendError {
             SendError::Retry { error: redactor.redact(&error), after, failure }
         }
         SendError::Refused { error, failure } => SendError::Refused { error: redactor.redact(&error), failure },
+        SendError::PutOff { error, after, others_have_it } => {
+            SendError::PutOff { error: redactor.redact(&error), after, others_have_it }
+        }
         SendError::NotConfigured { .. } => error,
     }
 }

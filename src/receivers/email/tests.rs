@@ -70,6 +70,7 @@ fn verdict(result: &Result<Sent, SendError>) -> Verdict {
     match result {
         Ok(_) => Verdict::Sent,
         Err(SendError::Retry { after, .. }) => Verdict::Again(after.map(|after| after.as_secs())),
+        Err(SendError::PutOff { after, .. }) => Verdict::Again(Some(after.as_secs())),
         Err(SendError::Refused { .. }) => Verdict::Refused,
         Err(other) => panic!("{other}"),
     }

@@ -81,6 +81,7 @@ pub(super) fn in_channel(error: SendError, channel: &str) -> SendError {
     match error {
         SendError::Retry { error, after, failure } => SendError::Retry { error: named(error), after, failure },
         SendError::Refused { error, failure } => SendError::Refused { error: named(error), failure },
-        other @ SendError::NotConfigured { .. } => other,
+        // Slack puts nobody off alone.
+        other @ (SendError::PutOff { .. } | SendError::NotConfigured { .. }) => other,
     }
 }
