@@ -360,3 +360,22 @@ fn a_reload_probes_at_once() {
     let told = with_a_receiver(&mut world, MINUTE, &mut |_, _| Some(Outcome::delivered()));
     assert_eq!(told.len(), 1);
 }
+
+/// What gives way to a newer state of its thread, or is given up, waits no more: a receiver that is away for long costs no
+/// more memory than what is still to be told.
+#[test]
+fn what_gave_way_does_not_wait_any_more() {
+    let mut world = World::new(policy());
+    let alerts = storm(0..50);
+    let mut down = |_: Timestamp, _: &Bundle| Some(failed(None));
+    for _ in 0..20 {
+        for firing in [true, false] {
+            post(&mut world, &alerts, firing);
+            with_a_receiver(&mut world, 5 * MINUTE, &mut down);
+        }
+    }
+    let waiting = world.engine.view().outbox.len();
+    let key = world.engine.view().outbox.values().next().unwrap().thread.integration_key();
+    let held = world.engine.circuits.held(&key).count();
+    assert!((40..=waiting).contains(&held), "{held} of {waiting}");
+}
