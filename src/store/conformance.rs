@@ -240,3 +240,19 @@ fn a_reader_outlives_the_store_without_holding_its_folder() {
     assert!(past.entries(Seq(0), 1).is_err());
     assert_eq!(loaded(&folder), [gone(1)]);
 }
+
+#[test]
+fn a_commit_that_is_too_large_is_refused_and_a_smaller_one_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { most: 1_000, ballast: 0, ..Options::default() };
+    let stores: [BoxedStore; 2] =
+        [Box::new(Memory::default().with_most(1_000)), Box::new(SledStore::open(folder.path(), options).unwrap())];
+    let text = |length| Change::Config { hash: String::new(), text: "x".repeat(length) };
+    for mut store in stores {
+        store.load().unwrap();
+        let error = store.commit(second(1), &[text(1_000)], Fence(0)).unwrap_err();
+        assert!(matches!(error, StoreError::TooLarge { bytes: 1_001.., most: 1_000 }), "{error}");
+        assert_eq!(store.commit(second(1), &[text(900)], Fence(0)).unwrap(), Seq(1));
+        assert_eq!(store.load().unwrap().changes, [text(900)]);
+    }
+}

@@ -16,6 +16,8 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     retention: Retention,
+    /// How many bytes one commit may have.
+    most: Option<u64>,
     kept: Arc<Mutex<Kept>>,
 }
 
@@ -32,7 +34,13 @@ struct Kept {
 impl Memory {
     /// An empty store that keeps history as `retention` says.
     pub fn new(retention: Retention) -> Self {
-        Self { retention, kept: Arc::default() }
+        Self { retention, most: None, kept: Arc::default() }
+    }
+
+    /// The same, but of commits that have at most so many bytes.
+    #[must_use]
+    pub fn with_most(self, most: u64) -> Self {
+        Self { most: Some(most), ..self }
     }
 }
 
@@ -68,6 +76,9 @@ impl Store for Memory {
     fn commit(&mut self, at: Timestamp, changes: &[Change], fence: Fence) -> Result<Seq, StoreError> {
         let mut bytes = Vec::new();
         encode_entry(at, changes, &mut bytes);
+        if let Some(most) = self.most.filter(|most| bytes.len() as u64 > *most) {
+            return Err(StoreError::TooLarge { bytes: bytes.len() as u64, most });
+        }
         let mut kept = self.kept.lock();
         if fence.0 < kept.fence {
             return Err(StoreError::Conflict);

@@ -51,6 +51,14 @@ pub enum StoreError {
     /// The store could not be written or read now; it may work again later.
     #[error("the store does not work: {0}")]
     Unavailable(String),
+    /// One commit cannot be that large: smaller ones may be made.
+    #[error("a commit of {bytes} bytes is more than the {most} that one may have")]
+    TooLarge {
+        /// What it would have had.
+        bytes: u64,
+        /// What it may have.
+        most: u64,
+    },
     /// The store was written by a newer version of this program.
     #[error("the store has format {found}, this program knows up to {known}: use the newer program, or another folder")]
     Newer {
@@ -132,7 +140,7 @@ pub trait Store: Send {
     /// changes twice is harmless. A fence that is less than one already seen is refused.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] or [`StoreError::Conflict`]; the store is as it was.
+    /// [`StoreError::Unavailable`], [`StoreError::TooLarge`] or [`StoreError::Conflict`]; the store is as it was.
     fn commit(&mut self, at: Timestamp, changes: &[Change], fence: Fence) -> Result<Seq, StoreError>;
 
     /// Up to `limit` entries after `seq`, oldest first: history, replay, and what other replicas wrote.

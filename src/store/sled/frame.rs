@@ -14,9 +14,6 @@ const HEADER: usize = 6;
 pub(super) const MAX_VALUE: usize = 4096;
 const SHARE: usize = MAX_VALUE - HEADER;
 
-/// The most bytes an entry may have.
-pub(super) const MAX_ENTRY: usize = SHARE * (1 << 16);
-
 /// What is said of a part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Mark {
@@ -65,11 +62,21 @@ pub(super) fn unseal(key: Key, value: &[u8]) -> Result<(Mark, &[u8]), &'static s
 
 /// The parts of an entry, in order.
 pub(super) fn parts(seq: crate::store::Seq, entry: &[u8], squeezed: bool) -> impl Iterator<Item = (Key, Vec<u8>)> {
-    let count = entry.len().div_ceil(SHARE);
-    entry.chunks(SHARE).zip(0..=u16::MAX).map(move |(share, part)| {
+    parts_of(seq, entry, squeezed, SHARE)
+}
+
+/// With this many bytes in each.
+pub(super) fn parts_of(
+    seq: crate::store::Seq,
+    entry: &[u8],
+    squeezed: bool,
+    share: usize,
+) -> impl Iterator<Item = (Key, Vec<u8>)> {
+    let mut left = entry.len().div_ceil(share);
+    entry.chunks(share).zip(0..=u32::MAX).map(move |(share, part)| {
+        left -= 1;
         let key = Key::Part { seq, part };
-        let mark = Mark { last: usize::from(part) + 1 == count, squeezed };
-        (key, seal(key, mark, share))
+        (key, seal(key, Mark { last: left == 0, squeezed }, share))
     })
 }
 

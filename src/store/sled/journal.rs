@@ -225,7 +225,7 @@ impl Journal {
     pub(super) fn remove(&self, first: Seq, last: Seq) -> Result<(), Trouble> {
         const AT_ONCE: usize = 1_024;
         guarded(|| {
-            let to = Key::Part { seq: last, part: u16::MAX }.to_bytes();
+            let to = Key::Part { seq: last, part: u32::MAX }.to_bytes();
             loop {
                 let mut batch = ::sled::Batch::default();
                 let mut count = 0;
@@ -251,7 +251,7 @@ struct Gathered {
     body: Vec<u8>,
     /// What a squeezed body is expanded into; kept for the next.
     expanded: Vec<u8>,
-    parts: u32,
+    parts: u64,
     ended: bool,
     squeezed: bool,
     damage: Option<&'static str>,
@@ -263,9 +263,9 @@ impl Gathered {
         (self.seq, self.parts, self.ended, self.squeezed, self.damage) = (seq, 0, false, false, None);
     }
 
-    fn add(&mut self, part: u16, value: &[u8]) {
-        let in_order = u32::from(part) == self.parts && !self.ended;
-        self.parts = u32::from(part) + 1;
+    fn add(&mut self, part: u32, value: &[u8]) {
+        let in_order = u64::from(part) == self.parts && !self.ended;
+        self.parts = u64::from(part) + 1;
         match frame::unseal(Key::Part { seq: self.seq, part }, value) {
             Ok(_) if !in_order => self.damage = Some("a part is missing"),
             Ok((mark, share)) => {
@@ -283,7 +283,7 @@ impl Gathered {
         let mut body = &self.body;
         if self.squeezed && self.ended && self.damage.is_none() {
             self.expanded.clear();
-            self.damage = squeeze::expand(body, frame::MAX_ENTRY, &mut self.expanded).err();
+            self.damage = squeeze::expand(body, &mut self.expanded).err();
             body = &self.expanded;
         }
         let found = match self.damage {

@@ -9,14 +9,20 @@ pub(super) enum Key {
     Format,
     /// `a`: how often the journal was opened; shows that what is written now is found again.
     Openings,
-    /// `j`, the entry's number, the part's number, both big-endian: one part of a journal entry.
+    /// `j`, the entry's number, the part's number, both big-endian: one part of a journal entry. The part's number has two
+    /// bytes, or, from 65 536 on, two of 255 and then four.
     Part {
         /// The entry.
         seq: Seq,
         /// Which part of it, from 0.
-        part: u16,
+        part: u32,
     },
 }
+
+/// Before the four bytes of a greater part's number: so it sorts after all that have two.
+const WIDE: [u8; 2] = [0xFF; 2];
+/// The most bytes of a key.
+const LONGEST: usize = 15;
 
 impl Key {
     /// The key before all parts of an entry.
@@ -26,7 +32,7 @@ impl Key {
 
     /// As bytes.
     pub(super) fn to_bytes(self) -> KeyBytes {
-        let mut bytes = [0; 11];
+        let mut bytes = [0; LONGEST];
         let length = match self {
             Self::Format => {
                 bytes[0] = b'f';
@@ -39,8 +45,17 @@ impl Key {
             Self::Part { seq, part } => {
                 bytes[0] = b'j';
                 bytes[1..9].copy_from_slice(&seq.0.to_be_bytes());
-                bytes[9..].copy_from_slice(&part.to_be_bytes());
-                11
+                match u16::try_from(part) {
+                    Ok(part) => {
+                        bytes[9..11].copy_from_slice(&part.to_be_bytes());
+                        11
+                    }
+                    Err(_) => {
+                        bytes[9..11].copy_from_slice(&WIDE);
+                        bytes[11..].copy_from_slice(&part.to_be_bytes());
+                        LONGEST
+                    }
+                }
             }
         };
         KeyBytes { bytes, length }
@@ -54,7 +69,12 @@ impl Key {
             [b'j', ref rest @ ..] => {
                 let (seq, part) = rest.split_first_chunk()?;
                 let seq = Seq(u64::from_be_bytes(*seq));
-                Some(Self::Part { seq, part: u16::from_be_bytes(part.try_into().ok()?) })
+                let part = match *part {
+                    [high, low] => u32::from(u16::from_be_bytes([high, low])),
+                    [0xFF, 0xFF, a, b, c, d] => Some(u32::from_be_bytes([a, b, c, d])).filter(|part| *part > 0xFFFF)?,
+                    _ => return None,
+                };
+                Some(Self::Part { seq, part })
             }
             _ => None,
         }
@@ -64,7 +84,7 @@ impl Key {
 /// A key's bytes, without an allocation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KeyBytes {
-    bytes: [u8; 11],
+    bytes: [u8; LONGEST],
     length: usize,
 }
 
@@ -80,13 +100,19 @@ mod tests {
 
     use super::*;
 
+    fn part() -> impl Strategy<Value = u32> {
+        prop_oneof![0..3_u32, 0xFFFD..0x1_0003_u32, any::<u32>()]
+    }
+
     proptest! {
         #[test]
-        fn keys_come_back_and_sort_as_the_journal(seq in any::<u64>(), part in any::<u16>()) {
+        fn keys_come_back_and_sort_as_the_journal(seq in any::<u64>(), part in part(), other in part()) {
             let key = Key::Part { seq: Seq(seq), part };
             prop_assert_eq!(Key::parse(key.to_bytes().as_ref()), Some(key));
             let next = Key::Part { seq: Seq(seq.saturating_add(1)), part: 0 };
             prop_assert!(seq == u64::MAX || key.to_bytes().as_ref() < next.to_bytes().as_ref());
+            let same_entry = Key::Part { seq: Seq(seq), part: other };
+            prop_assert_eq!(key.to_bytes().as_ref().cmp(same_entry.to_bytes().as_ref()), part.cmp(&other));
         }
     }
 
@@ -95,7 +121,7 @@ mod tests {
         for key in [Key::Format, Key::Openings] {
             assert_eq!(Key::parse(key.to_bytes().as_ref()), Some(key));
         }
-        for bytes in [&b""[..], b"j", b"j123456789", b"jjjjjjjjjjjj", b"x"] {
+        for bytes in [&b""[..], b"j", b"j123456789", b"jjjjjjjjjjjj", b"j12345678\xFF\xFF\0\0\xFF\xFF", b"x"] {
             assert_eq!(Key::parse(bytes), None);
         }
     }

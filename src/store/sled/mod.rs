@@ -56,15 +56,19 @@ pub struct Options {
     pub ballast: u64,
     /// How many bytes of pages sled keeps in memory.
     pub cache: u64,
+    /// How many bytes one commit may have, before they are squeezed.
+    pub most: u64,
     /// The changes of form that there have been.
     pub(crate) steps: &'static [Step],
 }
 
 impl Default for Options {
-    /// Not strict, 16 MiB of ballast, 1 MiB of cache: what was appended is not read again before the next start.
+    /// Not strict, 16 MiB of ballast, 1 MiB of cache: what was appended is not read again before the next start. A commit has
+    /// at most 2 GiB: it is in memory several times, and one change must fit a frame of a checkpoint.
     fn default() -> Self {
         let retention = Retention::default();
-        Self { strict: false, retention, ballast: 16 << 20, cache: 1 << 20, steps: migrate::STEPS }
+        let (ballast, cache, most) = (16 << 20, 1 << 20, 2 << 30);
+        Self { strict: false, retention, ballast, cache, most, steps: migrate::STEPS }
     }
 }
 
@@ -281,11 +285,11 @@ impl Store for SledStore {
         record::put_number(state.position, &mut body);
         let head = body.len();
         encode_entry(at, changes, &mut body);
-        if body.len() > frame::MAX_ENTRY {
-            return Err(StoreError::Unavailable(format!("{} bytes in one commit are too many", body.len())));
-        }
         let seq = Seq(state.last.0 + 1);
         let length = (body.len() - head) as u64;
+        if length > self.options.most {
+            return Err(StoreError::TooLarge { bytes: length, most: self.options.most });
+        }
         self.opened()?;
         let Some(journal) = &self.journal else { return Err(StoreError::Unavailable("the journal is closed".into())) };
         let squeezed = self.squeezer.squeeze(&body);

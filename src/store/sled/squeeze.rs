@@ -39,13 +39,18 @@ impl Squeezer {
     }
 }
 
-/// Appends what was squeezed, which was at most so many bytes. Takes any bytes: each length is looked at before it is
-/// believed.
-pub(super) fn expand(squeezed: &[u8], most: usize, out: &mut Vec<u8>) -> Result<(), &'static str> {
+/// How many bytes one byte of an LZ4 block stands for at most.
+const MOST: usize = 256;
+
+/// Appends what was squeezed. Takes any bytes: a length that the block cannot have is not believed.
+pub(super) fn expand(squeezed: &[u8], out: &mut Vec<u8>) -> Result<(), &'static str> {
     const WRONG: &str = "it cannot be expanded";
     let mut from = Reader::new(squeezed);
-    let whole = from.number().ok().and_then(|it| usize::try_from(it).ok()).filter(|it| *it <= most).ok_or(WRONG)?;
+    let whole = from.number().ok().and_then(|it| usize::try_from(it).ok()).ok_or(WRONG)?;
     let block = from.rest();
+    if whole / MOST > block.len() {
+        return Err(WRONG);
+    }
     let start = out.len();
     out.resize(start + whole, 0);
     match decompress_into(block, &mut out[start..]) {
@@ -67,11 +72,10 @@ mod tests {
         let mut squeezer = Squeezer::default();
         let squeezed = squeezer.squeeze(bytes)?.to_vec();
         let mut out = b"before".to_vec();
-        expand(&squeezed, bytes.len(), &mut out).unwrap();
+        expand(&squeezed, &mut out).unwrap();
         assert_eq!(out.strip_prefix(b"before"), Some(bytes));
-        assert!(expand(&squeezed, bytes.len() - 1, &mut Vec::new()).is_err(), "more than may be");
         for cut in [0, 1, squeezed.len() / 2, squeezed.len() - 1] {
-            assert!(expand(&squeezed[..cut], bytes.len(), &mut Vec::new()).is_err(), "cut at {cut}");
+            assert!(expand(&squeezed[..cut], &mut Vec::new()).is_err(), "cut at {cut}");
         }
         Some(squeezed.len())
     }
@@ -85,10 +89,19 @@ mod tests {
         #[test]
         fn any_bytes_are_taken(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let mut out = Vec::new();
-            if expand(&bytes, 10_000, &mut out).is_ok() {
-                prop_assert!(out.len() <= 10_000);
+            if expand(&bytes, &mut out).is_ok() {
+                prop_assert!(out.len() < MOST * (bytes.len() + 1));
             }
         }
+    }
+
+    #[test]
+    fn a_length_that_the_bytes_cannot_have_is_not_believed() {
+        let mut claims = Vec::new();
+        put_number(1 << 40, &mut claims);
+        claims.extend_from_slice(&[0; 100]);
+        let mut out = Vec::new();
+        assert!(expand(&claims, &mut out).is_err() && out.capacity() == 0, "no room was taken for it");
     }
 
     #[test]

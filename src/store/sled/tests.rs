@@ -56,7 +56,7 @@ fn tamper(folder: &TempDir, change: impl FnOnce(&::sled::Db)) {
     db.flush().unwrap();
 }
 
-fn part(seq: u64, part: u16) -> impl AsRef<[u8]> {
+fn part(seq: u64, part: u32) -> impl AsRef<[u8]> {
     Key::Part { seq: Seq(seq), part }.to_bytes()
 }
 
@@ -251,6 +251,60 @@ fn alike_changes_are_squeezed_into_few_parts_and_come_back() {
         assert!(marks.into_iter().all(|mark| mark.squeezed));
         assert!(parts.len() * frame::MAX_VALUE * 3 < plain, "{} parts for {plain} bytes", parts.len());
     });
+}
+
+#[test]
+fn an_entry_may_have_more_parts_than_two_bytes_count() {
+    let folder = with_entries(1);
+    let long = Change::Config { hash: String::new(), text: "x".repeat(70_000) };
+    let mut body = vec![0];
+    encode_entry(second(2), std::slice::from_ref(&long), &mut body);
+    let insert = |db: &::sled::Db| {
+        for (key, value) in frame::parts_of(Seq(2), &body, false, 1) {
+            db.insert(key.to_bytes(), value).unwrap();
+        }
+    };
+    tamper(&folder, insert);
+    let loaded = SledStore::open(folder.path(), strict()).unwrap().load().unwrap();
+    assert_eq!((loaded.changes, loaded.seq, loaded.damage), (vec![gone(1), long], Seq(2), None));
+    tamper(&folder, |db| drop(db.remove(part(2, 69_000)).unwrap().unwrap()));
+    let refused = SledStore::open(folder.path(), strict()).unwrap().load().unwrap_err();
+    assert_eq!(refused.to_string(), "the store is damaged: entry 2: a part is missing");
+    let last = body.len() as u32 - 1;
+    tamper(&folder, |db| (69_000..=last).for_each(|number| drop(db.remove(part(2, number)).unwrap())));
+    let mut store = SledStore::open(folder.path(), strict()).unwrap();
+    let loaded = store.load().unwrap();
+    assert_eq!(
+        (loaded.changes, loaded.seq, loaded.damage),
+        (vec![gone(1)], Seq(1), None),
+        "without its end it is none"
+    );
+    store.commit(second(3), &[gone(2)], Fence(0)).unwrap();
+    drop(store);
+    assert_eq!(
+        numbers(&SledStore::open(folder.path(), strict()).unwrap().load().unwrap()),
+        [1, 2],
+        "nothing of it is left"
+    );
+}
+
+#[test]
+#[ignore = "writes 300 MB"]
+fn a_commit_of_300_megabytes_is_stored() {
+    let folder = tempdir().unwrap();
+    let mut state = 1_u64;
+    let mut noise = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        char::from(b' ' + (state >> 58) as u8)
+    };
+    let text: String = (0..100 << 20).map(|_| noise()).collect();
+    let changes = vec![Change::Config { hash: String::new(), text }; 3];
+    let started = std::time::Instant::now();
+    open(&folder).commit(second(1), &changes, Fence(0)).unwrap();
+    eprintln!("stored in {:?}, {} bytes on disk", started.elapsed(), open(&folder).size());
+    let started = std::time::Instant::now();
+    assert!(SledStore::open(folder.path(), strict()).unwrap().load().unwrap().changes == changes);
+    eprintln!("loaded in {:?}", started.elapsed());
 }
 
 #[test]
