@@ -6,11 +6,12 @@ use std::path::Path;
 use super::answer::SendError;
 use crate::config::settings::SecretSource;
 
-/// What stands in the place of a secret.
 /// Stands where a secret was.
 pub const REDACTED: &str = "<redacted>";
 /// Shorter texts occur by chance; redacting them would only garble the error.
 const SHORTEST: usize = 4;
+/// A part of a path that is so long may be a token, whatever it is made of.
+const LONG: usize = 16;
 
 /// The secret's present value; a file is read anew each time.
 ///
@@ -61,12 +62,16 @@ impl Redactor {
     pub fn add_url(&mut self, url: &reqwest::Url) {
         self.add(url.as_str());
         self.add(url.path());
-        self.add(url.path().trim_matches('/'));
+        let path = url.path().trim_matches('/');
+        // A word such as `alerts` is no secret, and stands in every body.
+        if !is_word(path) {
+            self.add(path);
+        }
         for part in [url.query(), url.password()].into_iter().flatten() {
             self.add(part);
         }
-        // Long ones may be tokens; a server may repeat them alone, or with its own escapes between them.
-        for segment in url.path().split('/').filter(|segment| segment.len() >= 16) {
+        // What looks like a token; a server may repeat it alone, or with its own escapes between them.
+        for segment in url.path().split('/').filter(|segment| is_token(segment)) {
             self.add(segment);
         }
         for (_, value) in url.query_pairs() {
@@ -89,6 +94,18 @@ impl Redactor {
     pub fn redact(&self, text: &str) -> String {
         self.secrets_out(&without_urls(text))
     }
+}
+
+/// A path of one short, plain word.
+fn is_word(path: &str) -> bool {
+    path.len() < LONG && path.bytes().all(|byte| byte.is_ascii_lowercase() || b"-_".contains(&byte))
+}
+
+/// Whether a part of a path may be a token: long, or not so short with digits or both cases.
+fn is_token(segment: &str) -> bool {
+    let any = |of: fn(&u8) -> bool| segment.as_bytes().iter().any(of);
+    let mixed = any(u8::is_ascii_digit) || any(u8::is_ascii_uppercase) && any(u8::is_ascii_lowercase);
+    segment.len() >= LONG || segment.len() >= LONG / 2 && mixed
 }
 
 /// Replaces everything that looks like an HTTP URL.
@@ -157,5 +174,28 @@ mod tests {
         for (text, expected) in rows {
             assert_eq!(redactor.redact(text), expected);
         }
+    }
+
+    #[test]
+    fn a_plain_word_of_a_path_stays_and_what_may_be_a_token_does_not() {
+        let said = r#"{"alerts":[],"receiver":"maintenance"} at /alerts of hook/v2, Ab1cdefg 0123456789abcdef"#;
+        let rows = [
+            // The word stays, the path does not.
+            ("http://localhost:5001/alerts", said.replace("/alerts", "<redacted>")),
+            ("http://localhost:5001/maintenance/", said.to_owned()),
+            ("http://localhost:5001/hook/v2", said.replace("hook/v2", "<redacted>")),
+            ("http://localhost:5001/alerts/Ab1cdefg", said.replace("Ab1cdefg", "<redacted>")),
+            ("http://localhost:5001/a/0123456789abcdef", said.replace("0123456789abcdef", "<redacted>")),
+        ];
+        for (url, expected) in rows {
+            let mut redactor = Redactor::default();
+            redactor.add_url(&url.parse().unwrap());
+            assert_eq!(redactor.secrets_out(said), expected, "{url}");
+            assert_eq!(redactor.redact(&format!("at {url} now")), "at <redacted> now");
+        }
+        // One that is no plain word may be a token, and goes alone as well.
+        let mut redactor = Redactor::default();
+        redactor.add_url(&"http://hook.example/k3y5".parse().unwrap());
+        assert_eq!(redactor.secrets_out("k3y5"), "<redacted>");
     }
 }
