@@ -55,6 +55,8 @@ pub struct Within {
     pub listening: Option<oneshot::Sender<SocketAddr>>,
     /// Ends it, as a signal does.
     pub stop: CancellationToken,
+    /// Whether links begin with the address that is listened on, where no external URL is given.
+    pub at_home: bool,
 }
 
 /// Serves until SIGTERM or SIGINT.
@@ -81,7 +83,7 @@ pub fn run_within(flags: &Flags, within: Within) -> Result<(), String> {
         let flags = flags.without_meaning.join(" ");
         tracing::warn!(flags, "These flags have no meaning for Andon and are not obeyed");
     }
-    let (config, templates) = reload::load(&flags.config_file, mode(flags.features))
+    let (config, templates) = reload::load_to_serve(&flags.config_file, mode(flags.features))
         .map_err(|error| format!("error loading configuration file {}: {error}", flags.config_file.display()))?;
     let (sender, rows) = mpsc::unbounded_channel();
     let store = open_store(flags).map_err(|error| format!("{}: {error}", flags.storage.path.display()))?;
@@ -215,6 +217,9 @@ impl Parts<'_> {
     fn external_url(&self, listeners: &[TcpListener]) -> Result<String, String> {
         let first = listeners.first().and_then(|listener| listener.local_addr().ok());
         let listen = first.map(|address| address.to_string()).unwrap_or_default();
+        if self.within.at_home && self.flags.web.external_url.is_empty() {
+            return Ok(format!("http://{listen}"));
+        }
         external_url::derive(&self.flags.web.external_url, &this_host::name(), &listen)
             .map_err(|error| format!("failed to determine external URL: {error}"))
     }

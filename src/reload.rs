@@ -12,6 +12,7 @@ use crate::core::change::Actor;
 use crate::core::matcher::Mode;
 use crate::core::policy::ReceiverIdx;
 use crate::failpoint::{self, Point};
+use crate::flags::default_config_file;
 use crate::http::{AppState, ReloadRequest, ShownConfig, ShownIntegration};
 use crate::mirror;
 use crate::receivers::{Context, Receivers};
@@ -23,7 +24,25 @@ use crate::time::Timestamp;
 /// # Errors
 /// Everything that is wrong with the configuration; or what is wrong with the first template file that cannot work.
 pub fn load(path: &Path, mode: Mode) -> Result<(Config, Templates), ConfigErrors> {
-    let mut config = Config::load(path, &Options { mode, ..Options::default() })?;
+    load_with(path, &Options { mode, ..Options::default() })
+}
+
+/// As [`load`], for the service: a receiver whose address in the environment is malformed is not configured, and keeps no
+/// other one from being told.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_to_serve(path: &Path, mode: Mode) -> Result<(Config, Templates), ConfigErrors> {
+    load_with(path, &Options { mode, forgiving: true, ..Options::default() })
+}
+
+fn load_with(path: &Path, options: &Options) -> Result<(Config, Templates), ConfigErrors> {
+    if path == Path::new(default_config_file()) && !path.exists() {
+        let sentence =
+            "there is neither routes.yaml nor alertmanager.yml here; name the file (the service: --config.file=FILE)";
+        return Err(ConfigErrors::one(&path.to_string_lossy(), None, sentence));
+    }
+    let mut config = Config::load(path, options)?;
     // The patterns stand beside the configuration file already.
     let templates = Templates::load(config.template_engine.into(), Path::new("."), &config.templates);
     let templates = templates.map_err(|error| {
@@ -146,7 +165,7 @@ impl Reloading {
 
     async fn reload(&self, actor: Actor) -> Result<(), String> {
         let (path, mode) = (self.path.clone(), self.state.mode);
-        let loading = tokio::task::spawn_blocking(move || load(&path, mode));
+        let loading = tokio::task::spawn_blocking(move || load_to_serve(&path, mode));
         let loaded = loading.await.map_err(|error| format!("the reader of the configuration failed: {error}"))?;
         let (config, templates) = loaded.map_err(|errors| errors.to_string())?;
         let before = self.receivers.load_full();

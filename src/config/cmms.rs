@@ -2,7 +2,6 @@
 //! understands. A preset is such a description that is shipped; what stands beside it replaces its parts.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::environment;
@@ -140,7 +139,7 @@ fn complete(section: &mut Section, wrong: &mut Vec<String>) {
 /// A shipped description, which a test looks at.
 fn preset(text: &str) -> Option<Section> {
     let node = yaml::read(text).ok().flatten()?;
-    let (errors, context) = (Errors::default(), Context { base_dir: PathBuf::new() });
+    let (errors, context) = (Errors::default(), Context::default());
     let section = Section::read(&CMMS, &node, FieldPath::top(), &context, &errors);
     errors.is_empty().then_some(section)
 }

@@ -17,6 +17,8 @@ use super::section::Section;
 pub struct Context {
     /// The folder of the configuration file: files in `http_config` and templates are relative to it.
     pub base_dir: PathBuf,
+    /// See [`super::Options::forgiving`].
+    pub forgiving: bool,
 }
 
 /// `global`

@@ -24,6 +24,9 @@ pub struct Options {
     pub mode: Mode,
     /// Whether a route may reach a kind of integration that Andon cannot send to: for tools that only look at a file.
     pub unsendable: bool,
+    /// Whether an address that the environment has and that is none counts as one that is not set: for a service, which
+    /// has others to tell.
+    pub forgiving: bool,
 }
 
 /// Which engine the templates of a configuration are written for.
@@ -121,7 +124,7 @@ impl Config {
             errors: &errors,
             mode: options.mode,
             unsendable: options.unsendable,
-            context: Context { base_dir: base_dir.to_owned() },
+            context: Context { base_dir: base_dir.to_owned(), forgiving: options.forgiving },
             file: file_name,
             warnings: RefCell::default(),
         };

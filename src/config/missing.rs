@@ -3,7 +3,8 @@
 //!
 //! Such a configuration is good: a plant starts with what it has. What waits for a secret is shown, and waits.
 
-use super::settings::{Auth, HttpConfig, IntegrationConfig, SecretSource};
+use super::settings::{Auth, EmailConfig, HttpConfig, IntegrationConfig, SecretSource};
+use super::value::ALLOWED_HOST_PORT;
 
 impl SecretSource {
     /// What is missing, for people; nothing if the secret can be read.
@@ -37,10 +38,14 @@ impl IntegrationConfig {
 
     /// What has to be there before anything can be sent, and is not; nothing if all is there.
     pub fn missing(&self) -> Option<String> {
-        let variable = self.unset_variable().map(|name| format!("the environment variable {name} is not set"));
         let secrets = self.secrets().into_iter().filter_map(SecretSource::missing);
-        let missing: Vec<String> = variable.into_iter().chain(secrets).collect();
+        let missing: Vec<String> = self.unset().into_iter().chain(secrets).collect();
         (!missing.is_empty()).then(|| missing.join("; "))
+    }
+
+    /// Likewise, of what is no secret.
+    pub fn unset(&self) -> Option<String> {
+        told(&self.unset_variables())
     }
 
     fn secrets(&self) -> Vec<&SecretSource> {
@@ -59,6 +64,30 @@ impl IntegrationConfig {
             Self::Unsupported { .. } => Vec::new(),
         }
     }
+}
+
+impl EmailConfig {
+    /// What the environment lacks before a mail can be sent.
+    pub fn unset(&self) -> Option<String> {
+        told(&self.unset_variables())
+    }
+}
+
+/// All of them in one sentence, so that nobody has to start again for each. One that is set, and is waited for all the
+/// same, could not be read.
+fn told(names: &[&str]) -> Option<String> {
+    let is_set = |name: &&&str| std::env::var_os(**name).is_some_and(|value| !value.is_empty());
+    let (malformed, unset): (Vec<&str>, Vec<&str>) = names.iter().partition(|name| is_set(name));
+    let unset = match *unset {
+        [] => None,
+        [name] => Some(format!("the environment variable {name} is not set")),
+        [ref names @ .., last] => {
+            Some(format!("the environment variables {} and {last} are not set", names.join(", ")))
+        }
+    };
+    let malformed = malformed.iter().map(|name| format!("the environment variable {name} is not {ALLOWED_HOST_PORT}"));
+    let all: Vec<String> = malformed.chain(unset).collect();
+    (!all.is_empty()).then(|| all.join("; "))
 }
 
 fn of_http(http: &HttpConfig) -> Vec<&SecretSource> {
@@ -101,6 +130,11 @@ mod tests {
         );
         let config_of_mail = Config::parse(&mail, "routes.yaml", Path::new(""), &options).expect("it is good");
         assert_eq!(config_of_mail.receivers[0].integrations[2].missing(), Some(unset.clone()));
+        let mail =
+            mail.replace("to: a@b, from: c@d", "to: '${env:ANDON_TEST_UNSET_TO}', from: '${env:ANDON_TEST_UNSET}'");
+        let config_of_mail = Config::parse(&mail, "routes.yaml", Path::new(""), &options).expect("it is good");
+        let both = "the environment variables ANDON_TEST_UNSET and ANDON_TEST_UNSET_TO are not set".to_owned();
+        assert_eq!(config_of_mail.receivers[0].integrations[2].missing(), Some(both));
         std::fs::write(&file, "k").expect("it is written");
         assert_eq!(missing(), [Some(unset), None, None]);
     }

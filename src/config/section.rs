@@ -56,6 +56,8 @@ pub struct Section {
     schema: &'static Schema,
     data: Vec<Datum>,
     sound: bool,
+    /// Fields that could not be read.
+    broken: Vec<&'static str>,
 }
 
 impl PartialEq for Section {
@@ -68,7 +70,7 @@ impl Section {
     /// A section in which nothing is said.
     pub fn empty(schema: &'static Schema) -> Self {
         let data = schema.fields.iter().map(preset).collect();
-        Self { schema, data, sound: true }
+        Self { schema, data, sound: true, broken: Vec::new() }
     }
 
     /// Reads a section, its rules included. What is wrong is complained about; the rest is read all the same.
@@ -79,6 +81,11 @@ impl Section {
     /// Whether all its fields could be read.
     pub fn is_sound(&self) -> bool {
         self.sound
+    }
+
+    /// Whether a field is there and could not be read, which was complained about.
+    pub fn is_broken(&self, name: &str) -> bool {
+        self.broken.contains(&name)
     }
 
     /// What a field holds; nothing for a field that the table does not have.
@@ -287,7 +294,8 @@ fn printed(kind: Kind, datum: &Datum) -> Printed {
         Datum::Integer(number) => Printed::number(number),
         Datum::Float(number) => Printed::number(number),
         // What is shown must load where the variables are not set.
-        Datum::Text(text) if matches!(kind, Kind::Url | Kind::HostPort) => Printed::text(environment::replaced(text)),
+        Datum::Text(text) if matches!(kind, Kind::HostPort) => Printed::text(value::host_port_named(text)),
+        Datum::Text(text) if matches!(kind, Kind::Url) => Printed::text(environment::replaced(text)),
         Datum::Text(text) if matches!(kind, Kind::ProxyUrl) => Printed::text(value::without_password(text)),
         Datum::Text(text) => Printed::text(text.as_str()),
         Datum::Secret(secret) if secret.reveal().is_empty() => Printed::text(""),

@@ -177,15 +177,16 @@ pub enum IntegrationConfig {
 }
 
 impl IntegrationConfig {
-    /// The environment variable that a field which is no secret waits for: without it there is nobody to send to.
-    pub fn unset_variable(&self) -> Option<&str> {
+    /// The environment variables that fields which are no secrets wait for, each once: without them there is nobody to
+    /// send to.
+    pub fn unset_variables(&self) -> Vec<&str> {
         let texts: Vec<&str> = match self {
             Self::Pagerduty(config) => vec![&config.url],
             Self::Slack(config) => config.texts.values().map(String::as_str).collect(),
-            Self::Email(config) => return config.unset_variable(),
+            Self::Email(config) => return config.unset_variables(),
             Self::Webhook(_) | Self::Unsupported { .. } => Vec::new(),
         };
-        texts.into_iter().find_map(environment::unset)
+        unset(texts.into_iter())
     }
 }
 
@@ -318,11 +319,21 @@ pub struct EmailConfig {
 }
 
 impl EmailConfig {
-    /// The environment variable that one of the fields waits for.
-    pub fn unset_variable(&self) -> Option<&str> {
+    /// The environment variables that its fields wait for, each once.
+    pub fn unset_variables(&self) -> Vec<&str> {
         let own = [&self.smarthost.0, &self.from, &self.to, &self.hello, &self.auth_username, &self.auth_identity];
-        own.into_iter().chain(self.headers.values()).find_map(|text| environment::unset(text))
+        unset(own.into_iter().chain(self.headers.values()).map(String::as_str))
     }
+}
+
+fn unset<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut names = Vec::new();
+    for name in texts.filter_map(environment::unset) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 /// `plant_database`: where the plant keeps its assets and work orders.

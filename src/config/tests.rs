@@ -335,10 +335,11 @@ fn the_shipped_file_is_good() {
     // Nothing in it is a secret, and it starts where nothing is set.
     let waits = |receiver: &str| {
         let receiver = config.receivers.iter().find(|config| config.name == receiver).unwrap();
-        receiver.integrations.iter().find_map(IntegrationConfig::unset_variable)
+        receiver.integrations.iter().flat_map(IntegrationConfig::unset_variables).collect::<Vec<_>>()
     };
-    assert_eq!(waits("maintenance-overdue"), Some("ANDON_SMTP_SMARTHOST"));
-    assert_eq!(waits("on-call"), None);
+    let mail = ["ANDON_SMTP_SMARTHOST", "ANDON_SMTP_FROM", "ANDON_SUPERVISOR_EMAIL"];
+    assert_eq!(waits("maintenance-overdue"), mail);
+    assert_eq!(waits("on-call"), Vec::<&str>::new());
 }
 
 #[test]
@@ -359,12 +360,33 @@ fn addresses_may_come_from_the_environment() {
     assert_eq!((mail.from.as_str(), mail.headers["From"].as_str()), ("andon", "andon"));
     assert_eq!((mail.auth_username.as_str(), &mail.auth_password), ("", &None));
     assert_eq!(page.url, "https://events.example/v2");
-    let waits: Vec<_> = config.receivers[0].integrations.iter().map(IntegrationConfig::unset_variable).collect();
-    assert_eq!(waits, [Some("ANDON_TEST_UNSET"), None]);
+    let waits: Vec<_> = config.receivers[0].integrations.iter().map(IntegrationConfig::unset_variables).collect();
+    assert_eq!(waits, [vec!["ANDON_TEST_UNSET"], vec![]]);
     // What is shown loads in tools that know no references.
     assert!(config.original.contains("smarthost: mail.example:25"), "{}", config.original);
     let error = load(&text.replace("mail.example:25", "mail.example")).unwrap_err().to_string();
     assert!(error.contains("address mail.example: missing port in address"), "{error}");
+}
+
+#[test]
+fn a_malformed_address_is_named_once_and_keeps_a_service_from_nothing_else() {
+    // Cargo sets CARGO_PKG_NAME to `andon`, which has no port.
+    let text = with(
+        "global: {smtp_smarthost: '${env:CARGO_PKG_NAME}', smtp_from: a@b}\n\
+        receivers: [{name: r, email_configs: [{to: a@b}, {to: c@d}], webhook_configs: [{url: http://h/}]}]",
+    );
+    let errors = load(&text).unwrap_err();
+    assert_eq!(errors.to_string().lines().next(), Some("address andon: missing port in address"));
+    assert_eq!(errors.list.len(), 1, "{errors}");
+    let serving = Options { forgiving: true, ..Options::default() };
+    let config = Config::parse(&text, "f", Path::new(""), &serving).unwrap();
+    let missing: Vec<_> = config.receivers[0].integrations.iter().map(IntegrationConfig::missing).collect();
+    let said = Some("the environment variable CARGO_PKG_NAME is not host:port".to_owned());
+    assert_eq!(missing, [None, said.clone(), said]);
+    assert!(config.original.contains("smarthost: ${env:CARGO_PKG_NAME}"), "{}", config.original);
+    // What the file itself says has to be good, whoever reads it.
+    let own = text.replace("${env:CARGO_PKG_NAME}", "andon");
+    assert_eq!(Config::parse(&own, "f", Path::new(""), &serving).unwrap_err().list.len(), 1);
 }
 
 #[test]

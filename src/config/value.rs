@@ -16,6 +16,9 @@ pub const ALLOWED_URL: &str = "an http or https URL with a host";
 /// What may stand where [`secret_template_url`] reads.
 pub const ALLOWED_TEMPLATE_URL: &str = "an http or https URL with a host, or a template that makes one";
 
+/// What may stand where an address is read.
+pub const ALLOWED_HOST_PORT: &str = "host:port";
+
 /// Reads an HTTP URL; answers it as Go prints it. What refers to the environment stays as it is written.
 ///
 /// # Errors
@@ -103,6 +106,12 @@ pub fn host_port(text: &str) -> Result<String, String> {
         split_host_port(&named)?;
     }
     Ok(text.to_owned())
+}
+
+/// What [`host_port`] read, with what the environment says; where that is malformed, as it is written.
+pub fn host_port_named(text: &str) -> String {
+    let named = environment::replaced(text);
+    if named.is_empty() || split_host_port(&named).is_ok() { named } else { text.to_owned() }
 }
 
 /// Host and port, the brackets of an IPv6 address taken off.

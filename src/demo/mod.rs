@@ -1,4 +1,4 @@
-//! `andon demo`: a shift at the plant, in less than a minute and with nothing else installed.
+//! `andon demo`: a shift at the plant, in some seconds and with nothing else installed.
 //!
 //! Andon itself, with the shipped routes and a store in a folder that is removed at the end, serves in this process; the
 //! shift comes in through its HTTP API; PagerDuty, Slack and the mail server are small stand-ins that speak the real
@@ -115,7 +115,8 @@ async fn start(
         return Err("the demo's own flags ask for something else".into());
     };
     let (listening, address) = oneshot::channel();
-    let within = Within { listening: Some(listening), stop };
+    // It listens here and nowhere else, so its links lead here.
+    let within = Within { listening: Some(listening), stop, at_home: true };
     let andon = tokio::task::spawn_blocking(move || app::run_within(&flags, within));
     match address.await {
         Ok(address) => Ok((andon, format!("http://{address}"))),

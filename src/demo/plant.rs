@@ -109,6 +109,6 @@ mod tests {
             assert_eq!(played.group_interval, interval, "{}", played.key);
         }
         assert_eq!(played.policy.inhibit_rules.len(), shipped.policy.inhibit_rules.len());
-        assert!(played.receivers.iter().flat_map(|r| &r.integrations).all(|i| i.unset_variable().is_none()));
+        assert!(played.receivers.iter().flat_map(|r| &r.integrations).all(|i| i.unset_variables().is_empty()));
     }
 }

@@ -119,8 +119,7 @@ impl Integration {
     /// # Errors
     /// As the sender's; [`SendError::NotConfigured`] where a variable that the settings name is not set.
     pub async fn send(&self, delivery: &Delivery, context: &Context) -> Result<Sent, SendError> {
-        if let Some(name) = self.config.unset_variable() {
-            let missing = format!("the environment variable {name} is not set");
+        if let Some(missing) = self.config.unset() {
             return Err(SendError::NotConfigured { missing });
         }
         self.sender.send(delivery, context).await

@@ -55,6 +55,10 @@ fn the_demo_tells_its_story_in_less_than_a_minute_and_ends() {
     for (who, what, times) in rows {
         assert_eq!(told(who, what), times, "{who} {what}\n{text}");
     }
+    assert!(text.contains("http://127.0.0.1:") && !text.contains("localhost"), "{text}");
+    let links = text.lines().filter(|line| line.trim_start().starts_with("http://")).count();
+    let home = text.lines().filter(|line| line.trim_start().starts_with("http://127.0.0.1:")).count();
+    assert!(links > 0 && links == home, "links lead where it listens: {text}");
     let orders: Vec<_> = text.lines().filter(|line| line.trim_start().starts_with("WO-")).collect();
     let kinds =
         ["corrective  emergency  open  cleared", "preventive  high  open  active", "preventive  high  open  active"];

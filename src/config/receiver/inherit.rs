@@ -39,7 +39,9 @@ fn slash(section: &mut Section) {
 pub(super) fn email(section: &mut Section, global: &Section) -> Result<(), String> {
     section.inherit("tls_config", global, "smtp_tls_config");
     section.inherit("smarthost", global, "smtp_smarthost");
-    refuse_unless(section.has("smarthost"), "no global SMTP smarthost set")?;
+    // One that could not be read is named already, here and below.
+    let smarthost = section.has("smarthost") || global.is_broken("smtp_smarthost");
+    refuse_unless(smarthost, "no global SMTP smarthost set")?;
     section.inherit("from", global, "smtp_from");
     refuse_unless(section.has("from"), "no global SMTP from set")?;
     section.inherit("hello", global, "smtp_hello");
@@ -86,7 +88,7 @@ pub(super) fn slack(section: &mut Section, global: &Section) -> Result<(), Strin
         section.inherit("api_url_file", global, "slack_api_url_file");
     }
     refuse_unless(
-        has_either(section, "api_url") || has_either(section, "app_token"),
+        has_either(section, "api_url") || has_either(section, "app_token") || global.is_broken("slack_api_url"),
         "no Slack API URL nor App token set either inline or in a file",
     )?;
     http(section, global)?;
@@ -185,7 +187,8 @@ pub(super) fn msteamsv2(section: &mut Section, global: &Section) -> Result<(), S
 pub(super) fn jira(section: &mut Section, global: &Section) -> Result<(), String> {
     http(section, global)?;
     api_url(section, global, "jira_api_url");
-    refuse_unless(section.has("api_url"), "no global Jira Cloud URL set")
+    let api_url = section.has("api_url") || global.is_broken("jira_api_url");
+    refuse_unless(api_url, "no global Jira Cloud URL set")
 }
 
 pub(super) fn rocketchat(section: &mut Section, global: &Section) -> Result<(), String> {

@@ -158,7 +158,7 @@ pub fn read<'n>(fields: &mut Fields<'n, '_>, context: &Context) -> RawReceiver<'
 /// Alertmanager forgets to make the files of incident.io's `http_config` relative to the configuration file.
 fn files_of(kind: &Kind, context: &Context) -> Context {
     match kind.name {
-        "incidentio" => Context { base_dir: PathBuf::new() },
+        "incidentio" => Context { base_dir: PathBuf::new(), ..context.clone() },
         _ => context.clone(),
     }
 }

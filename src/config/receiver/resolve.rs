@@ -91,7 +91,7 @@ pub(super) fn email(section: &Section) -> IntegrationConfig {
     let auth_username = named("auth_username");
     // Where the environment gives no name nobody logs in, and no secret is asked for.
     let login = !auth_username.is_empty() || environment::reference(section.text("auth_username")).is_none();
-    let smarthost = environment::replaced(section.text("smarthost"));
+    let smarthost = value::host_port_named(section.text("smarthost"));
     let (host, port) = match environment::unset(&smarthost) {
         // Whole, so that it shows what is not set.
         Some(_) => (smarthost.as_str(), ""),

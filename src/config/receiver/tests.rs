@@ -13,7 +13,7 @@ use crate::config::yaml;
 /// Reads `global` and `receivers` of a text; answers the first sentence, or what is printed of them.
 fn load(text: &str) -> Result<(Printed, Vec<super::Receiver>), String> {
     let errors = Errors::default();
-    let context = Context { base_dir: "/etc/andon".into() };
+    let context = Context { base_dir: "/etc/andon".into(), forgiving: false };
     let document = yaml::read(text).map_err(|error| error.reason)?.ok_or("empty")?;
     let mut top = Fields::of(&document, FieldPath::top(), "config.plain", &errors);
     let node = top.raw("global");

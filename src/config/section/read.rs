@@ -9,7 +9,7 @@ use super::super::global::Context;
 use super::super::node::{Node, Untyped, Value};
 use super::super::schema::{Kind, Schema};
 use super::super::secret::Secret;
-use super::super::{duration, value};
+use super::super::{duration, environment, value};
 use super::{Datum, Section, empty, text_section};
 
 /// What reading needs besides the node: where files are looked for, where complaints go.
@@ -35,7 +35,10 @@ impl Reading<'_> {
                     section.sound &= !matches!(&datum, Datum::Section(inner) if !inner.sound);
                     *slot = datum;
                 }
-                None => section.sound = false,
+                None => {
+                    section.sound = false;
+                    section.broken.push(field.name);
+                }
             }
         }
         let mut sentences = Vec::new();
@@ -127,7 +130,7 @@ impl Reading<'_> {
             Kind::SecretUrl => (value::secret_url(&text).map(secret), value::ALLOWED_URL),
             Kind::SecretTemplateUrl => (value::secret_template_url(&text).map(secret), value::ALLOWED_TEMPLATE_URL),
             Kind::ProxyUrl => (value::any_url(&text).map(Datum::Text), "a URL"),
-            Kind::HostPort => (value::host_port(&text).map(Datum::Text), "host:port"),
+            Kind::HostPort => (self.host_port(text).map(Datum::Text), value::ALLOWED_HOST_PORT),
             Kind::TlsVersion => (value::tls_version(&text).map(Datum::Text), "TLS10, TLS11, TLS12 or TLS13"),
             _ => (value::http_url(&text).map(Datum::Text), value::ALLOWED_URL),
         };
@@ -137,6 +140,13 @@ impl Reading<'_> {
             self.errors.add(if hide { error.hidden() } else { error });
         })
         .ok()
+    }
+
+    fn host_port(self, text: String) -> Result<String, String> {
+        let read = value::host_port(&text);
+        // It stays as it is written, and so as what it waits for.
+        let forgiven = self.context.forgiving && environment::reference(&text).is_some();
+        if forgiven { Ok(text) } else { read }
     }
 
     fn integer(self, node: &Node, path: &FieldPath, go: &str, least: i128, greatest: i128) -> Option<Datum> {

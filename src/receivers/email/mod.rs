@@ -69,8 +69,8 @@ impl Email {
     }
 
     async fn attempt(&self, delivery: &Delivery, context: &Context) -> Result<Sent, SendError> {
-        if let Some(name) = self.config.unset_variable() {
-            return Err(SendError::NotConfigured { missing: format!("the environment variable {name} is not set") });
+        if let Some(missing) = self.config.unset() {
+            return Err(SendError::NotConfigured { missing });
         }
         if let Some(news) = &delivery.news {
             return self.tell(delivery, news, context).await;

@@ -31,7 +31,7 @@ fn config_integrations() {
 }
 
 fn compare(case: &Value, yaml: &str, mode: Mode, ok: &Value, error: &Value) -> Result<(), String> {
-    let options = Options { mode, unsendable: true };
+    let options = Options { mode, unsendable: true, ..Options::default() };
     match Config::parse(yaml, "alertmanager.yml", Path::new(""), &options) {
         Ok(config) => {
             same("the verdict", &true, &(ok == true))?;
