@@ -5,12 +5,14 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::api::{Ask, Server, encoded, text};
+use super::wire::filters_of;
 use super::{Output, say};
 
 /// What to take on.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The hash of the group, or matchers of which all must match an alert of it; none lists the groups.
+    /// The hash of the group, or matchers of which all must match an alert of it (the first may be only an alertname);
+    /// none lists the groups.
     group: Vec<String>,
     /// Until when: a time as 2026-11-22T15:00:00Z, or a duration as 2h.
     #[arg(long, default_value = "2h")]
@@ -49,10 +51,14 @@ fn done(arguments: &Arguments) -> Result<String, String> {
     for hash in hashes(arguments)? {
         let path = format!("groups/{}/ack", encoded(&hash));
         let method = if arguments.withdraw { reqwest::Method::DELETE } else { reqwest::Method::POST };
-        let who = arguments.who.clone().unwrap_or_else(|| arguments.server.who());
-        let body = json!({"who": who, "until": arguments.until, "comment": arguments.comment});
-        let body = (!arguments.withdraw).then_some(&body);
-        let ack = arguments.server.ask(&Ask { method, path: &path, body, if_match: None })?.body;
+        let body = match arguments.withdraw {
+            true => None,
+            false => {
+                let who = arguments.server.named(arguments.who.as_deref())?;
+                Some(json!({"who": who, "until": arguments.until, "comment": arguments.comment}))
+            }
+        };
+        let ack = arguments.server.ask(&Ask { method, path: &path, body: body.as_ref(), if_match: None })?.body;
         said += &match (json, arguments.withdraw) {
             (true, _) => format!("{ack}\n"),
             (false, true) => format!("{}: given back\n", text(&ack, "key")),
@@ -70,7 +76,7 @@ fn hashes(arguments: &Arguments) -> Result<Vec<String>, String> {
     {
         return Ok(vec![one.clone()]);
     }
-    let filters: Vec<_> = arguments.group.iter().map(|matcher| format!("filter={}", encoded(matcher))).collect();
+    let filters = filters_of(&arguments.group);
     let groups = arguments.server.get(&format!("groups?{}", filters.join("&")))?.body;
     let hashes = groups.as_array().into_iter().flatten().map(|group| text(group, "hash").to_owned());
     let mut hashes: Vec<String> = hashes.collect();

@@ -78,7 +78,7 @@ impl Server {
         if let Some(revision) = ask.if_match {
             request = request.header("if-match", revision);
         }
-        let answer = request.send().await.map_err(|error| causes(&error.without_url()))?;
+        let answer = request.send().await.map_err(unanswered)?;
         let status = answer.status();
         let next = answer.headers().get("link").and_then(|link| next_page(link.to_str().ok()?));
         let body = answer.text().await.map_err(|error| causes(&error.without_url()))?;
@@ -96,6 +96,18 @@ impl Server {
     pub fn who(&self) -> String {
         let user = self.user.clone().or_else(|| std::env::var("USER").ok()).unwrap_or_default();
         user.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').collect()
+    }
+
+    /// The name that is to be stored: the given one, or [`Self::who`].
+    ///
+    /// # Errors
+    /// Nobody is named.
+    pub fn named(&self, given: Option<&str>) -> Result<String, String> {
+        let name = given.map_or_else(|| self.who(), str::to_owned);
+        match name.trim().is_empty() {
+            true => Err("who is it? Say it with --as NAME; this session has no $USER".into()),
+            false => Ok(name),
+        }
     }
 
     /// Tells a person what went wrong, and says so to the shell.
@@ -127,6 +139,12 @@ fn refusal(body: &str) -> String {
     }
 }
 
+/// Why there was no answer; where nobody listens, what that may come from.
+fn unanswered(error: reqwest::Error) -> String {
+    let hint = if error.is_connect() { "; is Andon running there? --url names another address" } else { "" };
+    format!("{}{hint}", causes(&error.without_url()))
+}
+
 /// An error with what caused it.
 fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -154,7 +172,8 @@ pub fn encoded(part: &str) -> String {
 /// A text field, without what would move a terminal's cursor; empty where there is none.
 pub fn text<'a>(object: &'a Value, key: &str) -> &'a str {
     let text = object.get(key).and_then(Value::as_str).unwrap_or_default();
-    if text.chars().any(|c| c.is_control() && c != '\n') {
+    // Mail ends its lines with both.
+    if text.replace("\r\n", "\n").chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
         "(control characters in it: see --output json)"
     } else {
         text

@@ -3,13 +3,15 @@
 use std::process::ExitCode;
 
 use super::api::{Server, encoded, items};
+use super::wire::filters_of;
 use super::{Output, say};
 use crate::core::label::Fingerprint;
 
 /// What to explain.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// An alert's fingerprint; or matchers, of which all must match: 'severity="critical"' 'team=~"a|b"'.
+    /// An alert's fingerprint; or matchers, of which all must match: 'severity="critical"' 'team=~"a|b"'. The first may be
+    /// only an alertname.
     #[arg(required_unless_present = "labels")]
     alert: Vec<String>,
     /// A label set that need not fire: 'alertname="Down",team="x"'.
@@ -27,7 +29,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     let mut query: Vec<String> = match (&arguments.labels, &*arguments.alert) {
         (Some(labels), _) => vec![format!("labels={}", encoded(labels))],
         (None, [one]) if Fingerprint::parse(one).is_some() => vec![format!("alert={one}")],
-        (None, matchers) => matchers.iter().map(|matcher| format!("filter={}", encoded(matcher))).collect(),
+        (None, matchers) => filters_of(matchers),
     };
     query.extend(arguments.at.iter().map(|at| format!("at={}", encoded(at))));
     let answer = match arguments.server.get(&format!("explain?{}", query.join("&"))) {

@@ -3,12 +3,13 @@
 use std::process::ExitCode;
 
 use super::api::{Server, encoded, items, text};
+use super::wire::filters_of;
 use super::{Output, say};
 
 /// Which part of the history.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Matchers, all of which an alert of the event must match.
+    /// Matchers, all of which an alert of the event must match; the first may be only an alertname.
     filter: Vec<String>,
     /// Not from before: 2026-11-22T03:00:00Z.
     #[arg(long)]
@@ -61,8 +62,7 @@ fn line(event: &serde_json::Value) -> String {
 fn read(arguments: &Arguments) -> Result<Vec<serde_json::Value>, String> {
     const PAGE: usize = 1_000;
     let wanted = if arguments.limit == 0 { usize::MAX } else { arguments.limit };
-    let mut query: Vec<String> =
-        arguments.filter.iter().map(|matcher| format!("filter={}", encoded(matcher))).collect();
+    let mut query = filters_of(&arguments.filter);
     for (name, value) in [
         ("start", &arguments.start),
         ("end", &arguments.end),

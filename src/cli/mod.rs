@@ -88,6 +88,23 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// A line for each subcommand, and below those that have actions of their own a line with these: what clap itself reads
+/// the command line by, so that none can be forgotten.
+fn commands() -> String {
+    use std::fmt::Write as _;
+    let mut out = String::new();
+    for command in Arguments::command().get_subcommands() {
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        // Writing into a string does not fail.
+        let _ = writeln!(out, "  {:<12} {about}", command.get_name());
+        let actions: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+        if !actions.is_empty() {
+            let _ = writeln!(out, "  {:<12}   {}", "", actions.join(", "));
+        }
+    }
+    out
+}
+
 fn subcommand(args: &[String]) -> ExitCode {
     let words = std::iter::once("andon").chain(args.iter().map(String::as_str));
     match Arguments::try_parse_from(words) {
@@ -118,4 +135,31 @@ fn subcommand(args: &[String]) -> ExitCode {
 fn say(text: &str) {
     use std::io::Write as _;
     let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_lists_every_subcommand_with_its_actions() {
+        let help = serve::help();
+        for command in Arguments::command().get_subcommands() {
+            let listed = help.lines().position(|line| line.trim_start().split(' ').next() == Some(command.get_name()));
+            let at = listed.unwrap_or_else(|| panic!("{} is not in:\n{help}", command.get_name()));
+            let line = help.lines().nth(at).unwrap_or_default();
+            assert!(line.trim().len() > command.get_name().len() + 10, "it says what it does: {line}");
+            let below = help.lines().nth(at + 1).unwrap_or_default();
+            for action in command.get_subcommands() {
+                assert!(
+                    below.split([',', ' ']).any(|word| word == action.get_name()),
+                    "{}: {below}",
+                    action.get_name()
+                );
+            }
+        }
+        let orders = "list, show, create, acknowledge, assign, start, hold, complete, cancel, reopen, note\n";
+        assert!(help.contains(orders), "{help}");
+        assert!(help.contains("--web.external-url"), "{help}");
+    }
 }

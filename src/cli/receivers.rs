@@ -51,9 +51,13 @@ fn list(integrations: &Value) -> String {
     let mut out = row("RECEIVER", "INTEGRATION", "STATE");
     for one in integrations.as_array().into_iter().flatten() {
         let integration = format!("{}[{}]", text(one, "integration"), one["index"]);
+        let untried = one["lastSuccess"].is_null() && one["lastErrorAt"].is_null();
         let state = match (one["configured"].as_bool(), text(one, "status")) {
             (Some(false), _) => format!("not configured: {}", text(one, "missing")),
             (_, "") => "configured".to_owned(),
+            // Of what nobody has spoken to nothing is known.
+            (_, "healthy") if untried && one["waiting"] != 0 => "being told".to_owned(),
+            (_, "healthy") if untried => "not tried yet".to_owned(),
             (_, state) => state.to_owned(),
         };
         out += &row(text(one, "receiver"), &integration, &state);
@@ -64,17 +68,21 @@ fn list(integrations: &Value) -> String {
 fn tried(integrations: &Value) -> String {
     let mut out = String::new();
     for one in integrations.as_array().into_iter().flatten() {
+        let took = &one["milliseconds"];
+        let end = match text(one, "status") {
+            "would be tried again" => format!("failed (took {took} ms); a real notification would be tried again"),
+            "not configured" => "not configured".to_owned(),
+            other => format!("{other} in {took} ms"),
+        };
         // Writing into a string does not fail.
-        let _ = writeln!(out, "{}: {} in {} ms", text(one, "integration"), text(one, "status"), one["milliseconds"]);
-        for (name, said) in
-            [("error", text(one, "error")), ("said", text(one, "request")), ("heard", text(one, "answer"))]
-        {
+        let _ = writeln!(out, "{}: {end}", text(one, "integration"));
+        let error = text(one, "error");
+        // Where nobody was reached, mail says in place of an answer why.
+        let answer = Some(text(one, "answer")).filter(|answer| *answer != error).unwrap_or_default();
+        for (name, said) in [("error", error), ("request", text(one, "request")), ("answer", answer)] {
             if !said.is_empty() {
-                let _ = writeln!(
-                    out,
-                    "  {name}:\n{}",
-                    said.lines().map(|line| format!("    {line}\n")).collect::<String>()
-                );
+                let _ = writeln!(out, "  {name}:");
+                said.lines().for_each(|line| out += &format!("    {line}\n"));
             }
         }
         for note in items(one, "notes") {
@@ -82,4 +90,41 @@ fn tried(integrations: &Value) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn states_say_what_is_known() {
+        let one = |fields: Value| {
+            let mut one = json!({"receiver": "r", "integration": "email", "index": 0, "configured": true,
+                "status": "healthy", "waiting": 0, "lastSuccess": null, "lastErrorAt": null});
+            let (Value::Object(all), Value::Object(fields)) = (&mut one, fields) else { panic!("these are objects") };
+            all.extend(fields);
+            list(&json!([one])).lines().last().unwrap_or_default().rsplit("  ").next().unwrap_or_default().to_owned()
+        };
+        assert_eq!(one(json!({})), "not tried yet");
+        assert_eq!(one(json!({"waiting": 1})), "being told");
+        assert_eq!(one(json!({"lastSuccess": "2026-11-22T03:00:00Z"})), "healthy");
+        assert_eq!(one(json!({"lastErrorAt": "2026-11-22T03:00:00Z", "status": "failing"})), "failing");
+        assert_eq!(one(json!({"configured": false, "missing": "a key"})), "not configured: a key");
+    }
+
+    #[test]
+    fn a_trial_says_how_it_ended_and_what_it_was_about() {
+        let refused = "dial tcp: connection refused";
+        let mail = json!([{"integration": "email[0]", "status": "would be tried again", "milliseconds": 0,
+            "error": refused, "request": "Subject: a\r\n\r\nb\r\n", "answer": refused, "notes": []}]);
+        let expected = "email[0]: failed (took 0 ms); a real notification would be tried again\n  error:\n    dial tcp: \
+                        connection refused\n  request:\n    Subject: a\n    \n    b\n";
+        assert_eq!(tried(&mail), expected);
+        let told =
+            json!([{"integration": "slack[0]", "status": "delivered", "milliseconds": 12, "answer": "200\u{7}"}]);
+        let expected = "slack[0]: delivered in 12 ms\n  answer:\n    (control characters in it: see --output json)\n";
+        assert_eq!(tried(&told), expected);
+    }
 }

@@ -30,15 +30,15 @@ fn serve(flags: &Flags) -> ExitCode {
     }
 }
 
-fn help() -> String {
+/// The text of `--help`: all commands, and all flags of the service.
+pub(super) fn help() -> String {
     format!(
         "Andon: an alert router that is a drop-in for Prometheus Alertmanager.\n\n\
-         usage: andon [<flags>]                                    serve\n\
-         \x20      andon check [FILE] [--output json]                say what is wrong with a configuration\n\
-         \x20      andon demo [--exit]                               play a shift at the plant, all in one process\n\
-         \x20      andon work-order list|show [--url URL] [NUMBER]   read the work orders of a running Andon\n\
-         \x20      andon store check|export|import                look at a store, take its state out, put one in\n\n\
+         usage: andon [<flags>]              serve\n\
+         \x20      andon COMMAND …             one of the commands below; andon COMMAND --help says more\n\n\
+         Commands:\n{}\n\
          Flags:{}",
+        super::commands(),
         flags::help()
     )
 }

@@ -228,7 +228,7 @@ fn add(new: &Add) -> Result<String, String> {
         Some(end) => time(end)?,
         None => starts_at.after(length(&new.duration)?),
     };
-    let author = new.author.clone().unwrap_or_else(|| new.server.who());
+    let author = new.server.named(new.author.as_deref())?;
     let silence = json!({
         "matchers": matchers_json(&matchers(&new.matchers)?), "startsAt": millis(starts_at), "endsAt": millis(ends_at),
         "createdBy": author, "comment": new.comment, "annotations": pairs(&new.annotation)?,

@@ -16,13 +16,20 @@ use crate::time::Timestamp;
 /// # Errors
 /// What is wrong with the first that is none.
 pub fn matchers(words: &[String]) -> Result<Vec<Matcher>, String> {
-    let read = |(place, word): (usize, &String)| match parse_matcher(Mode::Fallback, word) {
-        Err(_) if place == 0 && is_name(word) => Ok(format!("alertname={word:?}")),
-        Err(error) => Err(error.to_string()),
-        Ok(_) => Ok(word.clone()),
-    };
-    let read: Vec<String> = words.iter().enumerate().map(|one| read((one.0, one.1))).collect::<Result<_, _>>()?;
-    read.iter().map(|word| parse_matcher(Mode::Fallback, word).map_err(|error| error.to_string())).collect()
+    let read = |word: String| parse_matcher(Mode::Fallback, &word).map_err(|error| error.to_string());
+    with_name(words).map(read).collect()
+}
+
+/// The words as filters of a query, the first as [`matchers`] takes it. Andon says which of them is none.
+pub fn filters_of(words: &[String]) -> Vec<String> {
+    with_name(words).map(|word| format!("filter={}", encoded(&word))).collect()
+}
+
+fn with_name(words: &[String]) -> impl Iterator<Item = String> {
+    words.iter().enumerate().map(|(place, word)| match place == 0 && is_name(word) {
+        true => format!("alertname={word:?}"),
+        false => word.clone(),
+    })
 }
 
 fn is_name(word: &str) -> bool {

@@ -28,7 +28,7 @@ impl NoNews {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NeverTold => "nothing of it had been told",
-            Self::AlreadyTold => "already told",
+            Self::AlreadyTold => "already decided",
             Self::HeldBack => "held back",
             Self::Acknowledged => "acknowledged",
         }

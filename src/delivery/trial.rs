@@ -80,7 +80,9 @@ async fn attempt(receivers: &Receivers, row: &Delivery) -> Tried {
 async fn send(receivers: &Receivers, row: &Delivery) -> Result<Sent, SendError> {
     let integration = receivers.find(&row.thread)?;
     if let Some(Err(wait)) = integration.limit.as_ref().map(|limit| limit.take()) {
-        return Err(SendError::retry(format!("the receiver's rate limit lets the next one through in {wait:?}")));
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let error = format!("the receiver's rate limit lets the next one through in {seconds} s");
+        return Err(SendError::retry(error));
     }
     let attempt = tokio::time::timeout(integration.timeout, integration.send(row, receivers.context()));
     attempt.await.unwrap_or_else(|_| Err(SendError::timed_out(integration.timeout)))
@@ -141,7 +143,9 @@ fn labels(pairs: &[(&str, &str)]) -> LabelSet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::settings::{IntegrationConfig, PagerdutyConfig, ReceiverConfig};
+    use std::num::NonZeroU32;
+
+    use crate::config::settings::{IntegrationConfig, PagerdutyConfig, Per, RateLimit, ReceiverConfig};
     use crate::receivers::stand_in::{Reply, StandIn};
     use crate::receivers::test_support::{context, inline, webhook_config};
 
@@ -171,6 +175,29 @@ mod tests {
         assert_eq!(seen.len(), 2);
         assert!(seen.iter().all(|seen| seen.body.contains("AndonTest") && seen.body.contains("nothing is wrong")));
         assert!(trial(vec![]).send("nobody").await.is_none());
+    }
+
+    #[tokio::test]
+    async fn how_long_a_rate_limit_lasts_is_told_in_whole_seconds() {
+        let server = StandIn::start(|_| Reply::status(200)).await;
+        let receivers = Receivers::new(
+            &[ReceiverConfig {
+                name: "team".into(),
+                was: Vec::new(),
+                integrations: vec![IntegrationConfig::Webhook(Box::new(webhook_config(&server.url("/"))))],
+                rate_limit: Some(RateLimit { tokens: NonZeroU32::MIN, per: Per::Minute, burst: NonZeroU32::MIN }),
+                digest: true,
+            }],
+            context(),
+            None,
+        );
+        let trial = Trial { receivers: Arc::new(ArcSwap::from_pointee(receivers)), clock: Clock::System };
+        assert!(trial.send("team").await.unwrap()[0].result.is_ok());
+        let error = trial.send("team").await.unwrap()[0].result.clone().unwrap_err();
+        let error = error.to_string();
+        let wait = error.strip_prefix("the receiver's rate limit lets the next one through in ");
+        let seconds = wait.and_then(|wait| wait.strip_suffix(" s")).unwrap_or_default();
+        assert!(seconds.parse::<u64>().is_ok_and(|seconds| (1..=60).contains(&seconds)), "{error}");
     }
 
     #[tokio::test]

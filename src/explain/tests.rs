@@ -365,6 +365,7 @@ fn a_receiver_that_cannot_be_told_is_named_with_what_it_lacks() {
         let lacks = "the receiver is not configured: the environment variable URL is not set";
         assert!(sentence.contains(part) && sentence.ends_with(lacks), "{sentence}");
         assert!(explanation.to_string().contains(&format!("    {lacks}")), "{explanation}");
+        assert!(!explanation.to_string().contains("told so far: that"), "nothing has arrived: {explanation}");
         let json = &explanation.to_json()["taken"][0]["integrations"][0]["trouble"];
         assert_eq!(json["notConfigured"], "the environment variable URL is not set", "{json}");
         assert_eq!(json["failingSince"], serde_json::Value::Null);

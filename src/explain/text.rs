@@ -175,7 +175,12 @@ fn write_thread(out: &mut String, now: &ThreadNow) -> fmt::Result {
         Some(last) => {
             let at = last.at.map_or_else(|| "not heard, due again".to_owned(), time);
             let open = if last.open { "that this alert fires" } else { "nothing of this alert that is open" };
-            writeln!(out, "    told so far: {open} (last notification {at})")?;
+            // What is owed is settled when it is decided; whoever reads this wants to know whether it has arrived.
+            let (word, arrived) = match now.waiting.is_empty() {
+                true => ("told", ""),
+                false => ("decided", ", not delivered yet"),
+            };
+            writeln!(out, "    {word} so far: {open} (last notification {at}{arrived})")?;
         }
     }
     if let Some(trouble) = &now.trouble {

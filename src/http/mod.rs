@@ -258,7 +258,9 @@ async fn read_body(state: &AppState, request: Request<Body>) -> Result<bytes::By
 
 /// Where a request came from, as far as is known.
 fn peer<B>(request: &Request<B>) -> String {
-    request.extensions().get::<SocketAddr>().map_or_else(|| "unknown".into(), |address| address.ip().to_string())
+    let address = request.extensions().get::<SocketAddr>();
+    // One socket hears both families; 127.0.0.1 is not to be called ::ffff:127.0.0.1.
+    address.map_or_else(|| "unknown".into(), |address| address.ip().to_canonical().to_string())
 }
 
 /// Routes a request by its path.

@@ -170,9 +170,9 @@ fn integration(sight: &Sight<'_>, shown: &Configured, queue: &[&Arc<Delivery>]) 
         None if faring.failing_since.is_some() => ("failing", "failing", failing()),
         None if dead > 0 => ("failing", "refuses", format!("{} above", count(dead, "dead letter"))),
         None if limited > 0 => ("slow", "limited", "It may be told no more often; what waits is merged.".into()),
-        // What waits may be under way to it for the first time.
-        None if queue.is_empty() && faring.last_success.is_none() && faring.last_error.is_none() => {
-            ("good", "healthy", "Nothing was sent to it since the start.".into())
+        // How it fares nobody knows yet; what waits is under way to it for the first time.
+        None if faring.last_success.is_none() && faring.last_error.is_none() => {
+            ("none", if queue.is_empty() { "not tried yet" } else { "being told" }, String::new())
         }
         None => ("good", "healthy", String::new()),
     };
@@ -239,21 +239,21 @@ mod tests {
     use crate::core::tests::play::{World, policy};
 
     #[test]
-    fn that_nothing_was_sent_is_not_said_while_a_first_attempt_is_under_way() {
+    fn what_nobody_has_spoken_to_is_not_called_healthy() {
         let mut world = World::new(policy());
         let shown = Configured { receiver: "hook".into(), kind: "webhook".into(), index: 0, used: true, missing: None };
-        let why = |world: &mut World| {
+        let word = |world: &mut World| {
             let (view, assets) = (world.engine.view(), BTreeMap::new());
             let sight = Sight { view: &view, now: world.now, mode: Mode::Fallback, assets: &assets };
             let page = deliveries(&sight, std::slice::from_ref(&shown), &Attempts::of(&[]), &|_| Vec::new(), 1);
-            page.receivers[0].integrations[0].why.clone()
+            page.receivers[0].integrations[0].word
         };
-        assert_eq!(why(&mut world), "Nothing was sent to it since the start.");
+        assert_eq!(word(&mut world), "not tried yet");
         world.post(&["Disk a"], true);
         world.now = world.engine.next_deadline();
         world.engine.handle(world.now, Input::Tick);
         world.engine.committed();
         assert_eq!(world.engine.take_due(world.now).len(), 1);
-        assert_eq!(why(&mut world), "");
+        assert_eq!(word(&mut world), "being told");
     }
 }

@@ -84,7 +84,7 @@ pub fn status(sight: &Sight<'_>, facts: &Facts) -> Status {
         ("Groups", thousands(view.groups.len())),
         ("Routes", format!("{}, {} receivers", thousands(view.policy.routes.len()), view.policy.receivers.len())),
         ("Inhibit rules", thousands(view.policy.inhibit_rules.len())),
-        ("Told, not yet over", format!("{} threads", thousands(view.ledger.len()))),
+        ("Decided to tell, not yet over", format!("{} threads", thousands(view.ledger.len()))),
     ];
     let per_second = |of: fn(&Sample) -> u64| -> Vec<f64> {
         let pairs = facts.samples.windows(2);

@@ -61,14 +61,17 @@ fn the_command_line_tells_explains_and_acknowledges() {
     let andon = place.start(&[]);
     told(&andon, "Down");
     //          words                                                        exit     part of what it says
-    let rows: [(&[&str], i32, &str); 8] = [
+    let rows: [(&[&str], i32, &str); 11] = [
         (&["history", "alertname=Down", "--kind=delivered"], 0, "to hook by webhook[0] was delivered"),
+        (&["history", "Down", "--kind=delivered"], 0, "to hook by webhook[0] was delivered"),
+        (&["explain", "Down"], 0, "attempt 1: delivered (first notification)"),
         (&["history", "--kind=alert_fired", "--output=json"], 0, r#""kind":"alert_fired""#),
         (&["history", "--kind=nothing"], 1, "is none of alert_fired"),
         (&["explain", "alertname=Down"], 0, "attempt 1: delivered (first notification)"),
         (&["explain", "alertname=Up"], 1, "0 alerts match"),
         (&["explain", "--labels", "alertname=Up"], 0, "does not fire: this is what would happen if it did"),
-        (&["ack", "alertname=Down", "--who=ann", "--until=1h", "--comment=mine"], 0, "ann until "),
+        (&["ack", "Down", "--as=", "--comment=mine"], 1, "--as NAME"),
+        (&["ack", "Down", "--who=ann", "--until=1h", "--comment=mine"], 0, "ann until "),
         (&["ack"], 0, "taken on by ann until "),
     ];
     for (words, exit, part) in rows {
@@ -106,7 +109,7 @@ fn alerts_and_silences_are_handled_as_with_amtool() {
     let run = |words: &[&str]| run(&andon, words);
     assert_eq!(run(&["alert", "add", "Down", "asset_code=P", "--annotation=summary=it is down"]), (Some(0), "".into()));
     //          words                                            exit     part of what it says
-    let rows: [(&[&str], i32, &str); 8] = [
+    let rows: [(&[&str], i32, &str); 9] = [
         (&["alert"], 0, "it is down  active"),
         (&["alert", "query", "Down", "-o", "json"], 0, r#""asset_code":"P""#),
         (&["alert", "add", "Down", "--end=soon"], 1, "is no time as 2026-11-22T03:00:00Z"),
@@ -114,6 +117,7 @@ fn alerts_and_silences_are_handled_as_with_amtool() {
         (&["silence", "preview", "asset_code=P"], 0, "it would mute 1 alerts now; 0 of them are silenced already"),
         (&["silence", "add", "asset_code=P"], 2, "--comment"),
         (&["silence", "add", "asset_code=~(", "--comment=x"], 1, "error"),
+        (&["silence", "add", "asset_code=P", "--comment=x", "--author= "], 1, "--as NAME"),
         (&["silence", "expire", "00000000-0000-0000-0000-000000000000"], 1, "404"),
     ];
     for (words, exit, part) in rows {

@@ -86,6 +86,61 @@ fn does_not_start_from_a_bad_configuration_or_flag() {
 }
 
 #[test]
+fn without_a_file_both_names_and_the_flag_are_told() {
+    let folder = tempfile::tempdir().expect("there is room");
+    for words in [&["--storage.path=data"][..], &["check"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_andon")).args(words).current_dir(&folder).output();
+        let output = output.expect("andon runs");
+        let said = String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(["routes.yaml", "alertmanager.yml", "--config.file"].iter().all(|name| said.contains(name)), "{said}");
+    }
+}
+
+#[test]
+fn a_malformed_address_in_the_environment_costs_its_receiver_and_not_the_start() {
+    let place = Place::with_config(
+        "global: {smtp_smarthost: '${env:ANDON_TEST_HOST}', smtp_from: a@b.example}\n\
+         route: {receiver: mail}\nreceivers: [{name: mail, email_configs: [{to: c@d.example}]}]\n",
+    );
+    let mut command = place.command(&[]);
+    command.env("ANDON_TEST_HOST", "mail.example");
+    let andon = Andon::start(command);
+    assert!(andon.log().contains("the environment variable ANDON_TEST_HOST is not host:port"), "{}", andon.log());
+    assert_eq!(andon.request("POST", "/-/reload", "").status(), 200);
+    let mut check = Command::new(env!("CARGO_BIN_EXE_andon"));
+    let check = check.arg("check").arg(place.config_file()).env("ANDON_TEST_HOST", "mail.example").output();
+    let check = check.expect("andon runs");
+    let said = String::from_utf8_lossy(&check.stdout);
+    assert_eq!(check.status.code(), Some(1), "{said}");
+    assert!(said.contains("missing port in address") && said.contains(": 1 error"), "{said}");
+}
+
+#[test]
+fn one_socket_for_both_families_tells_addresses_as_they_are_known() {
+    let place = Place::with_config(GOOD);
+    let andon = place.start(&["--web.listen-address=:0"]);
+    let (_, port) = andon.address().rsplit_once(':').expect("it has a port");
+    let url = format!("--url=http://127.0.0.1:{port}");
+    let run = |words: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_andon")).args(words).arg(&url).output().expect("andon runs");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    run(&["alert", "add", "Down"]);
+    let history = run(&["history", "alertname=Down", "--kind=alert_fired"]);
+    assert!(history.contains("127.0.0.1]") && !history.contains("ffff"), "{history}");
+}
+
+#[test]
+fn where_nobody_listens_the_flag_for_another_address_is_named() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|bound| bound.local_addr()).expect("a port is free");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_andon"));
+    let output = command.args(["alert", &format!("--url=http://{free}")]).output().expect("andon runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.trim_end().ends_with("is Andon running there? --url names another address"), "{said}");
+}
+
+#[test]
 fn flags_without_meaning_are_named_in_one_warning() {
     let place = Place::with_config(GOOD);
     let andon = place.start(&["--cluster.gossip-interval=1s", "--auto-gomemlimit.ratio=0.5", "--cluster.label="]);

@@ -199,7 +199,8 @@ impl Scene {
 }
 
 fn address(request: &Parts) -> String {
-    request.extensions.get::<SocketAddr>().map_or_else(|| "unknown".into(), |address| address.ip().to_string())
+    let address = request.extensions.get::<SocketAddr>();
+    address.map_or_else(|| "unknown".into(), |address| address.ip().to_canonical().to_string())
 }
 
 /// What is wrong with the service itself.
