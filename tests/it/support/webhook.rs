@@ -1,6 +1,7 @@
 //! A webhook receiver that takes everything and remembers what it was told. It answers `ok`, by which it passes for
-//! Slack and PagerDuty too.
+//! Slack and PagerDuty too. It may have bad spells.
 
+use std::collections::BTreeSet;
 use std::io::{BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::http::{Client, Message};
+use super::random::Random;
 use super::until;
 
 /// Listens until the test's process ends.
@@ -21,6 +23,40 @@ struct Shared {
     open: AtomicUsize,
     /// What it answers, and after how long.
     answer: Mutex<(String, Duration)>,
+    /// The bad spells that it has, if it has any.
+    spells: Mutex<Option<Spells>>,
+    /// The places in `told` of what was taken and not answered.
+    unanswered: Mutex<BTreeSet<usize>>,
+}
+
+/// What comes next, for so many messages.
+struct Spells {
+    random: Random,
+    mood: Mood,
+    left: u64,
+}
+
+#[derive(Clone, Copy)]
+enum Mood {
+    Answers,
+    /// With 503, and takes nothing.
+    Refuses,
+    /// Takes the message and closes the connection.
+    Cuts,
+}
+
+impl Spells {
+    fn next(&mut self) -> Mood {
+        if self.left == 0 {
+            (self.mood, self.left) = match (self.mood, self.random.below(2)) {
+                (Mood::Answers, 0) => (Mood::Refuses, 2 + self.random.below(30)),
+                (Mood::Answers, _) => (Mood::Cuts, 1 + self.random.below(5)),
+                _ => (Mood::Answers, 1 + self.random.below(60)),
+            };
+        }
+        self.left -= 1;
+        self.mood
+    }
 }
 
 impl Webhook {
@@ -33,7 +69,8 @@ impl Webhook {
         let listener = TcpListener::bind(address).expect("a free port");
         let port = listener.local_addr().expect("it is bound").port();
         let answer = Mutex::new((answer("200 OK", "ok"), Duration::ZERO));
-        let shared = Shared { told: Mutex::default(), open: AtomicUsize::new(0), answer };
+        let (told, open, spells, unanswered) = Default::default();
+        let shared = Shared { told, open, answer, spells, unanswered };
         let hook = Self { port, shared: Arc::new(shared) };
         let shared = Arc::clone(&hook.shared);
         std::thread::spawn(move || {
@@ -52,6 +89,17 @@ impl Webhook {
     /// From now on it answers with this status and body, after a time.
     pub fn answers(&self, status: &str, body: &str, takes: Duration) {
         *self.shared.answer.lock().unwrap_or_else(PoisonError::into_inner) = (answer(status, body), takes);
+    }
+
+    /// From now on it answers 503 for a while, or takes messages and closes the connection, now and then; or never again.
+    pub fn has_bad_spells(&self, random: Option<Random>) {
+        let spells = random.map(|random| Spells { random, mood: Mood::Answers, left: 0 });
+        *self.shared.spells.lock().unwrap_or_else(PoisonError::into_inner) = spells;
+    }
+
+    /// The places in [`Self::told`] of what it did not answer.
+    pub fn unanswered(&self) -> BTreeSet<usize> {
+        self.shared.unanswered.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub fn url(&self) -> String {
@@ -93,13 +141,36 @@ fn answer(status: &str, body: &str) -> String {
 fn serve(stream: TcpStream, shared: &Shared) {
     let mut stream = BufReader::new(stream);
     while let Ok(Some(message)) = Message::read(&mut stream) {
+        let (mut answer, takes) = shared.answer.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if message.first_line.starts_with("POST ") {
-            shared.told.lock().unwrap_or_else(PoisonError::into_inner).push(message);
+            match shared.mood() {
+                Mood::Answers => drop(shared.take(message)),
+                Mood::Refuses => answer = self::answer("503 Service Unavailable", ""),
+                Mood::Cuts => return shared.take_unanswered(message),
+            }
         }
-        let (answer, takes) = shared.answer.lock().unwrap_or_else(PoisonError::into_inner).clone();
         std::thread::sleep(takes);
         if stream.get_mut().write_all(answer.as_bytes()).is_err() {
             return;
         }
+    }
+}
+
+impl Shared {
+    fn mood(&self) -> Mood {
+        let mut spells = self.spells.lock().unwrap_or_else(PoisonError::into_inner);
+        spells.as_mut().map_or(Mood::Answers, Spells::next)
+    }
+
+    /// Remembers a message, and says at which place.
+    fn take(&self, message: Message) -> usize {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.push(message);
+        told.len() - 1
+    }
+
+    fn take_unanswered(&self, message: Message) {
+        let mut unanswered = self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
+        unanswered.insert(self.take(message));
     }
 }
