@@ -56,7 +56,8 @@ pub fn wait_after(attempts: u32, jitter: f64, asked: Option<Duration>) -> Durati
 
 impl Engine {
     /// Puts a decision into the outbox. What waits in the same thread and was not sent yet gives way to it where one
-    /// message can say both; where it cannot, what fired and is over stays two rows.
+    /// message can say both; where it cannot, what fired and is over stays two rows, until something else fires: that is
+    /// told with what is over. Who has taken it on is told after it.
     #[expect(clippy::too_many_arguments, reason = "these are the parts of a row, and they meet only here")]
     pub(super) fn enqueue(
         &mut self,
@@ -96,17 +97,41 @@ impl Engine {
             orders: OrdersBehind::default(),
             told_with: None,
         };
+        let mut acknowledged = None;
         for older in self.waiting(&row.thread) {
             let same_news = says_both || older.firing() == row.firing() || !older.firing();
-            if same_news && takes_place_of(&row, &older) {
-                self.supersede(&older, &mut row, says_both);
+            if same_news && takes_place_of(&row, &older, says_both) {
+                self.supersede(&older, &mut row);
+            } else if same_news && row.reason != Reason::Acknowledged && older.attempts == 0 {
+                acknowledged = Some(older);
             }
         }
         let thread = row.thread.clone();
+        let firing: Vec<_> = row.alerts.iter().filter(|told| !told.resolved).cloned().collect();
         self.watch_delivery(&row);
         self.state.put_delivery(row, &mut self.log);
         self.note(Note::Enqueued(id));
+        if let Some(acknowledged) = acknowledged {
+            self.acknowledge_again(&acknowledged, firing);
+        }
         self.queue(&thread);
+    }
+
+    /// Moves a row that says who has taken a group on behind all that its thread is told before it: of what is not open
+    /// yet there is nothing to acknowledge.
+    fn acknowledge_again(&mut self, older: &Delivery, alerts: Vec<ToldAlert>) {
+        let id = DeliveryId(self.next_delivery);
+        self.next_delivery += 1;
+        let mut row = Delivery { id, alerts: Arc::from(alerts), ..older.clone() };
+        if let Some(told) = self.state.ledger.get(&row.thread).filter(|told| told.episode == row.episode) {
+            row.sequence = told.next_sequence;
+            let told = Told { next_sequence: row.sequence.saturating_add(1), ..Told::clone(told) };
+            self.state.put_told(&row.thread, Some(told), &mut self.log);
+        }
+        self.supersede(older, &mut row);
+        self.watch_delivery(&row);
+        self.state.put_delivery(row, &mut self.log);
+        self.note(Note::Enqueued(id));
     }
 
     /// The rows of a thread that no worker is sending, oldest first.
@@ -117,7 +142,7 @@ impl Engine {
     }
 
     /// Lets `newer` take the place of a row that was not delivered, with what only that row would have said.
-    fn supersede(&mut self, older: &Delivery, newer: &mut Delivery, says_both: bool) {
+    fn supersede(&mut self, older: &Delivery, newer: &mut Delivery) {
         self.counters.superseded += 1;
         let said = |alert: &ToldAlert| newer.alerts.iter().any(|told| told.alert.labels == alert.alert.labels);
         // What fires goes on being told only if it counts as told: a thread whose group is gone tells no more than what is
@@ -126,7 +151,7 @@ impl Engine {
         let counts = |told: &ToldAlert| ledger.is_some_and(|entry| entry.firing.contains(&told.alert.fingerprint()));
         let unsaid = older.alerts.iter().filter(|told| (told.resolved || counts(told)) && !said(told));
         let unsaid: Vec<_> = unsaid.cloned().collect();
-        if says_both && !unsaid.is_empty() {
+        if !unsaid.is_empty() {
             let mut alerts: Vec<_> = newer.alerts.iter().cloned().chain(unsaid).collect();
             alerts.sort_by(|a, b| told_order(&a.alert.labels, &b.alert.labels));
             newer.alerts = Arc::from(alerts);
@@ -153,8 +178,7 @@ impl Engine {
         self.note(Note::RateLimited(Notified::of(&row)));
         self.circuits.landed(row.id);
         if let Some(mut newer) = self.successor(&row) {
-            let says_both = self.says_both(&row.thread);
-            self.supersede(&row, &mut newer, says_both);
+            self.supersede(&row, &mut newer);
             self.state.put_delivery(newer, &mut self.log);
             self.queue(&row.thread);
         }
@@ -167,8 +191,9 @@ impl Engine {
             return None;
         }
         let newer = self.waiting(&row.thread).into_iter().find(|waiting| waiting.id > row.id)?;
-        let same_news = self.says_both(&row.thread) || newer.firing() == row.firing();
-        (same_news && takes_place_of(&newer, row)).then(|| Delivery::clone(&newer))
+        let says_both = self.says_both(&row.thread);
+        let same_news = says_both || newer.firing() == row.firing();
+        (same_news && takes_place_of(&newer, row, says_both)).then(|| Delivery::clone(&newer))
     }
 
     /// Lets the first row of a thread be sent when it is due, unless a worker has it.
@@ -284,11 +309,10 @@ impl Engine {
             self.doubtful.insert(row.id);
         }
         if let Some(mut newer) = self.successor(row) {
-            let says_both = self.says_both(&row.thread);
             if self.circuits.is_alone(row) {
                 self.circuits.waits_alone(&newer);
             }
-            self.supersede(row, &mut newer, says_both);
+            self.supersede(row, &mut newer);
             newer.due_at = now.after(wait);
             (newer.attempts, newer.last_error) = (attempts, error);
             self.watch_delivery(&newer);
@@ -407,9 +431,14 @@ impl Engine {
     }
 }
 
-/// Whether a row says all that the older one would have said: who has taken a group on is not what fires in it.
-fn takes_place_of(newer: &Delivery, older: &Delivery) -> bool {
-    newer.reason != Reason::Acknowledged || older.reason == Reason::Acknowledged
+/// Whether a row says all that the older one would have said: who has taken a group on is not what fires in it, and who
+/// has one word for each does not hear the one with the other.
+fn takes_place_of(newer: &Delivery, older: &Delivery, says_both: bool) -> bool {
+    match (newer.reason == Reason::Acknowledged, older.reason == Reason::Acknowledged) {
+        (newer, older) if newer == older => true,
+        (true, _) => false,
+        (false, _) => says_both || !newer.firing() || newer.acknowledged.is_none(),
+    }
 }
 
 #[cfg(test)]

@@ -266,6 +266,48 @@ fn it_never_takes_the_place_of_a_page() {
     assert_eq!(told, ["first notification", "acknowledged"]);
 }
 
+/// PagerDuty is down when somebody takes the group on, and something more is news before it is back: it hears both, and
+/// the acknowledgement of what is open there; unless that ended with the news.
+#[test]
+fn an_acknowledgement_outlives_what_is_told_after_it() {
+    let retry = || Outcome::Retry { error: "503".into(), after: None, exchange: Default::default() };
+    for (told_before, crash) in [(false, false), (false, true), (true, false), (true, true)] {
+        for worsens in [false, true] {
+            let mut world = World::new(rules(&["pagerduty"]));
+            let fail = |world: &mut World| world.receivers.0.insert("hook".into(), vec![retry(); 999]);
+            if !told_before {
+                fail(&mut world);
+            }
+            world.post(&["Disk a", "Disk b"], true);
+            world.pass(MINUTE);
+            fail(&mut world);
+            world.ack(10 * HOUR).unwrap();
+            world.pass(MINUTE);
+            for _ in 0..12 {
+                world.post(if worsens { &["Disk a", "Disk c"] } else { &["Disk a"] }, true);
+                world.post(&["Disk b"], false);
+                world.pass(MINUTE);
+            }
+            if crash {
+                world.crash(SECOND);
+            }
+            world.receivers.0.clear();
+            pass(&mut world, if worsens { &["Disk a", "Disk c"] } else { &["Disk a"] }, 2);
+            let told: Vec<_> = world.told.iter().map(|row| row.reason.as_str()).collect();
+            let expected: &[&str] = match (told_before, worsens) {
+                (false, false) => &["first notification", "acknowledged"],
+                (false, true) => &["first notification"],
+                (true, false) => &["first notification", "acknowledged", "some alerts resolved"],
+                (true, true) => &["first notification", "new alerts added"],
+            };
+            assert_eq!(told, expected, "{told_before} {crash} {worsens}");
+            let numbers: Vec<_> = world.told.iter().map(|row| row.sequence).collect();
+            assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
+            assert_eq!(world.engine.view().outbox.len(), 0);
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_acknowledged_is_refused() {
     let mut world = World::new(rules(&["webhook"]));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::play::*;
-use crate::core::engine::{Options, Output};
+use crate::core::engine::{Input, Options, Output};
 use crate::core::outbox::Outcome;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -121,5 +121,40 @@ fn a_time_of_refusals_ends_nothing_and_keeps_nothing_from_ending() {
         world.receivers.0.clear();
         world.pass(10 * MINUTE);
         assert!(world.lines().iter().any(|line| line.contains("resolved=[a]")), "that it is over is told");
+    }
+}
+
+/// A receiver that knows incidents is down; one alert fires and is over, and another of its group fires: that the first
+/// did is told with the second, whichever attempt is on its way meanwhile.
+#[test]
+fn what_fired_and_cleared_during_an_outage_is_told_with_what_fires_next() {
+    let retry = || Outcome::Retry { error: "503".into(), after: None, exchange: Default::default() };
+    for on_its_way in [false, true] {
+        let mut rules = policy();
+        rules.receivers = vec![receiver("hook", "pagerduty", true)];
+        let mut world = World::new(rules);
+        world.receivers.0.insert("hook".into(), vec![retry(); 999]);
+        world.hold_back = on_its_way;
+        world.post(&["Disk a"], true);
+        world.now = world.now.after(30 * SECOND);
+        world.input(Input::Tick);
+        let taken = world.engine.take_due(world.now);
+        world.post(&["Disk a"], false);
+        world.pass(6 * MINUTE);
+        world.post(&["Disk b"], true);
+        world.pass(MINUTE);
+        world.lines();
+        world.hold_back = false;
+        world.receivers.0.clear();
+        for row in taken.into_iter().flatten() {
+            world.input(Input::Settled(row.id, retry(), 0.5));
+        }
+        world.pass(MINUTE);
+        let lines = world.lines();
+        assert!(lines.len() == 1 && lines[0].contains("firing=[b] resolved=[a]"), "{on_its_way}: {lines:?}");
+        world.post(&["Disk b"], false);
+        world.pass(6 * MINUTE);
+        assert!(world.told.last().is_some_and(|row| !row.firing()), "and its incident is closed");
+        assert_eq!(world.engine.view().outbox.len(), 0);
     }
 }
