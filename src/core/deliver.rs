@@ -366,7 +366,9 @@ impl Engine {
             }
         }
         if orphaned && self.options.resolved_while_muted {
-            self.next_orphan_check = self.next_orphan_check.min(now.after(REFUSED_ORPHAN_WAIT));
+            let not_before = now.after(REFUSED_ORPHAN_WAIT);
+            self.refused_orphans.insert(row.thread.clone(), not_before);
+            self.next_orphan_check = self.next_orphan_check.min(not_before);
         }
         let told = self.state.ledger.get(&row.thread).map(|told| Told::clone(told));
         let mut told = told.unwrap_or_else(|| {

@@ -3,7 +3,7 @@
 //! [`Engine::handle`] decides and changes the state at once; [`Engine::committed`] or [`Engine::rolled_back`] ends the
 //! batch. Only a committed batch is shown to readers and to workers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,7 +99,7 @@ pub enum Input {
     Assets(Arc<Assets>),
     /// Other rules are in force: SHA-256 of the file and its text without secrets.
     Reload(Actor, Arc<Policy>, String, String),
-    /// The wall clock was put back by so much.
+    /// The wall clock was put back by so much: what is stored follows. The rest does with [`Engine::clock_put_back`].
     PutBack(Duration),
     /// Time passed.
     Tick,
@@ -176,6 +176,8 @@ pub struct Engine {
     pub(super) next_orphan_check: Timestamp,
     /// What it was before the batch.
     pub(super) stored_orphan_check: Timestamp,
+    /// Before when threads whose group is gone, and that refused, are not told again. Not stored: a restart tries anew.
+    pub(super) refused_orphans: BTreeMap<Thread, Timestamp>,
     /// Rows that may be due: those that are the first of their thread.
     pub(super) due: BTreeSet<(Timestamp, DeliveryId)>,
     /// Rows that their receiver may have heard although no attempt is known to have ended well. Not stored: after a
@@ -203,6 +205,7 @@ impl Engine {
             next_gc,
             next_orphan_check: Timestamp::MAX,
             stored_orphan_check: Timestamp::MAX,
+            refused_orphans: BTreeMap::new(),
             due: BTreeSet::new(),
             doubtful: BTreeSet::new(),
             circuits: Circuits::default(),

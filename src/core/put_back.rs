@@ -14,6 +14,19 @@ use super::outbox::Delivery;
 use crate::time::Timestamp;
 
 impl Engine {
+    /// What is not stored follows at once, and once, whether the store takes the rest or not: which outage it is that
+    /// goes on, and when a receiver is tried again.
+    pub fn clock_put_back(&mut self, by: Duration) {
+        let grace = &mut self.state.grace;
+        grace.from = grace.from.before(by);
+        // An outage that goes on ends with the next commit.
+        if grace.until < Timestamp::MAX {
+            grace.until = grace.until.before(by);
+        }
+        self.circuits.put_back(by);
+        self.refused_orphans.values_mut().for_each(|not_before| *not_before = not_before.before(by));
+    }
+
     pub(super) fn put_back(&mut self, now: Timestamp, by: Duration) {
         let groups: Vec<_> = self.state.groups.iter().map(|(at, group)| (at, Arc::clone(&group.stored))).collect();
         for (at, stored) in groups {
@@ -28,12 +41,7 @@ impl Engine {
             let row = Delivery { due_at, tried_since, undelivered_since, ..Delivery::clone(&row) };
             self.state.put_delivery(row, &mut self.log);
         }
-        self.circuits.put_back(by);
         self.date_alerts_back(now);
-        let grace = &mut self.state.grace;
-        if grace.until < Timestamp::MAX {
-            (grace.from, grace.until) = (grace.from.before(by), grace.until.before(by));
-        }
         self.next_gc = self.next_gc.min(now.after(self.options.gc_interval));
         self.next_orphan_check = if self.next_orphan_check < Timestamp::MAX { now } else { Timestamp::MAX };
         self.state.last_seen.iter_mut().for_each(|last| *last = (*last).min(now));

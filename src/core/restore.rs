@@ -231,6 +231,7 @@ impl Engine {
 
     /// Begins to look after threads that were told of alerts whose group the rules no longer make.
     fn find_orphans(&mut self, now: Timestamp) {
+        self.refused_orphans.clear();
         let any = self.options.resolved_while_muted && !self.orphans().is_empty();
         self.next_orphan_check = if any { now } else { Timestamp::MAX };
     }
@@ -255,7 +256,11 @@ impl Engine {
     pub(super) fn check_orphans(&mut self, now: Timestamp) {
         let orphans = self.orphans();
         self.next_orphan_check = if orphans.is_empty() { Timestamp::MAX } else { now.after(ORPHAN_INTERVAL) };
+        self.refused_orphans.retain(|_, not_before| *not_before > now);
         for (thread, told) in orphans {
+            if self.refused_orphans.contains_key(&thread) {
+                continue;
+            }
             let grace = self.state.grace;
             let kept: Vec<_> = told.open.iter().map(|alert| (*alert, self.state.alerts.get(*alert))).collect();
             let forgotten = kept.iter().filter(|(_, kept)| kept.is_none()).map(|(alert, _)| *alert);

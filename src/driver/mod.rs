@@ -348,6 +348,17 @@ impl Driver {
         self.last_good = now;
     }
 
+    /// The driver's own moments are of the clock that was wrong as well: an outage that goes on began earlier, and ends no
+    /// later.
+    fn put_own_times_back(&mut self, by: Duration) {
+        self.last_good = self.last_good.before(by);
+        self.retry_at = self.retry_at.before(by);
+        if self.lazy_since < Timestamp::MAX {
+            self.lazy_since = self.lazy_since.before(by);
+        }
+        self.unsettled.put_back(by);
+    }
+
     fn checkpoint_if_wanted(&mut self, now: Timestamp) {
         if !self.store.wants_checkpoint() {
             return;
@@ -404,6 +415,8 @@ impl Driver {
                     "The clock was put back: what was to happen later comes as soon"
                 );
                 self.put_back += by;
+                self.engine.clock_put_back(by);
+                self.put_own_times_back(by);
             }
             None => {}
         }

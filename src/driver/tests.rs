@@ -181,3 +181,39 @@ async fn a_storm_of_reloads_sends_nothing_twice_and_takes_nothing_back() {
     tokio::time::sleep(1000 * SECOND).await;
     assert!(service.rows.try_recv().is_err(), "nothing is told twice");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_of_the_clock_that_is_right_and_is_over_as_soon() {
+    let clock = clock();
+    let faults = Faults::default();
+    let store = Box::new(Faulty::new(Memory::new(Retention::default()), faults.clone()));
+    let (workers, _rows) = mpsc::unbounded_channel();
+    let loaded = Driver::load(store, Arc::new(testing::policy()), Options::default(), clock, workers);
+    let (mut driver, handle, _) = loaded.unwrap();
+    let post = |clock: Clock| Request::Alerts {
+        actor: sender(),
+        batch: alert("Disk", 3600 * SECOND, clock),
+        done: oneshot::channel().0,
+    };
+    driver.round(Some(post(clock))).unwrap();
+    tokio::time::advance(20 * SECOND).await;
+    faults.fail_all(true);
+    driver.round(Some(post(clock))).unwrap();
+    tokio::time::advance(5 * SECOND).await;
+    let Clock::Virtual { epoch, started } = clock else { unreachable!("the test's clock is one") };
+    driver.clock = Clock::Virtual { epoch: epoch.before(3600 * SECOND), started };
+    let began = driver.clock.now().before(5 * SECOND);
+    for _ in 0..3 {
+        driver.round(Some(post(driver.clock))).unwrap();
+        assert_eq!((driver.last_good, driver.engine.view().grace.from), (began, began));
+    }
+    assert!(driver.wake_at() <= driver.clock.now().after(STORE_RETRY), "the store is tried again as soon");
+    assert!(handle.health().trouble.load().is_some());
+    faults.fail_all(false);
+    tokio::time::advance(STORE_RETRY).await;
+    driver.round(None).unwrap();
+    let until = driver.clock.now().after(300 * SECOND);
+    let grace = driver.engine.view().grace;
+    assert_eq!((grace.from, grace.until), (began, until));
+    assert!(handle.health().trouble.load().is_none());
+}

@@ -31,6 +31,11 @@ impl Unsettled {
         self.reports.is_empty()
     }
 
+    /// The clock was put back.
+    pub(super) fn put_back(&mut self, by: Duration) {
+        self.again_at.values_mut().for_each(|at| *at = at.before(by));
+    }
+
     /// Takes them out, to be part of a commit.
     pub(super) fn take(&mut self) -> Vec<Report> {
         std::mem::take(&mut self.reports)

@@ -11,6 +11,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// The clock is put back.
 fn back(world: &mut World, by: Duration) {
     world.now = world.now.before(by);
+    world.engine.clock_put_back(by);
     world.input(Input::PutBack(by));
 }
 
@@ -90,4 +91,33 @@ fn small_steps_of_the_clock_change_nothing() {
         world.pass(30 * SECOND);
     }
     assert_eq!(world.lines().len(), 1);
+}
+
+/// The store fails, and the clock, which was ahead, is put back meanwhile: what ran out since the outage began does not
+/// count as over when it ends, and the outage began no earlier for the commits that failed.
+#[test]
+fn a_clock_that_is_put_back_while_the_store_fails_ends_nothing() {
+    let by = 600 * SECOND;
+    let mut world = World::new(policy());
+    world.post(&["Disk a"], true);
+    world.pass(31 * SECOND);
+    assert_eq!(world.lines().len(), 1);
+    let began = world.now;
+    world.now = began.after(by);
+    world.engine.suspend(world.now, world.now);
+    world.store_fails = true;
+    back(&mut world, by);
+    for _ in 0..3 {
+        world.input(Input::PutBack(by));
+    }
+    assert_eq!(world.engine.view().grace.from, began);
+    world.now = world.now.after(400 * SECOND);
+    world.store_fails = false;
+    world.input(Input::PutBack(by));
+    world.engine.resume(world.now);
+    world.input(Input::Tick);
+    world.pass(200 * SECOND);
+    world.post(&["Disk a"], true);
+    world.pass(200 * SECOND);
+    assert_eq!(world.lines(), Vec::<String>::new());
 }

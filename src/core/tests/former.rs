@@ -123,3 +123,22 @@ fn a_receiver_that_is_back_learns_what_ended_while_it_was_away() {
     let over = lines.iter().filter(|line| line.contains(" hook ") && line.contains("resolved=[b]")).count();
     assert_eq!(over, 1, "{lines:#?}");
 }
+
+/// A removed receiver refuses what it is told for the last time: it is tried again every five minutes, and not each time
+/// that somebody looks.
+#[test]
+fn a_removed_receiver_that_refuses_is_not_hammered() {
+    let mut world = World::new(policy());
+    fires(&mut world);
+    world.reload(removed());
+    let refusal = Outcome::Refused { error: "404".into(), exchange: Default::default() };
+    world.receivers.0.insert("hook".into(), vec![refusal; 9999]);
+    world.post(&["Disk a"], false);
+    world.pass(60 * MINUTE);
+    let refused = world.lines().iter().filter(|line| line.contains(" hook ")).count();
+    assert!((11..=13).contains(&refused), "{refused}");
+    world.receivers.0.clear();
+    world.pass(6 * MINUTE);
+    assert!(told(&mut world).contains(&"hook {alertname=\"Disk\"}: all alerts resolved firing=[] resolved=[a]".into()));
+    assert!(world.engine.view().ledger.is_empty());
+}
