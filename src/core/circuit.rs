@@ -93,6 +93,8 @@ pub(super) struct Circuits {
     /// Rows whose attempt was counted here and is not stored: what could not be stored is reported again, and was one
     /// attempt all the same.
     counted: BTreeSet<DeliveryId>,
+    /// Which were given another name in a batch that is not stored yet.
+    renamed: Vec<(IntegrationKey, IntegrationKey)>,
 }
 
 impl Circuit {
@@ -313,6 +315,7 @@ impl Circuits {
     /// What was reported is stored.
     pub(super) fn stored(&mut self) {
         self.counted.clear();
+        self.renamed.clear();
     }
 
     /// A worker makes another attempt with a row.
@@ -330,6 +333,31 @@ impl Circuits {
     /// Forgets which rows wait: they are looked for anew.
     pub(super) fn forget_rows(&mut self) {
         self.all.values_mut().for_each(|circuit| circuit.held.clear());
+    }
+
+    /// Receivers have other names: they fare as they did. One that has the name already goes on under it.
+    pub(super) fn rename(&mut self, present: impl Fn(&IntegrationKey) -> Option<IntegrationKey>) {
+        let keys: Vec<_> = self.all.keys().filter_map(|was| Some((was.clone(), present(was)?))).collect();
+        for (was, key) in keys {
+            if !self.all.contains_key(&key) {
+                self.put_under(&was, &key);
+                self.renamed.push((was, key));
+            }
+        }
+    }
+
+    /// The batch could not be stored: all have the names that they had.
+    pub(super) fn taken_back(&mut self) {
+        for (was, key) in std::mem::take(&mut self.renamed).into_iter().rev() {
+            self.put_under(&key, &was);
+        }
+    }
+
+    fn put_under(&mut self, was: &IntegrationKey, key: &IntegrationKey) {
+        if let Some(circuit) = self.all.remove(was) {
+            self.all.insert(key.clone(), circuit);
+        }
+        self.flying.values_mut().filter(|flying| *flying == was).for_each(|flying| *flying = key.clone());
     }
 
     /// Keeps only the integrations that may still be told something.

@@ -96,6 +96,7 @@ impl Engine {
             news: None,
             orders: OrdersBehind::default(),
             told_with: None,
+            named_after: None,
         };
         let mut acknowledged = None;
         for older in self.waiting(&row.thread) {

@@ -318,6 +318,7 @@ impl Engine {
     pub fn rolled_back(&mut self) {
         let log = std::mem::take(&mut self.log);
         self.state.undo(log);
+        self.circuits.taken_back();
         self.queue_all();
         // Whom the batch would have told that all is over was not told.
         self.next_orphan_check = self.stored_orphan_check;
@@ -431,7 +432,7 @@ impl Engine {
     }
 
     /// Forgets alerts that are over, that no group and no waiting notification holds and that are owed to nobody (or
-    /// for too long), and silences beyond the retention.
+    /// for too long), silences beyond the retention, and what was told long ago.
     fn collect_garbage(&mut self, now: Timestamp) {
         let grouped = self.state.groups.iter().flat_map(|(_, group)| group.members.iter().copied());
         let waiting = self.state.outbox.values().flat_map(|row| row.alerts.iter());
@@ -453,6 +454,7 @@ impl Engine {
         for id in old {
             self.state.forget_silence(id, &mut self.log);
         }
+        self.forget_told(now);
         self.settle_lost_alerts(now);
         self.forget_old_orders(now);
         self.collect_acks(now);

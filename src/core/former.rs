@@ -48,7 +48,8 @@ impl Engine {
         former.retain(|key, _| next.integration(key).is_none());
     }
 
-    /// Moves what was told, what waits and what is dead from former names of receivers to the present ones.
+    /// Moves what was told, what waits and what is dead from former names of receivers to the present ones, and how these
+    /// fare.
     pub(super) fn adopt_names(&mut self) {
         let names = self.state.policy.present_names();
         if names.is_empty() {
@@ -68,17 +69,25 @@ impl Engine {
             self.state.put_told(&thread, None, &mut self.log);
             self.state.put_told(&to, Some(told), &mut self.log);
         }
+        // What may have been heard under an id is told under that id again.
+        let renamed = |row: &Delivery| {
+            let named_after = Some(row.named_after.as_ref().unwrap_or(&row.thread.receiver).clone());
+            Some(Delivery { thread: present(&row.thread)?, named_after, ..row.clone() })
+        };
         let rows: Vec<_> = self.state.outbox.values().cloned().collect();
         for row in rows {
-            let Some(thread) = present(&row.thread) else { continue };
-            self.state.move_delivery(Delivery { thread, ..Delivery::clone(&row) }, &mut self.log);
+            let Some(renamed) = renamed(&row) else { continue };
+            self.state.move_delivery(renamed, &mut self.log);
         }
         let letters: Vec<_> = self.state.dead_letters.values().cloned().collect();
         for letter in letters {
-            let Some(thread) = present(&letter.delivery.thread) else { continue };
-            let delivery = Delivery { thread, ..letter.delivery.clone() };
+            let Some(delivery) = renamed(&letter.delivery) else { continue };
             self.state.put_dead_letter(DeadLetter { delivery, ..DeadLetter::clone(&letter) }, &mut self.log);
         }
+        self.circuits.rename(|key| {
+            let receiver = Arc::clone(names.get(&key.receiver)?);
+            Some(IntegrationKey { receiver, ..key.clone() })
+        });
     }
 }
 

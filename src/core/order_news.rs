@@ -176,6 +176,7 @@ impl Engine {
                 news: Some(news.clone()),
                 orders: OrdersBehind::default(),
                 told_with: None,
+                named_after: None,
             };
             self.watch_delivery(&row);
             self.state.put_delivery(row, &mut self.log);

@@ -172,6 +172,8 @@ pub struct Delivery {
     pub orders: OrdersBehind,
     /// The message that it is told in together with others, by the first of the rows that were in it.
     pub told_with: Option<DeliveryId>,
+    /// What its receiver was called when it was decided, if it has another name by now: its id is made of that.
+    pub named_after: Option<Arc<str>>,
 }
 
 impl Delivery {
@@ -190,12 +192,13 @@ impl Delivery {
         of_alerts.chain(of_order).min().unwrap_or(Urgency::Rest)
     }
 
-    /// The name of this notification: the same over all attempts to send it and over restarts, and no other's.
-    /// Hexadecimal SHA-256 of thread, episode and sequence, each text preceded by its length.
+    /// The name of this notification: the same over all attempts to send it, over restarts and names of its receiver, and
+    /// no other's. Hexadecimal SHA-256 of thread, episode and sequence, each text preceded by its length.
     pub fn notification_id(&self) -> String {
         let thread = &self.thread;
         let mut hash = Sha256::new();
-        for text in [&thread.group_key, &thread.receiver, &thread.kind] {
+        let receiver = self.named_after.as_ref().unwrap_or(&thread.receiver);
+        for text in [&thread.group_key, receiver, &thread.kind] {
             hash.update((text.len() as u64).to_be_bytes());
             hash.update(text.as_bytes());
         }
@@ -373,6 +376,7 @@ mod tests {
             news: None,
             orders: Default::default(),
             told_with: None,
+            named_after: None,
         }
     }
 

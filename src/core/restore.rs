@@ -236,7 +236,28 @@ impl Engine {
         self.next_orphan_check = if any { now } else { Timestamp::MAX };
     }
 
+    /// Forgets what threads were told that have no group and are owed nothing: from then on what fires again is told as
+    /// new. It is as long after as Alertmanager forgets what it told: twice `repeat_interval`, at most the retention.
+    pub(super) fn forget_told(&mut self, now: Timestamp) {
+        let longest = self.state.policy.routes.iter().map(|route| route.repeat_interval).max().unwrap_or_default();
+        let counts = longest.saturating_mul(2).min(self.options.retention);
+        let old = |told: &Told| told.open.is_empty() && told.at.after(counts) < now;
+        if !self.state.ledger.values().any(|told| old(told)) {
+            return;
+        }
+        let threads = self.without_group(old).into_iter().map(|(thread, _)| thread);
+        let threads: Vec<_> = threads.filter(|thread| !self.state.queues.contains_key(thread)).collect();
+        for thread in threads {
+            self.state.put_told(&thread, None, &mut self.log);
+        }
+    }
+
     fn orphans(&self) -> Vec<(Thread, Arc<Told>)> {
+        self.without_group(|told| !told.open.is_empty())
+    }
+
+    /// The threads whose group, or integration, the rules no longer make, of those entries.
+    fn without_group(&self, which: impl Fn(&Told) -> bool) -> Vec<(Thread, Arc<Told>)> {
         let policy = &self.state.policy;
         let alive: BTreeSet<_> = self
             .state
@@ -248,8 +269,8 @@ impl Engine {
             let grouped = alive.contains(&(Arc::clone(&thread.group_key), Arc::clone(&thread.receiver)));
             !grouped || policy.integration(&thread.integration_key()).is_none()
         };
-        let owing = self.state.ledger.iter().filter(|(thread, told)| !told.open.is_empty() && orphan(thread));
-        owing.map(|(thread, told)| (thread.clone(), Arc::clone(told))).collect()
+        let found = self.state.ledger.iter().filter(|(thread, told)| which(told) && orphan(thread));
+        found.map(|(thread, told)| (thread.clone(), Arc::clone(told))).collect()
     }
 
     /// Tells those threads what is over. What nobody can be told stands, until its alerts are forgotten.

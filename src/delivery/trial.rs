@@ -122,6 +122,7 @@ fn notification(now: Timestamp, thread: Thread) -> Delivery {
         news: None,
         orders: Default::default(),
         told_with: None,
+        named_after: None,
     }
 }
 

@@ -395,7 +395,8 @@ impl Driver {
     /// When to wake without a request.
     fn wake_at(&self) -> Timestamp {
         let work = self.engine.next_deadline().min(self.lazy_since.after(LAZY));
-        let work = if self.unsettled.is_empty() { work } else { Timestamp::ZERO };
+        let idle = self.unsettled.is_empty() && self.put_back.is_zero();
+        let work = if idle { work } else { Timestamp::ZERO };
         if self.failing { work.max(self.retry_at) } else { work }
     }
 

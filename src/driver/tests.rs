@@ -190,21 +190,21 @@ async fn an_outage_is_of_the_clock_that_is_right_and_is_over_as_soon() {
     let (workers, _rows) = mpsc::unbounded_channel();
     let loaded = Driver::load(store, Arc::new(testing::policy()), Options::default(), clock, workers);
     let (mut driver, handle, _) = loaded.unwrap();
-    let post = |clock: Clock| Request::Alerts {
+    let post = |name: &str, clock: Clock| Request::Alerts {
         actor: sender(),
-        batch: alert("Disk", 3600 * SECOND, clock),
+        batch: alert(name, 3600 * SECOND, clock),
         done: oneshot::channel().0,
     };
-    driver.round(Some(post(clock))).unwrap();
+    driver.round(Some(post("Disk", clock))).unwrap();
     tokio::time::advance(20 * SECOND).await;
     faults.fail_all(true);
-    driver.round(Some(post(clock))).unwrap();
+    driver.round(Some(post("Net", clock))).unwrap();
     tokio::time::advance(5 * SECOND).await;
     let Clock::Virtual { epoch, started } = clock else { unreachable!("the test's clock is one") };
     driver.clock = Clock::Virtual { epoch: epoch.before(3600 * SECOND), started };
     let began = driver.clock.now().before(5 * SECOND);
     for _ in 0..3 {
-        driver.round(Some(post(driver.clock))).unwrap();
+        driver.round(Some(post("Net", driver.clock))).unwrap();
         assert_eq!((driver.last_good, driver.engine.view().grace.from), (began, began));
     }
     assert!(driver.wake_at() <= driver.clock.now().after(STORE_RETRY), "the store is tried again as soon");

@@ -75,6 +75,7 @@ pub(crate) fn delivery(alerts: Vec<ToldAlert>) -> Delivery {
         news: None,
         orders: Default::default(),
         told_with: None,
+        named_after: None,
     }
 }
 

@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::play::*;
+use crate::core::change::Actor;
+use crate::core::dead_letters::DeadLetterCommand;
+use crate::core::engine::Input;
 use crate::core::outbox::Outcome;
 use crate::core::policy::Policy;
 
@@ -141,4 +144,74 @@ fn a_removed_receiver_that_refuses_is_not_hammered() {
     world.pass(6 * MINUTE);
     assert!(told(&mut world).contains(&"hook {alertname=\"Disk\"}: all alerts resolved firing=[] resolved=[a]".into()));
     assert!(world.engine.view().ledger.is_empty());
+}
+
+/// A receiver took a notification and the answer was lost; meanwhile it is given another name: it is the same notification
+/// that is told again, also when it died and is replayed, and over a second name.
+#[test]
+fn what_is_told_again_under_another_name_has_the_id_that_it_had() {
+    for (restarted, dies) in [(false, false), (true, false), (false, true), (true, true)] {
+        let mut world = World::new(policy());
+        let failure = Outcome::Retry { error: "reset".into(), after: None, exchange: Default::default() };
+        let refusal = Outcome::Refused { error: "no".into(), exchange: Default::default() };
+        world.receivers.0.insert("hook".into(), vec![if dies { refusal } else { failure }]);
+        world.post(&["Disk a"], true);
+        world.now = world.now.after(30 * SECOND);
+        world.input(Input::Tick);
+        let id = |world: &mut World| {
+            let view = world.engine.view();
+            let dead = view.dead_letters.values().map(|letter| letter.delivery.notification_id()).next();
+            dead.or_else(|| view.outbox.values().next().map(|row| row.notification_id())).unwrap()
+        };
+        let before = id(&mut world);
+        world.hold_back = true;
+        world.reload(renamed());
+        let mut third = renamed();
+        third.receivers[0].name = "third".into();
+        third.receivers[0].rules.was.push("renamed".into());
+        world.reload(third);
+        if restarted {
+            world.crash(Duration::ZERO);
+        }
+        assert_eq!(id(&mut world), before);
+        world.hold_back = false;
+        let dead = world.engine.view().dead_letters.keys().copied().next();
+        if let Some(dead) = dead {
+            world.input(Input::DeadLetter(Actor::Clock, dead, DeadLetterCommand::Replay));
+        }
+        world.pass(SECOND);
+        assert_eq!(world.told[0].notification_id(), before, "{restarted} {dies}");
+        assert_eq!(&*world.told[0].thread.receiver, "third");
+        // What comes later has the present name from the beginning.
+        world.post(&["Disk a"], false);
+        world.pass(6 * MINUTE);
+        assert_eq!(world.told.last().map(|row| row.named_after.clone()), Some(None));
+    }
+}
+
+/// A receiver that fails for long is given another name: it is probed as before, also while that cannot be stored.
+#[test]
+fn a_receiver_that_fails_is_probed_under_another_name_too() {
+    let failure = Outcome::Retry { error: "503".into(), after: None, exchange: Default::default() };
+    let mut world = World::new(policy());
+    world.receivers.0.insert("hook".into(), vec![failure.clone(); 9999]);
+    world.receivers.0.insert("renamed".into(), vec![failure; 9999]);
+    for alert in 0..50 {
+        world.post(&[&format!("A{alert} a")], true);
+    }
+    world.pass(10 * MINUTE);
+    world.lines();
+    for stored in [false, true] {
+        world.store_fails = !stored;
+        world.reload(renamed());
+        world.store_fails = false;
+        world.pass(SECOND);
+        assert!(world.lines().len() <= 1, "one probe at most: {stored}");
+    }
+    world.pass(5 * MINUTE);
+    let lines = world.lines();
+    assert!((3..=8).contains(&lines.len()) && lines.iter().all(|line| line.contains(" renamed ")), "{lines:?}");
+    world.receivers.0.clear();
+    world.pass(5 * MINUTE);
+    assert_eq!(world.engine.view().outbox.len(), 0);
 }

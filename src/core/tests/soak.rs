@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::play::*;
+use crate::core::engine::Options;
 use crate::core::interval::{TimeInterval, TimeRange};
 use crate::core::matcher::Op;
 use crate::core::policy::{Policy, RouteIdx};
@@ -100,4 +101,42 @@ fn ninety_days_are_told_as_they_were_and_leave_nothing_behind() {
     let view = world.engine.view();
     let left = (view.alerts.len(), view.groups.len(), view.outbox.len(), view.ledger.len(), view.dead_letters.len());
     assert_eq!(left, (0, 0, 0, 0, 0));
+}
+
+/// A receiver that is not told what is over, and alerts that end while they are silenced, under routes that are edited: what
+/// it was told is known for as long as it counts, and no longer.
+#[test]
+fn what_is_owed_to_nobody_is_forgotten_when_it_no_longer_counts() {
+    for withheld in [false, true] {
+        let options = Options { resolved_while_muted: !withheld, ..Options::default() };
+        let with = |key: &str| {
+            let mut rules = policy();
+            rules.receivers = vec![receiver("hook", "webhook", withheld)];
+            rules.routes[0].key = Arc::from(key);
+            rules
+        };
+        let mut world = World::with(with("{}"), options);
+        for day in 0..20 {
+            let (silenced, edited) = (format!("Flap f{day}"), format!("Steady s{day}"));
+            world.reload(with("{}"));
+            world.post(&[&silenced, &edited], true);
+            world.pass(MINUTE);
+            world.silence("instance", &format!("f{day}"), 30 * MINUTE);
+            world.post(&[&silenced], false);
+            world.pass(MINUTE);
+            world.reload(with("{}/{edited=\"\"}"));
+            world.pass(57 * MINUTE);
+            world.reload(with("{}"));
+            world.lines();
+            world.post(&[&silenced, &edited], true);
+            world.pass(MINUTE);
+            assert_eq!(world.lines(), [""; 0], "day {day}: it was told an hour ago");
+            world.pass(23 * 60 * MINUTE);
+            let known = world.engine.view().ledger.len();
+            assert!(known <= 4, "day {day}: {known} entries");
+        }
+        world.pass(12 * 60 * MINUTE);
+        let view = world.engine.view();
+        assert_eq!((view.alerts.len(), view.groups.len(), view.ledger.len()), (0, 0, 0), "{withheld}");
+    }
 }

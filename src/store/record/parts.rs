@@ -26,31 +26,65 @@ use crate::core::work_order::{
     AlertOnOrder, Condition, HistoryEntry, Kind, LadderStep, Note, OrderEvent, Priority, Status, WorkOrder,
 };
 
-/// The form of a struct: its fields, in this order.
+/// The form of a struct: its fields, in this order; and of two that may be absent one byte that says which follow.
 macro_rules! fields {
-    ($type:ident { $($field:ident),+ $(,)? }) => {
+    ($type:ident { $($field:ident),+ $(,)? } $(and $first:ident, $second:ident)?) => {
         impl Stored for $type {
             fn put(&self, out: &mut Vec<u8>) {
                 $(self.$field.put(out);)+
+                $(put_two(&self.$first, &self.$second, out);)?
             }
 
             fn take(from: &mut Reader<'_>) -> Result<Self, Malformed> {
-                // The fields of a struct expression are evaluated in the order they are written.
-                Ok(Self { $($field: Stored::take(from)?),+ })
+                $(let $field = Stored::take(from)?;)+
+                $(let ($first, $second) = take_two(from)?;)?
+                Ok(Self { $($field,)+ $($first, $second)? })
             }
         }
 
         impl Json for $type {
             fn show(&self) -> Value {
-                Map::from_iter([$((stringify!($field).to_owned(), self.$field.show())),+]).into()
+                Map::from_iter([
+                    $((stringify!($field).to_owned(), self.$field.show()),)+
+                    $((stringify!($first).to_owned(), self.$first.show()),)?
+                    $((stringify!($second).to_owned(), self.$second.show()),)?
+                ])
+                .into()
             }
 
             fn read(value: &Value) -> Result<Self, NotThat> {
-                let object = json::object_of(value, &[$(stringify!($field)),+])?;
-                Ok(Self { $($field: json::field(object, stringify!($field))?),+ })
+                let known = [$(stringify!($field),)+ $(stringify!($first), stringify!($second),)?];
+                let object = json::object_of(value, &known)?;
+                Ok(Self {
+                    $($field: json::field(object, stringify!($field))?,)+
+                    $($first: json::field(object, stringify!($first))?,)?
+                    $($second: json::field(object, stringify!($second))?,)?
+                })
             }
         }
     };
+}
+
+/// Two things that may be absent: the sum of 1 for the first and 2 for the second, then those that are there. Without the
+/// second it is the form of the first alone.
+fn put_two(first: &Option<impl Stored>, second: &Option<impl Stored>, out: &mut Vec<u8>) {
+    out.push(u8::from(first.is_some()) + 2 * u8::from(second.is_some()));
+    if let Some(first) = first {
+        first.put(out);
+    }
+    if let Some(second) = second {
+        second.put(out);
+    }
+}
+
+fn take_two<A: Stored, B: Stored>(from: &mut Reader<'_>) -> Result<(Option<A>, Option<B>), Malformed> {
+    let which = from.byte()?;
+    if which > 3 {
+        return Err(from.malformed("neither there nor absent"));
+    }
+    let first = if which & 1 == 1 { Some(A::take(from)?) } else { None };
+    let second = if which & 2 == 2 { Some(B::take(from)?) } else { None };
+    Ok((first, second))
 }
 
 /// The form of an enum without fields: one byte, never reused; in JSON the variant's name.
@@ -111,8 +145,7 @@ fields!(Delivery {
     undelivered_since,
     news,
     orders,
-    told_with,
-});
+} and told_with, named_after);
 fields!(OrderNews { order, event, told });
 fields!(Digest { at, since, orders, more });
 fields!(DigestLine {

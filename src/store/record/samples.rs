@@ -88,6 +88,7 @@ pub(crate) fn one_of_each() -> Vec<Change> {
         }))),
         orders: Default::default(),
         told_with: Some(DeliveryId(299)),
+        named_after: None,
     };
     let told = Told {
         episode: second(3),
@@ -383,6 +384,7 @@ fn deliveries() -> impl Strategy<Value = Delivery> {
                 news: (attempts % 2 == 1).then(|| News::Digest(Arc::new(digest(due_at)))),
                 orders: Default::default(),
                 told_with: (sequence % 2 == 1).then_some(DeliveryId(7)),
+                named_after: (attempts % 3 == 1).then(|| "was".into()),
             }
         },
     )

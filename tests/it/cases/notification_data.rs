@@ -57,6 +57,7 @@ fn delivery(case: &Value) -> Result<Delivery, String> {
         news: None,
         orders: Default::default(),
         told_with: None,
+        named_after: None,
     })
 }
 
