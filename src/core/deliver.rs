@@ -10,6 +10,9 @@
 //!                        superseded
 //! ```
 //!
+//! Rows that are told in one message ([`super::together`]) are settled together. What was refused as one message is tried
+//! again in two before any of it is a dead letter.
+//!
 //! Only the first row of a thread is ever due: within a thread order holds. A row that a worker keeps back, since its
 //! receiver may not be told so often, is parked: it may be superseded until the worker claims it.
 
@@ -27,6 +30,7 @@ use super::outbox::{
     DeadLetter, Delivery, DeliveryId, Exchange, Outcome, Reason, ReceiverData, Thread, Told, ToldAlert,
 };
 use super::policy::{Integration, RouteIdx};
+use super::together::{Bundle, halved};
 use crate::time::Timestamp;
 
 /// The first wait after a failed attempt.
@@ -222,54 +226,70 @@ impl Engine {
     }
 
     /// An attempt ended. What is not known any more is ignored.
-    pub(super) fn settle(&mut self, now: Timestamp, id: DeliveryId, outcome: Outcome, jitter: f64) {
-        let Some(row) = self.state.outbox.get(&id).cloned() else { return self.circuits.landed(id) };
-        self.state.land(id, &mut self.log);
+    pub(super) fn settle(&mut self, now: Timestamp, ids: &[DeliveryId], outcome: &Outcome, jitter: f64) {
+        ids.iter().for_each(|id| self.circuits.landed(*id));
+        let mut rows: Bundle = ids.iter().filter_map(|id| self.state.outbox.get(id).cloned()).collect();
+        rows.sort_by_key(|row| row.id);
+        let Some(last) = rows.last().cloned() else { return };
         // What was told in one message is one attempt.
-        let last = self.is_last_of_bundle(&row);
-        if last {
-            self.circuits.settled(now, &row, &outcome, jitter);
-            if matches!(outcome, Outcome::Delivered { .. } | Outcome::Refused { .. }) {
-                self.gather_held(&row.thread.integration_key());
+        self.circuits.settled(now, &last, outcome, jitter);
+        if matches!(outcome, Outcome::Delivered { .. } | Outcome::Refused { .. }) {
+            self.gather_held(&last.thread.integration_key());
+        }
+        if outcome.is_own_time() || self.circuits.is_alone(&last) {
+            rows.iter().for_each(|row| self.circuits.waits_alone(row));
+        }
+        let too_much = self.is_too_much(&rows, outcome);
+        if too_much {
+            rows = halved(&rows);
+        }
+        for row in &rows {
+            self.state.land(row.id, &mut self.log);
+            match outcome {
+                Outcome::Refused { error, .. } if too_much => {
+                    let error = format!("told together with {} others: {error}", rows.len() - 1);
+                    self.note_attempt(row, AttemptEnd::Retry, &error);
+                    self.retry(now, row, row.attempts + 1, error, Duration::ZERO);
+                }
+                _ => self.settle_row(now, row, outcome, jitter),
             }
-        } else {
-            self.circuits.landed(row.id);
         }
-        if outcome.is_own_time() {
-            self.circuits.waits_alone(&row);
+        rows.iter().for_each(|row| self.queue(&row.thread));
+        if matches!(outcome, Outcome::Retry { .. } | Outcome::PutOff { .. }) {
+            self.give_up_held(now, &last);
         }
-        let failed = last && matches!(outcome, Outcome::Retry { .. } | Outcome::PutOff { .. });
+    }
+
+    fn settle_row(&mut self, now: Timestamp, row: &Arc<Delivery>, outcome: &Outcome, jitter: f64) {
         match outcome {
             Outcome::Delivered { data, answer } => {
-                self.note_attempt(&row, AttemptEnd::Delivered, &answer);
-                self.state.remove_delivery(id, &mut self.log);
-                self.remember(&row, data);
+                self.note_attempt(row, AttemptEnd::Delivered, answer);
+                self.state.remove_delivery(row.id, &mut self.log);
+                self.remember(row, data);
                 self.clear_undelivered(now, &row.thread, "told after all");
             }
             Outcome::Refused { error, exchange } => {
-                self.note_attempt(&row, AttemptEnd::Refused, &error);
-                self.bury(now, &row, error, exchange);
+                self.note_attempt(row, AttemptEnd::Refused, error);
+                self.bury(now, row, error.clone(), exchange.clone());
             }
             Outcome::NotConfigured { error } => {
-                let waiting = Delivery { tried_since: now, ..Delivery::clone(&row) };
-                self.retry(now, &waiting, row.attempts, error, NOT_CONFIGURED_WAIT);
+                let waiting = Delivery { tried_since: now, ..Delivery::clone(row) };
+                self.retry(now, &waiting, row.attempts, error.clone(), NOT_CONFIGURED_WAIT);
             }
             Outcome::Retry { error, exchange, .. } | Outcome::PutOff { error, exchange, .. }
                 if now.since(row.tried_since) >= self.give_up_after(&row.thread) =>
             {
-                self.note_attempt(&row, AttemptEnd::GivenUp, &error);
+                self.note_attempt(row, AttemptEnd::GivenUp, error);
                 let error = format!("given up after {} attempts: {error}", row.attempts + 1);
-                self.bury(now, &row, error, exchange);
+                self.bury(now, row, error, exchange.clone());
             }
             Outcome::Retry { error, after, .. } | Outcome::PutOff { error, after, .. } => {
-                self.note_attempt(&row, AttemptEnd::Retry, &error);
+                self.note_attempt(row, AttemptEnd::Retry, error);
+                // The answer may be what was lost, not the request.
+                self.doubtful.insert(row.id);
                 let attempts = row.attempts + 1;
-                self.retry(now, &row, attempts, error, wait_after(attempts, jitter, after));
+                self.retry(now, row, attempts, error.clone(), wait_after(attempts, jitter, *after));
             }
-        }
-        self.queue(&row.thread);
-        if failed {
-            self.give_up_held(now, &row);
         }
     }
 
@@ -289,7 +309,7 @@ impl Engine {
 
     /// Keeps what a receiver wants to know again for all that is still to be told of the episode: in the ledger, and in
     /// the rows that were decided before it was known.
-    fn remember(&mut self, row: &Delivery, data: ReceiverData) {
+    fn remember(&mut self, row: &Delivery, data: &ReceiverData) {
         if data.is_empty() {
             return;
         }
@@ -305,10 +325,6 @@ impl Engine {
 
     /// Lets a row, or what takes its place by now, be sent later.
     fn retry(&mut self, now: Timestamp, row: &Delivery, attempts: u32, error: String, wait: Duration) {
-        // The answer may be what was lost, not the request.
-        if attempts > row.attempts {
-            self.doubtful.insert(row.id);
-        }
         if let Some(mut newer) = self.successor(row) {
             if self.circuits.is_alone(row) {
                 self.circuits.waits_alone(&newer);

@@ -83,8 +83,9 @@ pub enum Input {
     Ack(Actor, AckDraft),
     /// The acknowledgement of the group with this key is to be withdrawn.
     WithdrawAck(Actor, Arc<str>),
-    /// An attempt to send ended; the number from 0 to 1 varies the next attempt's time.
-    Settled(DeliveryId, Outcome, f64),
+    /// An attempt to send a row ended, or one with several in one message, which end together; the number from 0 to 1
+    /// varies the next attempt's time.
+    Settled(Vec<DeliveryId>, Outcome, f64),
     /// A worker keeps a row until its receiver may be told; before it sends it asks with [`Engine::claim`].
     Parked(DeliveryId),
     /// A worker is about to tell these rows, which it kept, in one message.
@@ -183,6 +184,9 @@ pub struct Engine {
     /// Rows that their receiver may have heard although no attempt is known to have ended well. Not stored: after a
     /// restart nobody knows, so it is so for every row.
     pub(super) doubtful: BTreeSet<DeliveryId>,
+    /// The messages that stand for several rows and failed, and how often one of these had been tried before. Not stored:
+    /// after a restart a message has another try.
+    pub(super) failed_together: BTreeMap<DeliveryId, u32>,
     /// How the integrations fare, and the rows that wait until they may be sent.
     pub(super) circuits: Circuits,
     /// When the fallback of a thread's receiver is to hear that it could not be told. Follows from the outbox.
@@ -208,6 +212,7 @@ impl Engine {
             refused_orphans: BTreeMap::new(),
             due: BTreeSet::new(),
             doubtful: BTreeSet::new(),
+            failed_together: BTreeMap::new(),
             circuits: Circuits::default(),
             fallback_due: BTreeSet::new(),
         };
@@ -243,8 +248,8 @@ impl Engine {
                 self.by(actor);
                 Output::Ack(self.withdraw_ack(now, &group_key))
             }
-            Input::Settled(id, outcome, jitter) => {
-                self.done_by(Actor::Worker, |engine| engine.settle(now, id, outcome, jitter))
+            Input::Settled(ids, outcome, jitter) => {
+                self.done_by(Actor::Worker, |engine| engine.settle(now, &ids, &outcome, jitter))
             }
             Input::Parked(id) => self.done_by(Actor::Worker, |engine| engine.park(id)),
             Input::Together(ids) => self.done_by(Actor::Worker, |engine| engine.gather(&ids)),
@@ -455,6 +460,7 @@ impl Engine {
             self.state.forget_silence(id, &mut self.log);
         }
         self.forget_told(now);
+        self.failed_together.retain(|message, _| self.state.digests.contains_key(message));
         self.settle_lost_alerts(now);
         self.forget_old_orders(now);
         self.collect_acks(now);

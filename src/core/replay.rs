@@ -187,8 +187,9 @@ impl Replay {
             if due.is_empty() {
                 return;
             }
-            for row in due.into_iter().flatten() {
-                self.engine.handle(self.now, Input::Settled(row.id, Outcome::delivered(), 0.5));
+            for bundle in due {
+                let rows = bundle.iter().map(|row| row.id).collect();
+                self.engine.handle(self.now, Input::Settled(rows, Outcome::delivered(), 0.5));
             }
         }
     }

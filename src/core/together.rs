@@ -6,6 +6,10 @@
 //! again, also after a crash, says the same and has the same id, unless a newer state took a row's place meanwhile. Each
 //! row stays a row: it is settled as if it had been told alone, and its thread goes on from there.
 //!
+//! A message may be too much for its receiver: too long, or spoilt by one row of it. So where it is refused, or fails a
+//! second time, it is told in two halves, each of which is a message of its own from then on. In the end that is one row,
+//! which is tried and refused like any other.
+//!
 //! Critical ones are told alone, and so is news of orders, and who has taken a group on.
 //!
 //! [`Input::Together`]: super::engine::Input::Together
@@ -14,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::engine::Engine;
-use super::outbox::{Delivery, DeliveryId, IntegrationKey, Reason};
+use super::outbox::{Delivery, DeliveryId, IntegrationKey, Outcome, Reason};
 use super::urgency::Urgency;
 
 /// Rows for one attempt; more than one are told in one message. Never empty.
@@ -28,6 +32,13 @@ pub const MOST: usize = 10_000;
 /// Whether a row may be told together with others of its integration.
 pub fn may_join(row: &Delivery) -> bool {
     row.news.is_none() && row.reason != Reason::Acknowledged && row.urgency() != Urgency::Critical
+}
+
+/// The rows of one message as two messages. A half of one row has a name as well: it does not join others again.
+pub(super) fn halved(rows: &[Arc<Delivery>]) -> Bundle {
+    let halves = rows.chunks(rows.len().div_ceil(2).max(1));
+    let named = halves.flat_map(|half| half.iter().map(|row| (half.first().map(|first| first.id), row)));
+    named.map(|(told_with, row)| Arc::new(Delivery { told_with, ..Delivery::clone(row) })).collect()
 }
 
 impl Engine {
@@ -94,11 +105,24 @@ impl Engine {
         alone
     }
 
-    /// Whether no other row of the row's message is with a worker: the attempt with all of them has ended.
-    pub(super) fn is_last_of_bundle(&self, row: &Delivery) -> bool {
-        let others = row.told_with.and_then(|digest| self.state.digests.get(&digest));
-        // They are settled in ascending order.
-        !others.is_some_and(|others| others.iter().rev().any(|id| self.state.in_flight.contains(id)))
+    /// Whether rows whose attempt in one message ended so are to be told in two from now on.
+    pub(super) fn is_too_much(&mut self, rows: &[Arc<Delivery>], outcome: &Outcome) -> bool {
+        let [first, _, ..] = rows else { return false };
+        let message = first.told_with.unwrap_or(first.id);
+        let attempts = rows.iter().map(|row| row.attempts).max().unwrap_or_default();
+        let too_much = match outcome {
+            Outcome::Refused { .. } => true,
+            // A report that could not be stored comes again, and finds as many attempts as before.
+            Outcome::Retry { .. } => self.failed_together.get(&message).is_some_and(|before| *before < attempts),
+            Outcome::Delivered { .. } | Outcome::NotConfigured { .. } | Outcome::PutOff { .. } => false,
+        };
+        if too_much {
+            // One of the halves keeps the name.
+            self.failed_together.remove(&message);
+        } else if matches!(outcome, Outcome::Retry { .. }) {
+            self.failed_together.insert(message, attempts);
+        }
+        too_much
     }
 
     fn has_digest(&self, row: &Delivery) -> bool {

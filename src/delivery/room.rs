@@ -59,13 +59,16 @@ impl Room {
         Some(row)
     }
 
-    /// Lets out all that may be told together with `first`, which left, where it is too much to be told one by one.
+    /// Lets out all that is to be told together with `first`, which left: what was in one message with it, or where it is
+    /// too much to be told one by one, all that may join.
     pub fn overflow(&mut self, first: &Delivery) -> Vec<Arc<Delivery>> {
         let key = first.thread.integration_key();
-        let joins = |row: &Delivery| may_join(row) && row.thread.integration_key() == key;
-        let joining = self.rows.iter().filter(|(_, row)| joins(row)).map(|(turn, _)| *turn);
+        // What was in one message may have been heard, or have been too much with others: it keeps to itself.
+        let same = |row: &Delivery| row.told_with == first.told_with && row.thread.integration_key() == key;
+        let joining = self.rows.iter().filter(|(_, row)| may_join(row) && same(row)).map(|(turn, _)| *turn);
         let joining: Vec<Turn> = joining.take(MOST).collect();
-        if !may_join(first) || !digest::is_overflow(joining.len() + 1, self.limit.each()) {
+        let overflow = || may_join(first) && digest::is_overflow(joining.len() + 1, self.limit.each());
+        if first.told_with.is_none() && !overflow() {
             return Vec::new();
         }
         let out = joining.iter().filter_map(|turn| self.rows.remove(turn)).collect::<Vec<_>>();

@@ -230,15 +230,22 @@ impl Lanes {
 
     /// After a reload another limit holds for a room, or none: `first`, which has left it, and all others move.
     async fn leave(&mut self, address: usize, first: Arc<Delivery>) {
-        let mut rows = vec![first];
-        if let Some(mut room) = self.rooms.remove(&address) {
-            while let Some(row) = room.pop() {
+        let (mut all, mut next) = (Vec::new(), Some(first));
+        let mut room = self.rooms.remove(&address);
+        while let Some(row) = next {
+            let mut rows = match &mut room {
+                Some(room) if row.told_with.is_some() => room.overflow(&row),
+                _ => Vec::new(),
+            };
+            next = room.as_mut().and_then(Room::pop);
+            for row in rows.iter().chain(&next) {
                 self.shared.metrics.telling.rate_limit_waits_no_more(&row.thread.kind);
-                rows.push(row);
             }
+            rows.push(row);
+            all.push(rows);
         }
-        for row in rows {
-            self.add(Waiting { rows: vec![row], parked: true }).await;
+        for rows in all {
+            self.add(Waiting { rows, parked: true }).await;
         }
     }
 
@@ -254,15 +261,15 @@ impl Lanes {
         if let Some(lane) = rows.first().and_then(|row| self.lanes.get_mut(&LaneKey::of(&row.thread))) {
             lane.in_flight -= 1;
         }
-        for row in rows.iter().filter(|_| ended.is_err()) {
-            // Only a defect leads here. The row must not be lost for it.
-            tracing::error!(delivery.id = row.id.0, "An attempt to send panicked");
+        if let Some(first) = rows.first().filter(|_| ended.is_err()) {
+            // Only a defect leads here. The rows must not be lost for it.
+            tracing::error!(delivery.id = first.id.0, "An attempt to send panicked");
             let outcome = Outcome::Retry {
                 error: "internal error: the attempt panicked".into(),
                 after: None,
                 exchange: Exchange::default(),
             };
-            report(&self.shared, row, outcome).await;
+            report(&self.shared, &rows, jitter(first), outcome).await;
         }
     }
 
@@ -304,10 +311,8 @@ async fn claimed_attempt(shared: Arc<Shared>, ids: Vec<DeliveryId>) {
     }
 }
 
-/// Tells one row, or several of one integration in one message; each is settled with what came of it.
-async fn attempt(shared: Arc<Shared>, mut rows: Bundle) {
-    // The engine takes the one that is settled last for the end of the attempt.
-    rows.sort_by_key(|row| row.id);
+/// Tells one row, or several of one integration in one message; they are settled together with what came of it.
+async fn attempt(shared: Arc<Shared>, rows: Bundle) {
     let names_all =
         rows.first().and_then(|row| Some(shared.receivers.load().find(&row.thread).ok()?.names_all())).unwrap_or(true);
     let row = match rows.as_slice() {
@@ -340,9 +345,7 @@ async fn attempt(shared: Arc<Shared>, mut rows: Bundle) {
         // What the receiver wants to know again is about the digest, which is no message of any of the threads.
         data.clear();
     }
-    for row in &rows {
-        report(&shared, row, outcome.clone()).await;
-    }
+    report(&shared, &rows, jitter(&row), outcome).await;
     failpoint::reached(Point::OutcomeReported);
 }
 
@@ -420,9 +423,10 @@ fn count(metrics: &Metrics, row: &Delivery, result: &Result<Sent, SendError>) {
     }
 }
 
-async fn report(shared: &Shared, row: &Delivery, outcome: Outcome) {
-    if shared.driver.settled(row.id, outcome, jitter(row)).await.is_err() {
-        tracing::debug!(delivery.id = row.id.0, "Stopping: the outcome could not be reported");
+async fn report(shared: &Shared, rows: &[Arc<Delivery>], jitter: f64, outcome: Outcome) {
+    let deliveries = rows.iter().map(|row| row.id).collect();
+    if shared.driver.settled(deliveries, outcome, jitter).await.is_err() {
+        tracing::debug!(rows = rows.len(), "Stopping: the outcome could not be reported");
     }
 }
 

@@ -45,8 +45,9 @@ pub(crate) enum Request {
         input: Input,
         done: Answer<Output>,
     },
+    /// Of one attempt: kept whole, so that no commit divides what was told in one message.
     Settled {
-        delivery: DeliveryId,
+        deliveries: Vec<DeliveryId>,
         outcome: Outcome,
         jitter: f64,
     },
@@ -261,12 +262,13 @@ impl Handle {
         self.ask(|done| Request::View { done }).await
     }
 
-    /// Reports how an attempt to send ended. `jitter` is a random number from 0 to 1 for the next attempt's time.
+    /// Reports how an attempt to send a row ended, or all that were in one message. `jitter` is a random number from 0 to 1
+    /// for the next attempt's time.
     ///
     /// # Errors
-    /// [`Unavailable`] when the service is stopping; the row stays as it was.
-    pub async fn settled(&self, delivery: DeliveryId, outcome: Outcome, jitter: f64) -> Result<(), Unavailable> {
-        self.inbox.send(Request::Settled { delivery, outcome, jitter }).await.map_err(|_| stopping())
+    /// [`Unavailable`] when the service is stopping; the rows stay as they were.
+    pub async fn settled(&self, deliveries: Vec<DeliveryId>, outcome: Outcome, jitter: f64) -> Result<(), Unavailable> {
+        self.inbox.send(Request::Settled { deliveries, outcome, jitter }).await.map_err(|_| stopping())
     }
 
     /// Says that a row is not sent yet, so that a newer one may take its place; [`Handle::claim`] comes before sending it.
@@ -278,7 +280,7 @@ impl Handle {
     }
 
     /// The parked rows, to be sent now, but for those whose place a newer one took. Of several it is stored first that
-    /// they are told in one message.
+    /// they are told in one message; what cannot be, comes to the worker by itself.
     ///
     /// # Errors
     /// [`Unavailable`] when the service is stopping.

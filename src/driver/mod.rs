@@ -192,8 +192,8 @@ impl Driver {
         }
         let mut waiting = Vec::new();
         let mut settled = self.unsettled.take();
-        for (delivery, outcome, jitter) in &settled {
-            self.engine.handle(now, Input::Settled(*delivery, outcome.clone(), *jitter));
+        for report in &settled {
+            self.engine.handle(now, report.input());
         }
         let mut next = first;
         for _ in 0..BATCH {
@@ -228,7 +228,7 @@ impl Driver {
                 self.engine.claim_bundles(again).into_iter().for_each(|bundle| drop(self.workers.send(bundle)));
                 // What is due was stored before.
                 self.hand_out(now);
-                refuse(waiting, &error.to_string(), &mut self.engine);
+                self.refuse(waiting, &error.to_string());
                 Ok(())
             }
         }
@@ -245,9 +245,10 @@ impl Driver {
                 let output = self.engine.handle(now, input);
                 waiting.push(Waiting::Command(done, output));
             }
-            Request::Settled { delivery, outcome, jitter } => {
-                self.engine.handle(now, Input::Settled(delivery, outcome.clone(), jitter));
-                settled.push((delivery, outcome, jitter));
+            Request::Settled { deliveries, outcome, jitter } => {
+                let report = Report::new(deliveries, outcome, jitter);
+                self.engine.handle(now, report.input());
+                settled.push(report);
             }
             Request::Parked { delivery } => drop(self.engine.handle(now, Input::Parked(delivery))),
             Request::Claim { deliveries, done } => {
@@ -383,13 +384,36 @@ impl Driver {
             match waiting {
                 Waiting::Alerts(done, rejected) => drop(done.send(Ok(rejected))),
                 Waiting::Command(done, output) => drop(done.send(Ok(output))),
-                Waiting::Claim(done, deliveries) => drop(done.send(claim_all(&mut self.engine, deliveries))),
+                Waiting::Claim(done, deliveries) => self.give(done, deliveries),
                 Waiting::View(done) => {
                     let view = view.get_or_insert_with(|| Arc::new(self.engine.view()));
                     drop(done.send(Arc::clone(view)));
                 }
             }
         }
+    }
+
+    /// Answers a request that was not stored.
+    fn refuse(&mut self, waiting: Vec<Waiting>, why: &str) {
+        let unavailable = || Unavailable(why.to_owned());
+        for waiting in waiting {
+            match waiting {
+                Waiting::Alerts(done, _) => drop(done.send(Err(unavailable()))),
+                Waiting::Command(done, _) => drop(done.send(Err(unavailable()))),
+                // What was committed can still be read, and told.
+                Waiting::Claim(done, deliveries) => self.give(done, deliveries),
+                Waiting::View(done) => drop(done.send(Arc::new(self.engine.view()))),
+            }
+        }
+    }
+
+    /// Gives a worker those of its rows that no newer one took the place of. Only what is stored to be told in one message
+    /// is: the others go to it as if they were due.
+    fn give(&mut self, done: oneshot::Sender<Bundle>, deliveries: Vec<DeliveryId>) {
+        let mut bundles = self.engine.claim_bundles(deliveries).into_iter();
+        // A worker that is gone tells nothing any more; the rows are stored.
+        drop(done.send(bundles.next().unwrap_or_default()));
+        bundles.for_each(|bundle| drop(self.workers.send(bundle)));
     }
 
     /// When to wake without a request.
@@ -434,23 +458,5 @@ impl Driver {
         self.lazy_since = Timestamp::ZERO;
         self.commit(now)?;
         self.store.checkpoint(now, &mut self.engine.snapshot())
-    }
-}
-
-/// Those of the rows that no newer one took the place of.
-fn claim_all(engine: &mut Engine, deliveries: Vec<DeliveryId>) -> Bundle {
-    deliveries.into_iter().filter_map(|delivery| engine.claim(delivery)).collect()
-}
-
-fn refuse(waiting: Vec<Waiting>, why: &str, engine: &mut Engine) {
-    let unavailable = || Unavailable(why.to_owned());
-    for waiting in waiting {
-        match waiting {
-            Waiting::Alerts(done, _) => drop(done.send(Err(unavailable()))),
-            Waiting::Command(done, _) => drop(done.send(Err(unavailable()))),
-            // What was committed can still be read, and told.
-            Waiting::Claim(done, deliveries) => drop(done.send(claim_all(engine, deliveries))),
-            Waiting::View(done) => drop(done.send(Arc::new(engine.view()))),
-        }
     }
 }

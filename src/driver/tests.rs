@@ -65,7 +65,7 @@ async fn tells_after_the_group_wait_and_forgets_the_row_when_it_was_delivered() 
     let row = service.row().await;
     assert_eq!(clock.now(), Timestamp::new(1_800_000_030, 0));
     assert_eq!(service.handle.view().await.unwrap().outbox.len(), 1);
-    service.handle.settled(row.id, Outcome::delivered(), 0.5).await.unwrap();
+    service.handle.settled(vec![row.id], Outcome::delivered(), 0.5).await.unwrap();
     assert!(service.handle.view().await.unwrap().outbox.is_empty());
 }
 
@@ -81,7 +81,7 @@ async fn a_store_that_fails_refuses_alerts_keeps_answers_and_lets_nothing_run_ou
     let refused = service.handle.put_alerts(sender(), alert("Net", 3600 * SECOND, clock)).await;
     assert!(refused.unwrap_err().to_string().starts_with("not stored, try again"));
     assert!(service.handle.health().trouble.load().is_some());
-    service.handle.settled(row.id, Outcome::delivered(), 0.5).await.unwrap();
+    service.handle.settled(vec![row.id], Outcome::delivered(), 0.5).await.unwrap();
     let view = service.handle.view().await.unwrap();
     assert_eq!((view.alerts.len(), view.outbox.len()), (1, 1), "reading goes on, and shows what was committed");
     tokio::time::sleep(300 * SECOND).await;
@@ -118,7 +118,7 @@ async fn a_refresh_is_stored_within_a_second_and_a_restart_goes_on_where_it_stop
     let mut service = start(Box::new(store.clone()), clock);
     let again = service.row().await;
     assert_eq!((again.id, again.notification_id()), (row.id, row.notification_id()), "told again under the same id");
-    service.handle.settled(again.id, Outcome::delivered(), 0.5).await.unwrap();
+    service.handle.settled(vec![again.id], Outcome::delivered(), 0.5).await.unwrap();
     let view = service.handle.view().await.unwrap();
     assert_eq!(view.alerts.iter().next().unwrap().alert.ends_at, Timestamp::new(1_800_000_630, 0));
     service.stop.cancel();
@@ -145,7 +145,7 @@ async fn what_is_stored_is_told_while_the_store_fails_and_nothing_piles_up() {
     let failed = Outcome::Retry { error: "500".into(), after: None, exchange: Default::default() };
     for attempt in 1..=3 {
         let reported = clock.now();
-        service.handle.settled(row.id, failed.clone(), 0.5).await.unwrap();
+        service.handle.settled(vec![row.id], failed.clone(), 0.5).await.unwrap();
         let again = service.row().await;
         assert_eq!((again.id, again.attempts), (row.id, 0), "attempt {attempt}");
         assert!((10..=12).contains(&clock.now().since(reported).as_secs()), "{}", clock.now());
@@ -155,7 +155,7 @@ async fn what_is_stored_is_told_while_the_store_fails_and_nothing_piles_up() {
         assert!(refreshed.is_err(), "a refresh is refused as well");
         tokio::time::sleep(SECOND / 3).await;
     }
-    service.handle.settled(row.id, Outcome::delivered(), 0.5).await.unwrap();
+    service.handle.settled(vec![row.id], Outcome::delivered(), 0.5).await.unwrap();
     faults.fail_all(false);
     tokio::time::sleep(2 * SECOND).await;
     assert!(service.handle.view().await.unwrap().outbox.is_empty());
@@ -177,7 +177,7 @@ async fn a_storm_of_reloads_sends_nothing_twice_and_takes_nothing_back() {
     }
     assert!(service.rows.try_recv().is_err(), "it is with a worker");
     assert_eq!(service.handle.view().await.unwrap().outbox.keys().copied().collect::<Vec<_>>(), [row.id]);
-    service.handle.settled(row.id, Outcome::delivered(), 0.5).await.unwrap();
+    service.handle.settled(vec![row.id], Outcome::delivered(), 0.5).await.unwrap();
     tokio::time::sleep(1000 * SECOND).await;
     assert!(service.rows.try_recv().is_err(), "nothing is told twice");
 }

@@ -3,9 +3,9 @@
 //! It is kept and tried again with each commit. A disk that is full for hours must not keep anybody from being told what
 //! is stored already: an attempt that failed meanwhile is made again, without being counted.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::core::engine::Input;
 use crate::core::outbox::{DeliveryId, Outcome};
 use crate::time::Timestamp;
 
@@ -14,21 +14,37 @@ const AGAIN: Duration = Duration::from_secs(10);
 /// What a receiver asks for is obeyed up to this.
 const LONGEST: Duration = Duration::from_secs(3_600);
 
-/// A row, how an attempt with it ended, and a number from 0 to 1 for the next one's time.
-pub(super) type Report = (DeliveryId, Outcome, f64);
+/// How an attempt ended, with a row or with several in one message: it is stored, or made again, as one.
+#[derive(Debug)]
+pub(super) struct Report {
+    deliveries: Vec<DeliveryId>,
+    outcome: Outcome,
+    /// From 0 to 1, for the next attempt's time.
+    jitter: f64,
+    /// When one that failed is made again if it still cannot be stored.
+    again_at: Option<Timestamp>,
+}
+
+impl Report {
+    /// One that just came.
+    pub(super) fn new(deliveries: Vec<DeliveryId>, outcome: Outcome, jitter: f64) -> Self {
+        Self { deliveries, outcome, jitter, again_at: None }
+    }
+
+    /// What the engine is told.
+    pub(super) fn input(&self) -> Input {
+        Input::Settled(self.deliveries.clone(), self.outcome.clone(), self.jitter)
+    }
+}
 
 /// Reports that are not stored.
 #[derive(Debug, Default)]
-pub(super) struct Unsettled {
-    reports: Vec<Report>,
-    /// When those that failed are tried again.
-    again_at: BTreeMap<DeliveryId, Timestamp>,
-}
+pub(super) struct Unsettled(Vec<Report>);
 
 impl Unsettled {
     /// Whether there are none.
     pub(super) fn is_empty(&self) -> bool {
-        self.reports.is_empty()
+        self.0.is_empty()
     }
 
     /// The clock was put back.
@@ -38,24 +54,21 @@ impl Unsettled {
 
     /// Takes them out, to be part of a commit.
     pub(super) fn take(&mut self) -> Vec<Report> {
-        std::mem::take(&mut self.reports)
+        std::mem::take(&mut self.0)
     }
 
     /// That commit failed: they are kept. Gives the rows that a worker should try again now.
-    pub(super) fn keep(&mut self, reports: Vec<Report>, now: Timestamp) -> Vec<DeliveryId> {
-        let before = std::mem::take(&mut self.again_at);
-        for (delivery, outcome, _) in &reports {
-            if let Outcome::Retry { after, .. } | Outcome::PutOff { after, .. } = outcome {
+    pub(super) fn keep(&mut self, mut reports: Vec<Report>, now: Timestamp) -> Vec<DeliveryId> {
+        for report in &mut reports {
+            if let Outcome::Retry { after, .. } | Outcome::PutOff { after, .. } = &report.outcome {
                 let wait = after.unwrap_or_default().clamp(AGAIN, LONGEST);
-                let at = before.get(delivery).copied().unwrap_or(now.after(wait));
-                self.again_at.insert(*delivery, at);
+                report.again_at.get_or_insert(now.after(wait));
             }
         }
-        self.reports = reports;
-        let again: Vec<_> = self.again_at.iter().filter(|(_, at)| **at <= now).map(|(delivery, _)| *delivery).collect();
-        self.again_at.retain(|_, at| *at > now);
-        self.reports.retain(|(delivery, ..)| !again.contains(delivery));
-        again
+        let (again, kept) = reports.into_iter().partition(|report| report.again_at.is_some_and(|at| at <= now));
+        self.0 = kept;
+        let again: Vec<Report> = again;
+        again.into_iter().flat_map(|report| report.deliveries).collect()
     }
 }
 
@@ -69,9 +82,9 @@ mod tests {
         let report = |id: u64, after: Option<u64>| {
             let after = after.map(Duration::from_secs);
             let outcome = Outcome::Retry { error: "no".into(), after, exchange: Default::default() };
-            (DeliveryId(id), outcome, 0.5)
+            Report::new(vec![DeliveryId(id), DeliveryId(10 * id)], outcome, 0.5)
         };
-        let told = (DeliveryId(4), Outcome::delivered(), 0.5);
+        let told = Report::new(vec![DeliveryId(4)], Outcome::delivered(), 0.5);
         let mut unsettled = Unsettled::default();
         let mut reports = vec![report(1, None), report(2, Some(600)), report(3, Some(999_999)), told];
         let mut again = Vec::new();
@@ -80,7 +93,7 @@ mod tests {
             again.extend(unsettled.keep(reports, now).into_iter().map(|delivery| (second, delivery.0)));
             reports = unsettled.take();
         }
-        assert_eq!(again, [(10, 1), (600, 2), (3_600, 3)]);
-        assert_eq!(reports.iter().map(|(delivery, ..)| delivery.0).collect::<Vec<_>>(), [4]);
+        assert_eq!(again, [(10, 1), (10, 10), (600, 2), (600, 20), (3_600, 3), (3_600, 30)]);
+        assert_eq!(reports.iter().flat_map(|report| &report.deliveries).collect::<Vec<_>>(), [&DeliveryId(4)]);
     }
 }

@@ -62,15 +62,15 @@ fn an_attempt_whose_end_cannot_be_stored_counts_once() {
     world.store_fails = true;
     for _ in 0..20 {
         world.now = world.now.after(10 * SECOND);
-        world.input(Input::Settled(row, failed(), 0.5));
+        world.input(Input::Settled(vec![row], failed(), 0.5));
         assert_eq!(failures(&mut world), (1, false));
     }
     assert_eq!(world.engine.claim_bundles([row]).len(), 1);
-    world.input(Input::Settled(row, failed(), 0.5));
+    world.input(Input::Settled(vec![row], failed(), 0.5));
     assert_eq!(failures(&mut world), (2, false));
     world.store_fails = false;
     world.receivers.0.clear();
-    world.input(Input::Settled(row, failed(), 0.5));
+    world.input(Input::Settled(vec![row], failed(), 0.5));
     assert_eq!(failures(&mut world), (2, false));
     world.pass(MINUTE);
     assert_eq!((failures(&mut world), world.told.len()), ((0, false), 1));
@@ -179,9 +179,8 @@ pub(super) fn with_a_receiver(world: &mut World, lasts: Duration, answers: Answe
 
 fn settle(world: &mut World, ended: Vec<(Bundle, Outcome)>) {
     for (bundle, outcome) in ended {
-        for row in bundle {
-            world.engine.handle(world.now, Input::Settled(row.id, outcome.clone(), 0.5));
-        }
+        let rows = bundle.iter().map(|row| row.id).collect();
+        world.engine.handle(world.now, Input::Settled(rows, outcome, 0.5));
     }
     world.commit();
 }

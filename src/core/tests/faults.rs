@@ -54,7 +54,11 @@ fn a_failed_commit_leaves_everything_as_it_was() {
     let rows: Vec<_> = world.engine.view().outbox.keys().copied().collect();
     assert!(!rows.is_empty());
     for row in rows {
-        world.input(Input::Settled(row, Outcome::Refused { error: "no".into(), exchange: Default::default() }, 0.5));
+        world.input(Input::Settled(
+            vec![row],
+            Outcome::Refused { error: "no".into(), exchange: Default::default() },
+            0.5,
+        ));
         assert_eq!(shown(&mut world), before, "an answer");
     }
     for minute in [5, 40] {

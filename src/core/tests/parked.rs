@@ -71,7 +71,7 @@ fn a_newer_state_takes_the_place_of_a_parked_one() {
     assert_eq!(rig.engine.claim(new[0].id).as_ref(), Some(&new[0]));
     assert!(rig.flush(&["c"], true).is_empty());
     assert_eq!(rig.outbox(), 2);
-    rig.input(Input::Settled(new[0].id, Outcome::delivered(), 0.5));
+    rig.input(Input::Settled(vec![new[0].id], Outcome::delivered(), 0.5));
     assert_eq!(rig.take().len(), 1);
 }
 
@@ -93,7 +93,7 @@ fn a_parked_trigger_is_not_replaced_by_its_resolve_where_both_must_be_said() {
     rig.input(Input::Parked(trigger[0].id));
     assert!(rig.flush(&["a"], false).is_empty(), "the resolve waits for its trigger");
     assert_eq!(rig.engine.claim(trigger[0].id).as_ref(), Some(&trigger[0]));
-    rig.input(Input::Settled(trigger[0].id, Outcome::delivered(), 0.5));
+    rig.input(Input::Settled(vec![trigger[0].id], Outcome::delivered(), 0.5));
     let resolve = rig.take();
     assert_eq!((resolve.len(), told(&resolve[0])), (1, vec![("a", true)]));
 }

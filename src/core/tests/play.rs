@@ -155,7 +155,7 @@ impl World {
         if matches!(outcome, Outcome::Delivered { .. }) {
             self.told.push(Arc::clone(&row));
         }
-        self.input(Input::Settled(row.id, outcome, 0.5));
+        self.input(Input::Settled(vec![row.id], outcome, 0.5));
     }
 
     /// Moves the time on, ticking at every deadline.

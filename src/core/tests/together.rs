@@ -63,9 +63,7 @@ impl Rig {
     }
 
     fn settle(&mut self, bundle: &Bundle, outcome: &Outcome) {
-        for row in bundle {
-            self.input(Input::Settled(row.id, outcome.clone(), 0.5));
-        }
+        self.input(Input::Settled(ids(bundle), outcome.clone(), 0.5));
     }
 
     /// The process dies and starts again at once.
@@ -244,4 +242,93 @@ fn after_a_restart_what_failed_for_long_is_probed_first() {
     rig.crash();
     rig.pass(5);
     assert_eq!(rig.take().len(), 30);
+}
+
+/// Plays a receiver that takes messages of at most so many rows, until nothing waits; gives the sizes of what it took and
+/// how many attempts there were.
+fn taken_in_parts(rig: &mut Rig, most: usize, otherwise: &Outcome, crashes: bool) -> (Vec<usize>, usize) {
+    let (mut taken, mut attempts, mut told) = (vec![], 0, BTreeSet::new());
+    for _ in 0..3600 {
+        for bundle in rig.take() {
+            attempts += 1;
+            if bundle.len() > most {
+                rig.settle(&bundle, otherwise);
+                continue;
+            }
+            taken.push(bundle.len());
+            rig.settle(&bundle, &delivered());
+            for row in &bundle {
+                assert!(told.insert(row.id), "nothing is told twice");
+            }
+        }
+        if crashes && attempts % 3 == 1 {
+            rig.crash();
+        }
+        if rig.engine.view().outbox.is_empty() {
+            return (taken, attempts);
+        }
+        rig.pass(1);
+    }
+    panic!("still to be told: {}", rig.engine.view().outbox.len());
+}
+
+#[test]
+fn what_is_too_much_for_its_receiver_is_halved_until_it_is_taken() {
+    let refused = Outcome::Refused { error: "413".into(), exchange: Default::default() };
+    //                             at most 100 rows, at most so many attempts
+    for (otherwise, crashes, most_attempts) in
+        [(&refused, false, 40), (&retry(), false, 60), (&refused, true, 80), (&retry(), true, 160)]
+    {
+        let (mut rig, probe) = Rig::probed(policy(), 1_000);
+        rig.settle(&probe, &delivered());
+        let (taken, attempts) = taken_in_parts(&mut rig, 100, otherwise, crashes);
+        assert_eq!(taken.iter().sum::<usize>(), 1_000, "{otherwise:?}");
+        assert!(taken.iter().all(|size| (50..=100).contains(size)), "{otherwise:?}: {taken:?}");
+        assert!(attempts <= most_attempts, "{otherwise:?}: {attempts}");
+        assert!(rig.engine.view().dead_letters.is_empty(), "{otherwise:?}");
+    }
+}
+
+#[test]
+fn a_row_that_spoils_its_message_is_the_only_one_that_is_refused() {
+    let refused = Outcome::Refused { error: "400".into(), exchange: Default::default() };
+    let (mut rig, probe) = Rig::probed(policy(), 200);
+    rig.settle(&probe, &delivered());
+    let bad = rig.engine.view().outbox.keys().nth(77).copied().unwrap();
+    let mut attempts = 0;
+    while !rig.engine.view().outbox.is_empty() {
+        for bundle in rig.take() {
+            attempts += 1;
+            let spoilt = bundle.iter().any(|row| row.id == bad);
+            rig.settle(&bundle, &if spoilt { refused.clone() } else { delivered() });
+        }
+        rig.pass(1);
+    }
+    assert_eq!(rig.engine.view().dead_letters.keys().copied().collect::<Vec<_>>(), [bad]);
+    assert!(attempts <= 20, "{attempts}");
+}
+
+#[test]
+fn halves_are_messages_of_their_own_also_after_a_crash() {
+    let (mut rig, probe) = Rig::probed(policy(), 30);
+    rig.settle(&probe, &delivered());
+    let [digest] = rig.take().try_into().unwrap();
+    rig.settle(&digest, &retry());
+    rig.pass(60);
+    let [again] = rig.take().try_into().unwrap();
+    assert_eq!(ids(&again), ids(&digest), "once more as it was");
+    rig.settle(&again, &retry());
+    rig.crash();
+    rig.pass(60);
+    let mut halves = vec![];
+    while halves.len() < 2 {
+        for bundle in rig.take() {
+            rig.settle(&bundle, &delivered());
+            halves.push(ids(&bundle));
+        }
+    }
+    halves.sort();
+    let (lower, upper) = digest.split_at(15);
+    assert_eq!(halves, [ids(&lower.to_vec()), ids(&upper.to_vec())]);
+    assert_eq!(rig.engine.view().outbox.len(), 0);
 }

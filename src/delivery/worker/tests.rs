@@ -105,9 +105,10 @@ impl Rig {
             match self.settled.recv().await.unwrap() {
                 Request::Parked { delivery } => parked.push(delivery.0),
                 Request::Claim { deliveries, done } => drop(done.send(claimed(&deliveries, rows))),
-                Request::Settled { delivery, outcome, .. } => {
+                Request::Settled { deliveries, outcome, .. } => {
                     assert_eq!(outcome, Outcome::delivered());
-                    delivered.push((delivery.0, started.elapsed().as_secs()));
+                    let at = started.elapsed().as_secs();
+                    delivered.extend(deliveries.into_iter().map(|delivery| (delivery.0, at)));
                 }
                 _ => panic!("nothing else is asked of the driver"),
             }
@@ -117,8 +118,9 @@ impl Rig {
 
     async fn settled(&mut self) -> (DeliveryId, Outcome) {
         match self.settled.recv().await {
-            Some(Request::Settled { delivery, outcome, jitter }) => {
+            Some(Request::Settled { deliveries, outcome, jitter }) => {
                 assert!((0.0..1.0).contains(&jitter));
+                let [delivery] = deliveries.try_into().unwrap();
                 (delivery, outcome)
             }
             _ => panic!("nothing but outcomes is asked of the driver"),
@@ -395,7 +397,7 @@ async fn in_a_storm_critical_ones_go_first_and_the_overflow_becomes_one_digest()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_digest_that_fails_is_settled_row_by_row() {
+async fn a_digest_that_fails_is_settled_as_one() {
     let tokens = NonZeroU32::MIN;
     let limit = RateLimit { tokens, per: Per::Minute, burst: tokens };
     let mut all = Receivers::new(&[], context(), None);
@@ -405,43 +407,41 @@ async fn a_digest_that_fails_is_settled_row_by_row() {
     let mut rig = Rig::new(all);
     let rows: Vec<_> = (0..30).map(|i| rig.send_in("slow", &format!("t{i}"), "info")).collect();
     let (mut failed, mut claims) = (Vec::new(), Vec::new());
-    while failed.len() < 30 {
+    while failed.len() < 2 {
         match rig.settled.recv().await.unwrap() {
             Request::Parked { .. } => {}
             Request::Claim { deliveries, done } => {
                 claims.push(deliveries.len());
                 drop(done.send(claimed(&deliveries, &rows)));
             }
-            Request::Settled { delivery, outcome: Outcome::Retry { error, .. }, .. } => {
+            Request::Settled { deliveries, outcome: Outcome::Retry { error, .. }, .. } => {
                 assert_eq!(error, "down");
-                failed.push(delivery.0);
+                failed.push(deliveries.len());
             }
             _ => panic!("nothing else is asked of the driver"),
         }
     }
-    failed.sort_unstable();
-    assert_eq!((failed, claims), ((1..=30).collect::<Vec<_>>(), vec![29]));
+    assert_eq!((failed, claims), (vec![1, 29], vec![29]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn rows_that_belong_together_are_one_attempt_also_where_they_wait_for_their_turn() {
     let mut rig = Rig::new(limited(&[("slow", 1)]));
-    let mut together = |names: &[&str]| {
+    let mut together = |message: u64, names: &[&str]| {
         let rows = names.iter().map(|name| {
             let mut row = delivery(vec![told(&[("a", name), ("severity", "info")], &[], false)]);
             rig.next += 1;
             (row.id, row.thread.receiver, row.thread.group_key) = (DeliveryId(rig.next), "slow".into(), (*name).into());
+            row.told_with = Some(DeliveryId(message));
             Arc::new(row)
         });
         let rows: Vec<_> = rows.collect();
         rig.rows.send(rows.clone()).unwrap();
         rows
     };
-    let first = together(&["a", "b", "c"]);
-    let second = together(&["d", "e"]);
-    let rows = [first, second].concat();
-    let (delivered, parked) = rig.delivered(5, &rows).await;
-    assert_eq!(delivered, [(1, 0), (2, 0), (3, 0), (4, 60), (5, 120)]);
-    assert_eq!(parked, [4, 5], "what has to wait may be replaced, and is told as the limit has it");
+    let rows = [together(1, &["a", "b", "c"]), together(4, &["d", "e"]), together(6, &["f", "g"])].concat();
+    let (delivered, parked) = rig.delivered(7, &rows).await;
+    assert_eq!(delivered, [(1, 0), (2, 0), (3, 0), (4, 60), (5, 60), (6, 120), (7, 120)]);
+    assert_eq!(parked, [4, 5, 6, 7], "what has to wait may be replaced");
     assert!(rig.counted(r#"alertmanager_notification_requests_total{integration="webhook"} 3"#));
 }

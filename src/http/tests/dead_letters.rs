@@ -12,7 +12,7 @@ async fn with_a_letter() -> (Service, String) {
     let row = service.deliveries.recv().await.unwrap().remove(0);
     let exchange = Exchange { request: "POST http://hook/…".into(), answer: "410\n\ngone".into() };
     let refused = Outcome::Refused { error: "unexpected status code 410: gone".into(), exchange };
-    service.state.driver.settled(row.id, refused, 0.5).await.unwrap();
+    service.state.driver.settled(vec![row.id], refused, 0.5).await.unwrap();
     (service, format!("/api/andon/v1/dead-letters/{}", row.id.0))
 }
 
