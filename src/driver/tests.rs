@@ -161,6 +161,51 @@ async fn what_is_stored_is_told_while_the_store_fails_and_nothing_piles_up() {
     assert!(service.handle.view().await.unwrap().outbox.is_empty());
 }
 
+/// Fires so many groups and plays a worker that keeps their rows until their receiver may be told.
+async fn parked(service: &mut Service, groups: usize, clock: Clock) -> Vec<DeliveryId> {
+    for group in 0..groups {
+        let fires = alert(&format!("A{group}"), 36_000 * SECOND, clock);
+        service.handle.put_alerts(sender(), fires).await.unwrap();
+    }
+    let mut rows = Vec::new();
+    while rows.len() < groups {
+        let row = service.row().await.id;
+        service.handle.parked(row).await.unwrap();
+        rows.push(row);
+    }
+    rows
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_told_in_one_message_is_one_commit_and_made_again_as_one() {
+    let (clock, faults) = (clock(), Faults::default());
+    let mut service = start(Box::new(Faulty::new(Memory::new(Retention::default()), faults.clone())), clock);
+    let rows = parked(&mut service, 30, clock).await;
+    faults.fail_all(true);
+    let alone = service.handle.claim(rows.clone()).await.unwrap();
+    assert_eq!(alone.len(), 1, "what is not stored is not told: that they belong together");
+    for _ in 1..30 {
+        service.row().await;
+    }
+    faults.fail_all(false);
+    for row in &rows {
+        service.handle.parked(*row).await.unwrap();
+    }
+    let digest = service.handle.claim(rows.clone()).await.unwrap();
+    assert_eq!(digest.len(), 30);
+    faults.fail_all(true);
+    let failed = Outcome::Retry { error: "500".into(), after: None, exchange: Default::default() };
+    service.handle.settled(rows.clone(), failed, 0.5).await.unwrap();
+    let again = service.rows.recv().await.unwrap();
+    assert_eq!(again, digest, "in one message, without being counted");
+    faults.fail_all(false);
+    let commits = || service.handle.health().commits.load(Ordering::Relaxed);
+    let before = commits();
+    service.handle.settled(rows, Outcome::delivered(), 0.5).await.unwrap();
+    assert!(service.handle.view().await.unwrap().outbox.is_empty());
+    assert_eq!(commits(), before + 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_storm_of_reloads_sends_nothing_twice_and_takes_nothing_back() {
     let clock = clock();

@@ -49,7 +49,9 @@ impl Unsettled {
 
     /// The clock was put back.
     pub(super) fn put_back(&mut self, by: Duration) {
-        self.again_at.values_mut().for_each(|at| *at = at.before(by));
+        for report in &mut self.0 {
+            report.again_at = report.again_at.map(|at| at.before(by));
+        }
     }
 
     /// Takes them out, to be part of a commit.

@@ -147,7 +147,7 @@ fn what_fired_and_cleared_during_an_outage_is_told_with_what_fires_next() {
         world.hold_back = false;
         world.receivers.0.clear();
         for row in taken.into_iter().flatten() {
-            world.input(Input::Settled(row.id, retry(), 0.5));
+            world.input(Input::Settled(vec![row.id], retry(), 0.5));
         }
         world.pass(MINUTE);
         let lines = world.lines();
