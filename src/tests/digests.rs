@@ -79,12 +79,15 @@ impl Store for Mortal {
     }
 }
 
-/// A receiver that takes messages of at most so many alerts, and its book of what it took: ids and alerts.
+/// The messages that a receiver took: ids and alerts.
+type Book = Vec<(String, BTreeSet<String>)>;
+
+/// A receiver that takes messages of at most so many alerts.
 #[derive(Clone)]
 struct Picky {
     most: usize,
     says: SendError,
-    took: Arc<Mutex<Vec<(String, BTreeSet<String>)>>>,
+    took: Arc<Mutex<Book>>,
     attempts: Arc<AtomicU64>,
 }
 
