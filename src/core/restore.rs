@@ -202,7 +202,9 @@ impl Engine {
                 let known = stored.get(&GroupId { route_id: Arc::clone(&rules.id), labels: labels.clone() });
                 let over = self.state.grace.resolved(&kept.alert, now);
                 let flushed = known.map_or(Timestamp::ZERO, |group| group.last_flush);
-                let untold = known.is_some() && kept.alert.ends_at.max(kept.alert.updated_at) > flushed;
+                // What was over before the group was made is of an earlier one, which has told it.
+                let latest = kept.alert.ends_at.max(kept.alert.updated_at);
+                let untold = known.is_some_and(|group| latest > flushed && latest >= group.created_at);
                 if over && !untold && !self.told_firing(kept.fingerprint, &kept.verdict) {
                     continue;
                 }
