@@ -118,9 +118,12 @@ fn what_is_owed_to_nobody_is_forgotten_when_it_no_longer_counts() {
         let mut world = World::with(with("{}"), options);
         for day in 0..20 {
             let (silenced, edited) = (format!("Flap f{day}"), format!("Steady s{day}"));
+            let never_again = format!("Once{day} o{day}");
             world.reload(with("{}"));
-            world.post(&[&silenced, &edited], true);
+            world.post(&[&silenced, &edited, &never_again], true);
             world.pass(MINUTE);
+            world.silence("instance", &format!("o{day}"), 30 * MINUTE);
+            world.post(&[&never_again], false);
             world.silence("instance", &format!("f{day}"), 30 * MINUTE);
             world.post(&[&silenced], false);
             world.pass(MINUTE);
