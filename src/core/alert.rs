@@ -25,6 +25,11 @@ pub struct Alert {
 }
 
 impl Alert {
+    /// About how many bytes it takes where it is stored.
+    pub fn weight(&self) -> usize {
+        self.labels.packed().len() + self.annotations.packed().len() + self.generator_url.len() + 48
+    }
+
     /// The fingerprint of the labels; computed anew at each call.
     pub fn fingerprint(&self) -> Fingerprint {
         self.labels.fingerprint()

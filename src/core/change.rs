@@ -11,7 +11,7 @@ use super::alert::Alert;
 use super::label::{Fingerprint, LabelSet};
 use super::mirrored::Mirrored;
 use super::note::Note;
-use super::outbox::{DeadLetter, Delivery, DeliveryId, Thread, Told};
+use super::outbox::{DeadLetter, Delivery, DeliveryId, Standing, Thread, Told};
 use super::silence::{Silence, SilenceId};
 use super::work_order::WorkOrder;
 use crate::time::Timestamp;
@@ -124,6 +124,8 @@ pub enum Change {
     Told(Thread, Option<Arc<Told>>),
     /// The outbox row is now so.
     Outbox(Arc<Delivery>),
+    /// What the outbox row says is the same, and this is how it stands now.
+    Standing(DeliveryId, Standing),
     /// The outbox row is gone: delivered, superseded, or dead.
     OutboxGone(DeliveryId),
     /// The dead letter is now so.
@@ -165,5 +167,23 @@ impl Change {
     /// Whether it may wait for the next commit that is made anyhow, at most about a second.
     pub fn is_lazy(&self) -> bool {
         matches!(self, Self::Refreshed { .. } | Self::GroupTimer { .. } | Self::Noted(_) | Self::By(_))
+    }
+
+    /// About how many bytes it takes where it is stored.
+    pub fn weight(&self) -> usize {
+        const SMALL: usize = 64;
+        SMALL
+            + match self {
+                Self::Alert(alert) => alert.weight(),
+                Self::Outbox(row) => row.weight(),
+                Self::Dead(letter) => {
+                    letter.delivery.weight() + letter.exchange.request.len() + letter.exchange.answer.len()
+                }
+                Self::Told(_, Some(told)) => 9 * (told.firing.len() + told.resolved.len() + told.open.len()),
+                Self::WorkOrder(order) => order.weight(),
+                Self::Noted(note) => note.weight(),
+                Self::Config { text, .. } => text.len(),
+                _ => 0,
+            }
     }
 }

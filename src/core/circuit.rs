@@ -228,7 +228,7 @@ impl Circuits {
     }
 
     /// The rows of an integration that are held, in the order in which they go out.
-    pub(super) fn held(&self, key: &IntegrationKey) -> impl Iterator<Item = DeliveryId> {
+    pub(super) fn held(&self, key: &IntegrationKey) -> impl DoubleEndedIterator<Item = DeliveryId> {
         self.all.get(key).into_iter().flat_map(|circuit| circuit.held.iter().map(|(_, Reverse(id))| *id))
     }
 

@@ -78,8 +78,7 @@ impl Engine {
     fn put_away(&mut self, now: Timestamp, letter: &DeadLetter, reason: String) {
         let thread = &letter.delivery.thread;
         // Of an order there may be several: each piece of news is one.
-        let others = self.state.dead_letters.values().filter(|other| other.delivery.thread == *thread);
-        if others.count() == 1 {
+        if self.state.letters_of(thread).len() == 1 {
             self.clear_undelivered(now, thread, &format!("put away: {reason}"));
         }
         self.state.discard_dead_letter(letter.delivery.id, reason, &mut self.log);

@@ -293,20 +293,6 @@ impl Engine {
         }
     }
 
-    /// What waits for an integration that fails, and is not tried, is given up as well when its time is over.
-    fn give_up_held(&mut self, now: Timestamp, failed: &Delivery) {
-        let key = failed.thread.integration_key();
-        let Some(error) = self.circuits.trouble(&key) else { return };
-        let patience = self.give_up_after(&failed.thread);
-        let held = self.circuits.held(&key).filter_map(|id| self.state.outbox.get(&id));
-        let late: Vec<_> = held.filter(|row| now.since(row.tried_since) >= patience).cloned().collect();
-        for row in late {
-            let said = format!("given up after {} attempts: {error}", row.attempts);
-            self.bury(now, &row, said, Exchange::default());
-            self.queue(&row.thread);
-        }
-    }
-
     /// Keeps what a receiver wants to know again for all that is still to be told of the episode: in the ledger, and in
     /// the rows that were decided before it was known.
     fn remember(&mut self, row: &Delivery, data: &ReceiverData) {
@@ -344,14 +330,13 @@ impl Engine {
 
     /// A notification cannot be delivered: it becomes a dead letter, the only one of its thread, and what it told
     /// counts as not told, so that the next flush of the group tries anew.
-    fn bury(&mut self, now: Timestamp, row: &Arc<Delivery>, error: String, exchange: Exchange) {
+    pub(super) fn bury(&mut self, now: Timestamp, row: &Arc<Delivery>, error: String, exchange: Exchange) {
         self.circuits.release(row);
         self.state.remove_delivery(row.id, &mut self.log);
-        let replaced = |letter: &&Arc<DeadLetter>| row.news.is_none() && letter.delivery.thread == row.thread;
-        let same_thread = self.state.dead_letters.values().filter(replaced);
-        let earlier: Vec<_> = same_thread.map(|letter| letter.delivery.id).collect();
-        for id in earlier {
-            self.state.forget_dead_letter(id, &mut self.log);
+        if row.news.is_none() {
+            for earlier in self.state.letters_of(&row.thread) {
+                self.state.forget_dead_letter(earlier, &mut self.log);
+            }
         }
         let mut delivery = Delivery::clone(row);
         delivery.attempts += 1;
@@ -433,7 +418,7 @@ impl Engine {
     }
 
     /// How long a notification of the thread is tried.
-    fn give_up_after(&self, thread: &Thread) -> Duration {
+    pub(super) fn give_up_after(&self, thread: &Thread) -> Duration {
         let receiver = self.state.policy.receivers.iter().find(|receiver| receiver.name == thread.receiver);
         receiver.and_then(|receiver| receiver.rules.give_up_after).unwrap_or(self.options.give_up_after)
     }

@@ -10,10 +10,11 @@ use std::time::Duration;
 use super::ack::{Ack, AckDraft, AckRefused};
 use super::alert_set::Kept;
 use super::asset::Assets;
-use super::change::{Actor, Change};
+use super::change::{Actor, Change, StoredGroup};
 use super::circuit::Circuits;
 use super::dead_letters::{DeadLetterCommand, DeadLetterDone, DeadLetterRefused};
 use super::flush::HeldBack;
+use super::give_up::GivingUp;
 use super::group::GroupIdx;
 use super::ingest::{Batch, Rejected};
 use super::mirrored::Mirrored;
@@ -189,12 +190,22 @@ pub struct Engine {
     pub(super) failed_together: BTreeMap<DeliveryId, u32>,
     /// How the integrations fare, and the rows that wait until they may be sent.
     pub(super) circuits: Circuits,
+    /// The integrations of which more is to be given up at once.
+    pub(super) giving_up: GivingUp,
+    /// How many bytes the flushes of one tick may take, but for the last of them.
+    pub(super) room: usize,
+    /// How many bytes the alerts of one notification may take.
+    pub(super) row_most: usize,
+    /// The groups that the batch flushed.
+    pub(super) flushed: Vec<GroupIdx>,
     /// When the fallback of a thread's receiver is to hear that it could not be told. Follows from the outbox.
     pub(super) fallback_due: BTreeSet<(Timestamp, Thread)>,
 }
 
 /// How many flushes one tick makes at most, so that a storm's first notifications leave early.
 const FLUSHES_PER_TICK: usize = 512;
+/// About how many bytes one batch is made of where it could be more: what is left comes with the next one.
+pub const ROOM: usize = 32 << 20;
 
 impl Engine {
     /// Without any state.
@@ -214,6 +225,10 @@ impl Engine {
             doubtful: BTreeSet::new(),
             failed_together: BTreeMap::new(),
             circuits: Circuits::default(),
+            giving_up: GivingUp::new(),
+            room: ROOM,
+            row_most: usize::MAX,
+            flushed: Vec::new(),
             fallback_due: BTreeSet::new(),
         };
         engine.state.per_name = (engine.options.per_alertname_limit > 0).then(Default::default);
@@ -300,12 +315,53 @@ impl Engine {
         let fallback = self.fallback_due.first().map_or(Timestamp::MAX, |(at, _)| *at);
         let order = self.state.order_timers.first().map_or(Timestamp::MAX, |(at, _)| *at);
         let own = fallback.min(self.next_quiet()).min(order).min(self.digest_due()).min(self.circuits.next());
-        flush.min(delivery).min(own).min(self.next_gc).min(self.next_orphan_check)
+        let more = if self.giving_up.is_empty() { Timestamp::MAX } else { Timestamp::ZERO };
+        flush.min(delivery).min(own).min(more).min(self.next_gc).min(self.next_orphan_check)
     }
 
     /// What the batch so far would store.
     pub fn pending(&self) -> &[Change] {
         &self.log.changes
+    }
+
+    /// About how many bytes that has.
+    pub fn pending_bytes(&mut self) -> usize {
+        self.log.weight()
+    }
+
+    /// How many flushes are part of that.
+    pub fn flushed(&self) -> usize {
+        self.flushed.len()
+    }
+
+    /// From now on a batch is made of about so many bytes where it could be more: [`ROOM`], when nothing is cut any more
+    /// either, or less.
+    pub fn make_room(&mut self, room: usize) {
+        self.room = room;
+        if room == ROOM {
+            self.row_most = usize::MAX;
+        }
+    }
+
+    /// A batch of one flush was too large with so many bytes: from now on a notification is cut where it would be larger
+    /// than half of that, so that somebody hears of it, and others are not kept waiting. Says whether it can be cut further.
+    pub fn cut_notifications(&mut self, bytes: usize) -> bool {
+        let before = self.row_most;
+        self.row_most = before.min(bytes) / 2;
+        self.row_most < before
+    }
+
+    /// The batch was the flush of one group, was too large, and can be cut no further: once it is taken back, that group
+    /// waits as if it had been flushed, so that others are told meanwhile. Not stored. Gives its key.
+    pub fn set_aside(&mut self, now: Timestamp) -> Option<Arc<str>> {
+        let flushed = self.flushed.first().copied();
+        self.rolled_back();
+        self.row_most = usize::MAX;
+        let group = self.group(flushed?)?;
+        let (key, route) = (Arc::clone(&group.key), self.state.policy.route(group.route));
+        let later = StoredGroup { next_flush: now.after(route.group_interval), ..StoredGroup::clone(&group.stored) };
+        self.state.groups.update(flushed?, Arc::new(later));
+        Some(key)
     }
 
     /// The batch is stored: it stands. Gives its changes back, for whoever stores some of them later.
@@ -316,12 +372,14 @@ impl Engine {
         if self.doubtful.len() > 2 * self.state.outbox.len() + 64 {
             self.doubtful.retain(|id| self.state.outbox.get(id).is_some());
         }
+        self.flushed.clear();
         std::mem::take(&mut self.log).changes
     }
 
     /// The batch could not be stored: everything is as it was before it.
     pub fn rolled_back(&mut self) {
         let log = std::mem::take(&mut self.log);
+        self.flushed.clear();
         self.state.undo(log);
         self.circuits.taken_back();
         self.queue_all();
@@ -415,11 +473,13 @@ impl Engine {
         self.by(Actor::Clock);
         self.check_fallbacks(now);
         self.check_watchdogs(now);
+        self.go_on_giving_up(now);
         if now >= self.options.not_before {
+            let before = self.log.weight();
             for _ in 0..FLUSHES_PER_TICK {
                 match self.state.groups.next_due(now) {
-                    Some(group) => self.flush(now, group),
-                    None => break,
+                    Some(group) if self.log.weight().saturating_sub(before) <= self.room => self.flush(now, group),
+                    _ => break,
                 }
             }
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::change::StoredGroup;
+use super::cut::{cut, shorten};
 use super::dedup::NoNews;
 use super::engine::Engine;
 use super::group::GroupIdx;
@@ -64,6 +65,7 @@ struct Flush<'a> {
 impl Engine {
     pub(super) fn flush(&mut self, now: Timestamp, at: GroupIdx) {
         self.counters.flushes += 1;
+        self.flushed.push(at);
         let Some(group) = self.group(at) else { return };
         let policy = Arc::clone(&self.state.policy);
         let (group_route, route) = (group.route, policy.route(group.route));
@@ -90,7 +92,9 @@ impl Engine {
             verdicts.push(FlushVerdict { kind, index, told: verdict.ok(), withheld: verdict.err() });
         }
         if !policy.is_own(group_route) {
-            self.update_orders(now, receiver, &look::told(&members, |_| true), |alert| flush.unmuted(alert));
+            let mut alerts = look::told(&members, |_| true);
+            shorten(&mut alerts, self.row_most);
+            self.update_orders(now, receiver, &alerts, |alert| flush.unmuted(alert));
         }
         let quiet = self.log.changes.len() == before && muted_by == stored.muted_by;
         self.note_flush(at, &receiver.name, verdicts, &members);
@@ -155,6 +159,7 @@ impl Engine {
         let known = |alert: &Fingerprint| entry.firing.contains(alert) || entry.open.contains(alert);
         let new = firing.iter().copied().filter(|alert| !known(alert)).collect();
         let sent: Vec<_> = alerts.into_iter().filter(|alert| integration.send_resolved || !alert.resolved).collect();
+        let sent = cut(sent, self.row_most);
         entry.record(flush.tick, firing, resolved, passes);
         let over = entry.firing.is_empty() && entry.open.is_empty();
         self.state.put_told(&thread, (!over).then_some(entry), &mut self.log);

@@ -38,6 +38,24 @@ pub enum Note {
     ConfigChanged(String),
 }
 
+impl Note {
+    /// About how many bytes it takes where it is stored.
+    pub fn weight(&self) -> usize {
+        let all = |labels: &[LabelSet]| labels.iter().map(|labels| labels.packed().len() + 2).sum::<usize>();
+        match self {
+            Self::RanOut(alerts) => all(alerts),
+            Self::Superseded(of, _) | Self::RateLimited(of) => all(&of.alerts),
+            Self::Attempted(attempt) => all(&attempt.of.alerts) + attempt.answer.len(),
+            Self::Flushed(flushed) => {
+                let held = flushed.held.iter().map(|held| held.alert.packed().len() + 64);
+                held.sum::<usize>() + all(&flushed.released)
+            }
+            Self::ConfigChanged(difference) => difference.len(),
+            Self::Changed(_) | Self::Enqueued(_) => 0,
+        }
+    }
+}
+
 /// A notification, as far as the history tells of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notified {

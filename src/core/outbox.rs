@@ -210,6 +210,62 @@ impl Delivery {
     }
 }
 
+/// How a row stands: what may change of it while what it says stays the same. It is stored by itself, since a row may be
+/// large, and is tried often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// [`Delivery::attempts`].
+    pub attempts: u32,
+    /// [`Delivery::due_at`].
+    pub due_at: Timestamp,
+    /// [`Delivery::tried_since`].
+    pub tried_since: Timestamp,
+    /// [`Delivery::last_error`].
+    pub last_error: String,
+    /// [`Delivery::undelivered_since`].
+    pub undelivered_since: Timestamp,
+    /// [`Delivery::told_with`].
+    pub told_with: Option<DeliveryId>,
+}
+
+impl Delivery {
+    /// How it stands.
+    pub fn standing(&self) -> Standing {
+        Standing {
+            attempts: self.attempts,
+            due_at: self.due_at,
+            tried_since: self.tried_since,
+            last_error: self.last_error.clone(),
+            undelivered_since: self.undelivered_since,
+            told_with: self.told_with,
+        }
+    }
+
+    /// The same row, and how it stands now.
+    #[must_use]
+    pub fn stands(self, now: Standing) -> Self {
+        let Standing { attempts, due_at, tried_since, last_error, undelivered_since, told_with } = now;
+        Self { attempts, due_at, tried_since, last_error, undelivered_since, told_with, ..self }
+    }
+
+    /// Whether it says what another row says, however that one stands.
+    pub fn says_what(&self, other: &Self) -> bool {
+        // To copy a list of alerts is to share it, so that nothing large is compared.
+        Arc::ptr_eq(&self.alerts, &other.alerts) && other.clone().stands(self.standing()) == *self
+    }
+
+    /// About how many bytes it takes where it is stored.
+    pub fn weight(&self) -> usize {
+        let alerts: usize = self.alerts.iter().map(|told| told.alert.weight()).sum();
+        let order = match &self.news {
+            Some(News::Order(news)) => news.order.weight(),
+            Some(News::Digest(digest)) => 256 * digest.orders.len(),
+            None => 0,
+        };
+        alerts + 9 * self.new.len() + order + 256
+    }
+}
+
 /// A notification that was refused for good, or that was tried for too long.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeadLetter {

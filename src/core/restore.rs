@@ -11,7 +11,7 @@ use super::engine::{Engine, Options};
 use super::label::Fingerprint;
 use super::look::fingerprints;
 use super::note::{Note, line_diff};
-use super::outbox::{Reason, Thread, Told, ToldAlert};
+use super::outbox::{Delivery, Reason, Thread, Told, ToldAlert};
 use super::policy::Policy;
 use super::view::Grace;
 use crate::time::Timestamp;
@@ -108,16 +108,21 @@ impl Engine {
                 self.next_delivery = self.next_delivery.max(row.id.0.saturating_add(1));
                 state.set_delivery(row.id, Some(row));
             }
+            Change::Standing(id, now) => {
+                if let Some(row) = state.outbox.get(&id).map(|row| Delivery::clone(row).stands(now)) {
+                    state.set_delivery(id, Some(Arc::new(row)));
+                }
+            }
             Change::OutboxGone(id) => {
                 self.next_delivery = self.next_delivery.max(id.0.saturating_add(1));
                 state.set_delivery(id, None);
             }
             Change::Dead(letter) => {
                 self.next_delivery = self.next_delivery.max(letter.delivery.id.0.saturating_add(1));
-                Arc::make_mut(&mut state.dead_letters).insert(letter.delivery.id, letter);
+                state.set_dead_letter(letter.delivery.id, Some(letter));
             }
             Change::DeadGone(id) | Change::DeadDiscarded { id, .. } => {
-                drop(Arc::make_mut(&mut state.dead_letters).remove(&id))
+                drop(state.set_dead_letter(id, None));
             }
             Change::Mirrored(mirrored) => drop(state.set_mirrored(mirrored)),
             Change::WorkOrder(order) => drop(state.set_order(&Arc::clone(&order.number), Some(order))),

@@ -3,6 +3,7 @@
 //! Deciding changes the state at once, so that the next input of the same batch sees it; what is to be stored and how
 //! to undo it go to the [`Log`]. When the commit fails, [`State::undo`] leaves the state as it was.
 
+mod letters;
 mod orders;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +37,8 @@ pub struct Log {
     /// To be stored, in order.
     pub changes: Vec<Change>,
     undo: Vec<Undo>,
+    /// How many of the changes have been weighed, and what they weigh.
+    weighed: (usize, usize),
 }
 
 impl Log {
@@ -43,6 +46,14 @@ impl Log {
     pub fn expects(&mut self, steps: usize) {
         self.changes.reserve(steps);
         self.undo.reserve(steps);
+    }
+
+    /// About how many bytes the changes take where they are stored.
+    pub fn weight(&mut self) -> usize {
+        let (count, weight) = self.weighed;
+        let more: usize = self.changes.iter().skip(count).map(Change::weight).sum();
+        self.weighed = (self.changes.len(), weight + more);
+        weight + more
     }
 }
 
@@ -107,6 +118,8 @@ pub struct State {
     pub(super) in_flight: Arc<BTreeSet<DeliveryId>>,
     /// Rows that a worker keeps until its receiver may be told: they may still be replaced. Not stored either.
     pub(super) parked: Arc<BTreeSet<DeliveryId>>,
+    /// The dead letters of each thread. Follows from them.
+    letters_of: BTreeMap<Thread, BTreeSet<DeliveryId>>,
     /// The rows of each thread, oldest first. Follows from the outbox.
     pub(super) queues: BTreeMap<Thread, BTreeSet<DeliveryId>>,
     /// The rows of each message that stands for several. Follows from the outbox.
@@ -155,6 +168,7 @@ impl State {
             digested: None,
             in_flight: Arc::default(),
             parked: Arc::default(),
+            letters_of: BTreeMap::new(),
             queues: BTreeMap::new(),
             digests: BTreeMap::new(),
             orders_of: BTreeMap::new(),
@@ -274,7 +288,11 @@ impl State {
 
     pub(super) fn put_delivery(&mut self, delivery: Delivery, log: &mut Log) {
         let (id, delivery) = (delivery.id, Arc::new(delivery));
-        log.changes.push(Change::Outbox(Arc::clone(&delivery)));
+        let same = self.outbox.get(&id).is_some_and(|old| old.says_what(&delivery));
+        log.changes.push(match same {
+            true => Change::Standing(id, delivery.standing()),
+            false => Change::Outbox(Arc::clone(&delivery)),
+        });
         let old = self.set_delivery(id, Some(delivery));
         log.undo.push(Undo::Delivery(id, old));
     }
@@ -308,27 +326,6 @@ impl State {
         if Arc::make_mut(&mut self.in_flight).remove(&id) {
             Arc::make_mut(&mut self.parked).insert(id);
             log.undo.push(Undo::Parked(id));
-        }
-    }
-
-    pub(super) fn put_dead_letter(&mut self, letter: DeadLetter, log: &mut Log) {
-        let (id, letter) = (letter.delivery.id, Arc::new(letter));
-        log.changes.push(Change::Dead(Arc::clone(&letter)));
-        log.undo.push(Undo::Dead(id, Arc::make_mut(&mut self.dead_letters).insert(id, letter)));
-    }
-
-    pub(super) fn forget_dead_letter(&mut self, id: DeliveryId, log: &mut Log) {
-        if let Some(old) = Arc::make_mut(&mut self.dead_letters).remove(&id) {
-            log.changes.push(Change::DeadGone(id));
-            log.undo.push(Undo::Dead(id, Some(old)));
-        }
-    }
-
-    /// Somebody put it away, and said why.
-    pub(super) fn discard_dead_letter(&mut self, id: DeliveryId, reason: String, log: &mut Log) {
-        if let Some(old) = Arc::make_mut(&mut self.dead_letters).remove(&id) {
-            log.changes.push(Change::DeadDiscarded { id, reason });
-            log.undo.push(Undo::Dead(id, Some(old)));
         }
     }
 
@@ -421,7 +418,7 @@ impl State {
                 Arc::make_mut(&mut self.parked).remove(&id);
                 Arc::make_mut(&mut self.in_flight).insert(id);
             }
-            Undo::Dead(id, old) => set(Arc::make_mut(&mut self.dead_letters), id, old),
+            Undo::Dead(id, old) => drop(self.set_dead_letter(id, old)),
             Undo::Mirrored(key, old) => set(Arc::make_mut(&mut self.mirrored), key, old),
             Undo::Digested(old) => self.digested = old,
             Undo::Order(number, old) => drop(self.set_order(&number, old)),

@@ -176,6 +176,15 @@ impl WorkOrder {
         self.status.is_open() && self.due_at < now
     }
 
+    /// About how many bytes it takes where it is stored.
+    pub fn weight(&self) -> usize {
+        let alerts = self.alerts.values();
+        let alerts: usize =
+            alerts.map(|alert| alert.labels.packed().len() + alert.annotations.packed().len() + 64).sum();
+        let notes: usize = self.notes.iter().map(|note| note.text.len() + 64).sum();
+        alerts + notes + 128 * self.history.len() + self.description.len() + 512
+    }
+
     /// Whether an alert of the failure fires.
     pub fn is_failing(&self) -> bool {
         matches!(self.condition, Some(Condition::Active | Condition::Recurred))

@@ -7,6 +7,8 @@
 
 mod handle;
 mod jump;
+#[cfg(test)]
+mod large;
 mod past;
 #[cfg(test)]
 mod tests;
@@ -20,7 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::core::change::Change;
-use crate::core::engine::{Engine, Input, Options, Output};
+use crate::core::engine::{Engine, Input, Options, Output, ROOM};
 use crate::core::ingest::Rejected;
 use crate::core::outbox::DeliveryId;
 use crate::core::policy::Policy;
@@ -69,6 +71,12 @@ pub struct Driver {
     /// Refreshes and timers that were decided and are not stored yet, and since when.
     lazy: Vec<Change>,
     lazy_since: Timestamp,
+    /// About how many bytes one commit is made of where it could be more: less while the store refuses so many.
+    room: usize,
+    /// Whether something was too large of late.
+    narrow: bool,
+    /// A request that there was no room for.
+    kept: Option<Request>,
     /// What workers reported in a batch that could not be stored.
     unsettled: Unsettled,
     /// When all was well last, and whether the store has failed since.
@@ -125,6 +133,9 @@ impl Driver {
             health,
             lazy: Vec::new(),
             lazy_since: Timestamp::MAX,
+            room: ROOM,
+            narrow: false,
+            kept: None,
             unsettled: Unsettled::default(),
             last_good: loaded.last.unwrap_or(now),
             failing: false,
@@ -155,6 +166,12 @@ impl Driver {
         self.hand_out(self.clock.now());
         loop {
             let now = self.clock.now();
+            if self.kept.is_some() && !stop.is_cancelled() {
+                let kept = self.kept.take();
+                self.round(kept)?;
+                tokio::task::yield_now().await;
+                continue;
+            }
             let sleep = self.wake_at().since(now).min(LONGEST_SLEEP);
             let first = tokio::select! {
                 biased;
@@ -190,25 +207,36 @@ impl Driver {
         if !self.put_back.is_zero() {
             self.engine.handle(now, Input::PutBack(self.put_back));
         }
-        let mut waiting = Vec::new();
-        let mut settled = self.unsettled.take();
-        for report in &settled {
+        let (mut waiting, mut settled, mut taken) = (Vec::new(), Vec::new(), 0);
+        while self.has_room(taken)
+            && let Some(report) = self.unsettled.take()
+        {
             self.engine.handle(now, report.input());
+            settled.push(report);
+            taken += 1;
         }
-        let mut next = first;
+        // What is due does not wait for whoever asks, where there is not room for both.
+        let ticks_first = self.room < ROOM;
+        if ticks_first && self.has_room(taken) {
+            self.tick(now);
+        }
+        self.kept = first;
         for _ in 0..BATCH {
-            let Some(request) = next.take().or_else(|| self.inbox.try_recv().ok()) else { break };
-            self.take(now, request, &mut waiting, &mut settled);
-            if self.engine.pending().len() > BATCH_CHANGES {
+            // While nothing can be stored whoever asks is told so at once.
+            let refused = self.failing && waiting.is_empty();
+            if !refused && !self.has_room(taken + self.engine.flushed()) {
                 break;
             }
+            let Some(request) = self.kept.take().or_else(|| self.inbox.try_recv().ok()) else { break };
+            self.take(now, request, &mut waiting, &mut settled);
+            taken += 1;
         }
-        if self.engine.next_deadline() <= now && (!self.failing || self.retry_at <= now) {
-            self.engine.handle(now, Input::Tick);
+        if !ticks_first {
+            self.tick(now);
         }
         failpoint::reached(Point::Decided);
         let commits = self.health.commits.load(Ordering::Relaxed);
-        match self.commit(now) {
+        match self.commit(now, taken) {
             Ok(()) => {
                 if self.health.commits.load(Ordering::Relaxed) > commits {
                     let until = tokio::time::Instant::now() + EXPECTED_WITHIN;
@@ -231,6 +259,17 @@ impl Driver {
                 self.refuse(waiting, &error.to_string());
                 Ok(())
             }
+        }
+    }
+
+    /// Whether more may be decided with what was taken into the batch: the first may be of any size.
+    fn has_room(&mut self, taken: usize) -> bool {
+        taken == 0 || (self.engine.pending().len() <= BATCH_CHANGES && self.engine.pending_bytes() <= self.room)
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        if self.engine.next_deadline() <= now && (!self.failing || self.retry_at <= now) {
+            self.engine.handle(now, Input::Tick);
         }
     }
 
@@ -262,7 +301,8 @@ impl Driver {
     }
 
     /// Stores what must not wait, with what may; or only notes what may wait, unless it has waited long enough.
-    fn commit(&mut self, now: Timestamp) -> Result<(), StoreError> {
+    /// So many reports and requests are part of it.
+    fn commit(&mut self, now: Timestamp, taken: usize) -> Result<(), StoreError> {
         if !self.failing {
             self.last_good = now;
         }
@@ -292,6 +332,13 @@ impl Driver {
         let changes = if lazy > 0 { &self.lazy } else { self.engine.pending() };
         let (started, count) = (std::time::Instant::now(), changes.len());
         let result = self.store.commit(now, changes, Fence::default());
+        if let Err(error @ StoreError::TooLarge { .. }) = &result
+            && self.comes_smaller(now, taken, error)
+        {
+            self.lazy.truncate(lazy);
+            self.engine.rolled_back();
+            return result.map(drop);
+        }
         self.note(started.elapsed(), count, &result);
         match result {
             Ok(_) => {
@@ -302,6 +349,7 @@ impl Driver {
                 self.lazy.clear();
                 self.lazy_since = Timestamp::MAX;
                 self.recovered(now);
+                self.widen(now);
                 self.checkpoint_if_wanted(now);
                 Ok(())
             }
@@ -313,6 +361,37 @@ impl Driver {
                 Err(error)
             }
         }
+    }
+
+    /// A commit was too large: says whether the next one is smaller. Of several things it takes fewer; a notification that is
+    /// too large by itself is cut; and a group of which nothing can be stored waits.
+    fn comes_smaller(&mut self, now: Timestamp, taken: usize, error: &StoreError) -> bool {
+        let (bytes, flushed) = (self.engine.pending_bytes(), self.engine.flushed());
+        self.narrow = true;
+        if taken + flushed > 1 {
+            tracing::warn!(%error, "It is made of smaller ones");
+            self.room = self.room.min(bytes) / 2;
+            self.engine.make_room(self.room);
+            return true;
+        }
+        if flushed == 0 {
+            return false;
+        }
+        if self.engine.cut_notifications(bytes) {
+            tracing::error!(%error, "A notification is too large to be stored: it is cut");
+        } else if let Some(group) = self.engine.set_aside(now) {
+            tracing::error!(%error, %group, "A group cannot be told, since nothing of it can be stored: it waits");
+        }
+        true
+    }
+
+    /// Once nothing is left of what was too large, a commit may have what it may have.
+    fn widen(&mut self, now: Timestamp) {
+        if !self.narrow || !self.unsettled.is_empty() || self.kept.is_some() || self.engine.next_deadline() <= now {
+            return;
+        }
+        (self.room, self.narrow) = (ROOM, false);
+        self.engine.make_room(ROOM);
     }
 
     fn note(&mut self, took: Duration, changes: usize, result: &Result<crate::store::Seq, StoreError>) {
@@ -452,11 +531,11 @@ impl Driver {
     fn finish(&mut self) -> Result<(), StoreError> {
         failpoint::reached(Point::Drained);
         let now = self.clock.now();
-        while let Ok(request) = self.inbox.try_recv() {
+        while let Some(request) = self.kept.take().or_else(|| self.inbox.try_recv().ok()) {
             self.round(Some(request))?;
         }
         self.lazy_since = Timestamp::ZERO;
-        self.commit(now)?;
+        self.commit(now, 0)?;
         self.store.checkpoint(now, &mut self.engine.snapshot())
     }
 }

@@ -14,11 +14,11 @@ use crate::core::testing;
 use crate::store::memory::{Faults, Faulty, Memory};
 use crate::store::{Retention, Seq};
 
-const SECOND: Duration = Duration::from_secs(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 
-struct Service {
-    handle: Handle,
-    rows: mpsc::UnboundedReceiver<Bundle>,
+pub(super) struct Service {
+    pub(super) handle: Handle,
+    pub(super) rows: mpsc::UnboundedReceiver<Bundle>,
     stop: CancellationToken,
     running: tokio::task::JoinHandle<Result<(), StoreError>>,
 }
@@ -31,13 +31,17 @@ impl Service {
     }
 }
 
-fn clock() -> Clock {
+pub(super) fn clock() -> Clock {
     Clock::Virtual { epoch: Timestamp::new(1_800_000_000, 0), started: tokio::time::Instant::now() }
 }
 
-fn start(store: Box<dyn Store>, clock: Clock) -> Service {
+pub(super) fn start(store: Box<dyn Store>, clock: Clock) -> Service {
+    start_under(testing::policy(), store, clock)
+}
+
+pub(super) fn start_under(policy: Policy, store: Box<dyn Store>, clock: Clock) -> Service {
     let (workers, rows) = mpsc::unbounded_channel();
-    let policy = Arc::new(testing::policy());
+    let policy = Arc::new(policy);
     let (mut driver, handle, damage) = Driver::load(store, policy, Options::default(), clock, workers).unwrap();
     assert_eq!(damage, None);
     driver.note_configuration("hash".into(), "text".into());
@@ -53,7 +57,7 @@ fn alert(name: &str, ends_in: Duration, clock: Clock) -> Batch {
     batch
 }
 
-fn sender() -> Actor {
+pub(super) fn sender() -> Actor {
     Actor::Sender("test".into())
 }
 

@@ -3,6 +3,7 @@
 //! It is kept and tried again with each commit. A disk that is full for hours must not keep anybody from being told what
 //! is stored already: an attempt that failed meanwhile is made again, without being counted.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::core::engine::Input;
@@ -39,7 +40,7 @@ impl Report {
 
 /// Reports that are not stored.
 #[derive(Debug, Default)]
-pub(super) struct Unsettled(Vec<Report>);
+pub(super) struct Unsettled(VecDeque<Report>);
 
 impl Unsettled {
     /// Whether there are none.
@@ -54,22 +55,25 @@ impl Unsettled {
         }
     }
 
-    /// Takes them out, to be part of a commit.
-    pub(super) fn take(&mut self) -> Vec<Report> {
-        std::mem::take(&mut self.0)
+    /// Takes the first of them out, to be part of a commit.
+    pub(super) fn take(&mut self) -> Option<Report> {
+        self.0.pop_front()
     }
 
-    /// That commit failed: they are kept. Gives the rows that a worker should try again now.
-    pub(super) fn keep(&mut self, mut reports: Vec<Report>, now: Timestamp) -> Vec<DeliveryId> {
-        for report in &mut reports {
+    /// That commit failed: what was taken out is kept, before what was not. Gives the rows that a worker should try again now.
+    pub(super) fn keep(&mut self, reports: Vec<Report>, now: Timestamp) -> Vec<DeliveryId> {
+        for report in reports.into_iter().rev() {
+            self.0.push_front(report);
+        }
+        for report in &mut self.0 {
             if let Outcome::Retry { after, .. } | Outcome::PutOff { after, .. } = &report.outcome {
                 let wait = after.unwrap_or_default().clamp(AGAIN, LONGEST);
                 report.again_at.get_or_insert(now.after(wait));
             }
         }
-        let (again, kept) = reports.into_iter().partition(|report| report.again_at.is_some_and(|at| at <= now));
+        let all = std::mem::take(&mut self.0).into_iter();
+        let (again, kept): (VecDeque<_>, _) = all.partition(|report| report.again_at.is_some_and(|at| at <= now));
         self.0 = kept;
-        let again: Vec<Report> = again;
         again.into_iter().flat_map(|report| report.deliveries).collect()
     }
 }
@@ -93,7 +97,7 @@ mod tests {
         for second in 0..=3_600 {
             let now = began.after(Duration::from_secs(second));
             again.extend(unsettled.keep(reports, now).into_iter().map(|delivery| (second, delivery.0)));
-            reports = unsettled.take();
+            reports = std::iter::from_fn(|| unsettled.take()).collect();
         }
         assert_eq!(again, [(10, 1), (10, 10), (600, 2), (600, 20), (3_600, 3), (3_600, 30)]);
         assert_eq!(reports.iter().flat_map(|report| &report.deliveries).collect::<Vec<_>>(), [&DeliveryId(4)]);

@@ -87,6 +87,7 @@ mod kind {
     pub const TOLD: u8 = 10;
     pub const OUTBOX: u8 = 11;
     pub const OUTBOX_GONE: u8 = 12;
+    pub const STANDING: u8 = 41;
     pub const DEAD: u8 = 13;
     pub const DEAD_GONE: u8 = 14;
     pub const WORK_ORDER: u8 = 15;
@@ -125,6 +126,10 @@ impl Stored for Change {
                 told.put(out);
             }
             Self::Outbox(delivery) => put_as(kind::OUTBOX, delivery, out),
+            Self::Standing(id, standing) => {
+                put_as(kind::STANDING, id, out);
+                standing.put(out);
+            }
             Self::OutboxGone(id) => put_as(kind::OUTBOX_GONE, id, out),
             Self::Dead(letter) => put_as(kind::DEAD, letter, out),
             Self::DeadGone(id) => put_as(kind::DEAD_GONE, id, out),
@@ -170,6 +175,7 @@ impl Stored for Change {
             kind::SILENCE_GONE => Self::SilenceGone(Stored::take(from)?),
             kind::TOLD => Self::Told(Stored::take(from)?, Stored::take(from)?),
             kind::OUTBOX => Self::Outbox(Stored::take(from)?),
+            kind::STANDING => Self::Standing(Stored::take(from)?, Stored::take(from)?),
             kind::OUTBOX_GONE => Self::OutboxGone(Stored::take(from)?),
             kind::DEAD => Self::Dead(Stored::take(from)?),
             kind::DEAD_GONE => Self::DeadGone(Stored::take(from)?),

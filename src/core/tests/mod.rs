@@ -1,6 +1,7 @@
 //! The engine played in virtual time: a script in, a transcript out.
 
 mod acks;
+mod bounded;
 mod catalogue;
 mod circuit;
 mod clock;

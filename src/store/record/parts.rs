@@ -20,7 +20,7 @@ use crate::core::matcher::{Matcher, Op};
 use crate::core::mirrored::Mirrored;
 use crate::core::note::{AttemptEnd, Attempted, FlushVerdict, Flushed, Held, Notified};
 use crate::core::order_mail::{Digest, DigestLine, News, OrderNews, OrdersBehind};
-use crate::core::outbox::{DeadLetter, Delivery, DeliveryId, Exchange, Reason, Thread, Told, ToldAlert};
+use crate::core::outbox::{DeadLetter, Delivery, DeliveryId, Exchange, Reason, Standing, Thread, Told, ToldAlert};
 use crate::core::silence::{Silence, SilenceId};
 use crate::core::work_order::{
     AlertOnOrder, Condition, HistoryEntry, Kind, LadderStep, Note, OrderEvent, Priority, Status, WorkOrder,
@@ -146,6 +146,7 @@ fields!(Delivery {
     news,
     orders,
 } and told_with, named_after);
+fields!(Standing { attempts, due_at, tried_since, last_error, undelivered_since, told_with });
 fields!(OrderNews { order, event, told });
 fields!(Digest { at, since, orders, more });
 fields!(DigestLine {

@@ -90,6 +90,7 @@ pub(crate) fn one_of_each() -> Vec<Change> {
         told_with: Some(DeliveryId(299)),
         named_after: None,
     };
+    let standing = delivery.standing();
     let told = Told {
         episode: second(3),
         next_sequence: 3,
@@ -147,6 +148,7 @@ pub(crate) fn one_of_each() -> Vec<Change> {
         })),
         Change::Digested(second(12)),
         Change::Config { hash: "ab".repeat(32), text: "route:\n  receiver: ops\n".into() },
+        Change::Standing(DeliveryId(300), standing),
     ]
 }
 
@@ -471,6 +473,7 @@ pub(crate) fn changes() -> impl Strategy<Value = Change> {
         silences(),
         any::<u128>().prop_map(|id| Change::SilenceGone(SilenceId(Uuid::from_u128(id)))),
         (threads(), option::of(told())).prop_map(|(thread, told)| Change::Told(thread, told)),
+        deliveries().prop_map(|delivery| Change::Standing(delivery.id, delivery.standing())),
         deliveries().prop_map(|delivery| Change::Outbox(Arc::new(delivery))),
         any::<u64>().prop_map(|id| Change::OutboxGone(DeliveryId(id))),
         (deliveries(), times(), texts(), texts(), texts()).prop_map(|(delivery, at, error, request, answer)| {

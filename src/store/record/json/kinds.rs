@@ -24,6 +24,7 @@ impl Json for Change {
             Self::SilenceGone(id) => one("silence_gone", id.show()),
             Self::Told(thread, told) => one("told", vec![thread.show(), told.show()].into()),
             Self::Outbox(delivery) => one("outbox", delivery.show()),
+            Self::Standing(id, standing) => one("standing", vec![id.show(), standing.show()].into()),
             Self::OutboxGone(id) => one("outbox_gone", id.show()),
             Self::Dead(letter) => one("dead", letter.show()),
             Self::DeadGone(id) => one("dead_gone", id.show()),
@@ -67,6 +68,10 @@ fn change_of(kind: &str, value: &Value) -> Result<Change, NotThat> {
             Change::Told(thread, told)
         }
         "outbox" => Change::Outbox(Json::read(value)?),
+        "standing" => {
+            let (id, standing) = Json::read(value)?;
+            Change::Standing(id, standing)
+        }
         "outbox_gone" => Change::OutboxGone(Json::read(value)?),
         "dead" => Change::Dead(Json::read(value)?),
         "dead_gone" => Change::DeadGone(Json::read(value)?),
