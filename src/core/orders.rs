@@ -34,6 +34,7 @@ impl Engine {
         alerts: &[ToldAlert],
         unmuted: impl Fn(&Alert) -> bool,
     ) {
+        let mut put = BTreeMap::new();
         for rule in &receiver.work_orders {
             // What fires comes first: a failure that goes on under other labels has not recovered in between.
             let firing = alerts.iter().filter(|told| !told.resolved);
@@ -43,8 +44,13 @@ impl Engine {
                     Some(order) => self.say_overdue(now, &order, told, told_now),
                     None => self.say_failing(now, receiver, rule, told, told_now),
                 };
-                if let Some(order) = changed {
-                    self.put_order(now, order);
+                let Some(order) = changed else { continue };
+                match put.get(&order.number) {
+                    Some(at) if is_one_of_many(&order) => self.put_order_instead(*at, order),
+                    _ => {
+                        put.insert(Arc::clone(&order.number), self.log.changes.len());
+                        self.put_order(now, order);
+                    }
                 }
             }
         }
@@ -113,6 +119,17 @@ impl Engine {
         order
     }
 
+    /// Stores an order that was changed again in one flush, in place of that change and under its revision. An order that
+    /// thousands of alerts join at once would else be stored as often, each time with all of them.
+    fn put_order_instead(&mut self, at: usize, mut order: WorkOrder) {
+        let before = self.state.work_orders.get(&order.number).cloned();
+        self.counters.orders.count(before.as_deref(), &order);
+        let revision = order.revision;
+        let new = order.history.iter_mut().rev().take_while(|entry| entry.revision > revision);
+        new.for_each(|entry| entry.revision = revision);
+        self.state.put_order_instead(at, order, &mut self.log);
+    }
+
     /// Forgets orders that were closed long ago and whose alerts are over.
     pub(super) fn forget_old_orders(&mut self, now: Timestamp) {
         let kept_for = self.state.policy.orders.retention;
@@ -177,6 +194,11 @@ impl Engine {
         let told = ToldAlert { alert: Arc::new(alert.clone()), resolved: false };
         texts.fill_in(Occasion { receiver: &receiver.name, rule, told: &told, asset, now })
     }
+}
+
+/// Whether all that changed is that an alert came or went: nobody is told of that by itself.
+fn is_one_of_many(order: &WorkOrder) -> bool {
+    order.since(order.revision).all(|entry| matches!(entry.event, OrderEvent::AlertJoined | OrderEvent::AlertRecovered))
 }
 
 impl OrderCounters {

@@ -48,6 +48,16 @@ impl Log {
         self.undo.reserve(steps);
     }
 
+    /// Puts another change in the place of one.
+    fn replace(&mut self, at: usize, change: Change) {
+        if let Some(place) = self.changes.get_mut(at) {
+            *place = change;
+        }
+        if at < self.weighed.0 {
+            self.weighed = (0, 0);
+        }
+    }
+
     /// About how many bytes the changes take where they are stored.
     pub fn weight(&mut self) -> usize {
         let (count, weight) = self.weighed;

@@ -20,6 +20,13 @@ impl State {
         order
     }
 
+    /// Puts the order where the log has an earlier one of the same batch, which is undone as that is.
+    pub(in crate::core) fn put_order_instead(&mut self, at: usize, order: WorkOrder, log: &mut Log) {
+        let order = Arc::new(order);
+        log.replace(at, Change::WorkOrder(Arc::clone(&order)));
+        drop(self.set_order(&Arc::clone(&order.number), Some(order)));
+    }
+
     pub(in crate::core) fn put_digested(&mut self, at: Timestamp, log: &mut Log) {
         log.changes.push(Change::Digested(at));
         log.undo.push(Undo::Digested(self.digested.replace(at)));

@@ -100,6 +100,7 @@ fn how_rows_stand_is_stored_without_what_they_say() {
     assert_eq!(before.len(), 500);
     world.now = world.now.before(3_600 * SECOND);
     world.hold_back = true;
+    world.engine.clock_put_back(3_600 * SECOND);
     world.input(Input::PutBack(3_600 * SECOND));
     let probe = world.engine.take_due(world.now.after(2 * MINUTE)).remove(0).remove(0);
     world.now = world.now.after(2 * MINUTE);
@@ -119,4 +120,49 @@ fn how_rows_stand_is_stored_without_what_they_say() {
     let now = stood(&mut world);
     world.crash(Duration::ZERO);
     assert_eq!(stood(&mut world), now, "a restart finds them so");
+}
+
+#[test]
+fn an_order_that_many_alerts_join_at_once_is_stored_once() {
+    const MANY: usize = 600;
+    let mut world = World::new(policy());
+    let batch = |world: &World, numbers: std::ops::Range<usize>, ends_in: Duration| {
+        let (mut batch, now) = (Batch::default(), world.now);
+        for number in numbers {
+            let instance = number.to_string();
+            let mut labels = vec![("alertname", "Heat"), ("asset_code", "P1"), ("instance", instance.as_str())];
+            batch.push(&mut labels, &mut vec![], "", now, now.after(ends_in)).unwrap();
+        }
+        Input::Alerts(Actor::Sender("test".into()), batch)
+    };
+    let orders = |changes: &[Change]| changes.iter().filter(|change| matches!(change, Change::WorkOrder(_))).count();
+    let stored = |world: &World| world.entries.iter().map(|(_, changes)| orders(changes)).sum::<usize>();
+    let fires = batch(&world, 0..MANY, 36_000 * SECOND);
+    world.input(fires);
+    world.now = world.engine.next_deadline();
+    world.store_fails = true;
+    world.input(Input::Tick);
+    assert!(world.engine.view().work_orders.is_empty(), "taken back whole");
+    world.store_fails = false;
+    world.input(Input::Tick);
+    assert_eq!(stored(&world), 1);
+    let order = world.only_order();
+    assert_eq!((order.alerts.len(), order.revision), (MANY, 1));
+    assert!(order.history.iter().all(|entry| entry.revision == 1));
+    let bytes: usize = world.entries.iter().flat_map(|(_, changes)| changes).map(Change::weight).sum();
+    assert!(bytes < 2_000 * MANY, "{bytes}");
+    // All but one are over.
+    let recover = batch(&world, 1..MANY, Duration::ZERO);
+    world.input(recover);
+    world.pass(5 * MINUTE);
+    assert_eq!((stored(&world), world.only_order().revision), (2, 2));
+    assert!(world.only_order().is_failing());
+    // That the last one is over is news by itself.
+    let recover = batch(&world, 0..1, Duration::ZERO);
+    world.input(recover);
+    world.pass(5 * MINUTE);
+    let order = world.only_order();
+    assert_eq!((stored(&world), order.revision, order.is_failing()), (3, 3, false));
+    world.crash(Duration::ZERO);
+    assert_eq!(world.only_order(), order, "a restart finds it so");
 }

@@ -380,7 +380,8 @@ fn one_work_order_per_asset_whatever_labels_change() {
     let order = view.work_orders.values().find(|order| order.asset.code == "PUMP-001").unwrap();
     assert_eq!((order.status, order.condition), (Status::Open, Some(Condition::Cleared)));
     assert!(order.malfunction_end.is_some());
-    assert_eq!((order.history.len(), order.revision), (5, 4), "{:?}", order.history);
+    // That one joined and the other recovered was found by one flush.
+    assert_eq!((order.history.len(), order.revision), (5, 3), "{:?}", order.history);
 }
 
 #[test]
