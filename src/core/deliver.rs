@@ -154,7 +154,15 @@ impl Engine {
         // over. What is muted by now does not count.
         let ledger = self.state.ledger.get(&newer.thread);
         let counts = |told: &ToldAlert| ledger.is_some_and(|entry| entry.firing.contains(&told.alert.fingerprint()));
-        let unsaid = older.alerts.iter().filter(|told| (told.resolved || counts(told)) && !said(told));
+        // Who hears of no end would never hear of what only this row tells, and is over.
+        let hears_ends = self.integration(&newer.thread).is_none_or(|integration| integration.send_resolved);
+        let over = |told: &ToldAlert| {
+            let (alert, grace) = (told.alert.fingerprint(), self.state.grace);
+            let kept = self.state.alerts.get(alert);
+            let gone = kept.is_none_or(|kept| grace.resolved(&kept.alert, newer.decided_at));
+            !hears_ends && gone && older.new.contains(&alert)
+        };
+        let unsaid = older.alerts.iter().filter(|told| (told.resolved || counts(told) || over(told)) && !said(told));
         let unsaid: Vec<_> = unsaid.cloned().collect();
         if !unsaid.is_empty() {
             let mut alerts: Vec<_> = newer.alerts.iter().cloned().chain(unsaid).collect();

@@ -158,3 +158,27 @@ fn what_fired_and_cleared_during_an_outage_is_told_with_what_fires_next() {
         assert_eq!(world.engine.view().outbox.len(), 0);
     }
 }
+
+/// The same where nobody wants to hear of ends: what fired while the receiver was down is told, though it is over.
+#[test]
+fn what_fired_during_an_outage_is_told_also_to_who_hears_of_no_end() {
+    let mut rules = policy();
+    rules.receivers = vec![receiver("hook", "slack", false)];
+    let mut world = World::new(rules);
+    let retry = Outcome::Retry { error: "503".into(), after: None, exchange: Default::default() };
+    world.receivers.0.insert("hook".into(), vec![retry; 999]);
+    world.post(&["Disk a", "Disk c"], true);
+    world.pass(MINUTE);
+    world.post(&["Disk a"], false);
+    world.pass(4 * MINUTE);
+    world.silence("instance", "c", 60 * MINUTE);
+    world.post(&["Disk b", "Disk c"], true);
+    world.pass(4 * MINUTE);
+    world.post(&["Disk b", "Disk c"], true);
+    world.pass(2 * MINUTE);
+    world.lines();
+    world.receivers.0.clear();
+    world.pass(2 * MINUTE);
+    let lines = world.lines();
+    assert!(lines.len() == 1 && lines[0].contains("firing=[a b] resolved=[]"), "not what is silenced: {lines:?}");
+}
