@@ -118,7 +118,8 @@ impl Ack {
         last: Option<&Told>,
         now: Timestamp,
     ) -> Result<Reason, NoNews> {
-        let was_told = |alert: &Fingerprint| last.is_some_and(|told| told.fires(*alert));
+        // What is only owed an end may never have been heard: another notification took the place of the one that told it.
+        let was_told = |alert: &Fingerprint| last.is_some_and(|told| told.firing.contains(alert));
         // What has fired since before it was taken on, and is not known to the thread, was seen by whoever took it on, and
         // by nobody else: it was held back meanwhile, or refused, or its flush is still to come.
         let seen = |kept: &&Kept| {

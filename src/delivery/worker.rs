@@ -132,8 +132,8 @@ struct Lane {
 struct Lanes {
     shared: Arc<Shared>,
     lanes: BTreeMap<LaneKey, Lane>,
-    /// By the address of their bucket, which they hold.
-    rooms: BTreeMap<usize, Room>,
+    /// By the number of their bucket.
+    rooms: BTreeMap<u64, Room>,
     attempts: JoinSet<()>,
     in_flight: HashMap<Id, Vec<Arc<Delivery>>>,
 }
@@ -152,16 +152,16 @@ impl Lanes {
     async fn add(&mut self, waiting: Waiting) {
         let limit = waiting.rows.first().and_then(|row| self.limit_of(row));
         let Some(limit) = limit else { return self.enter(waiting) };
-        let address = Arc::as_ptr(&limit).addr();
+        let bucket = limit.number();
         let mut opens_at = Instant::now();
         // Where others wait nobody goes before them.
-        if !self.rooms.contains_key(&address) {
+        if !self.rooms.contains_key(&bucket) {
             match limit.take() {
                 Ok(()) => return self.enter(waiting),
                 Err(wait) => opens_at += wait,
             }
         }
-        let room = self.rooms.entry(address).or_insert_with(|| Room::new(limit, opens_at));
+        let room = self.rooms.entry(bucket).or_insert_with(|| Room::new(limit, opens_at));
         for row in &waiting.rows {
             if room.put(Arc::clone(row)) {
                 self.shared.metrics.telling.rate_limit_waits(&row.thread.kind);
@@ -185,16 +185,16 @@ impl Lanes {
     /// Lets rows out of the rooms and into their lanes, as many as there are tokens.
     async fn let_in(&mut self) {
         let now = Instant::now();
-        let open = self.rooms.iter().filter(|(_, room)| room.opens_at <= now).map(|(address, _)| *address);
-        let open: Vec<usize> = open.collect();
-        for address in open {
-            while let Some((row, limit)) = self.next_of(address) {
+        let open = self.rooms.iter().filter(|(_, room)| room.opens_at <= now).map(|(bucket, _)| *bucket);
+        let open: Vec<u64> = open.collect();
+        for bucket in open {
+            while let Some((row, limit)) = self.next_of(bucket) {
                 if self.limit_of(&row).is_some_and(|now| Arc::ptr_eq(&now, &limit)) {
-                    let mut rows = self.overflow(address, &row);
+                    let mut rows = self.overflow(bucket, &row);
                     rows.push(row);
                     self.enter(Waiting { rows, parked: true });
                 } else {
-                    self.leave(address, row).await;
+                    self.leave(bucket, row).await;
                 }
             }
         }
@@ -202,8 +202,8 @@ impl Lanes {
     }
 
     /// The next row of a room, if its bucket has a token.
-    fn next_of(&mut self, address: usize) -> Option<(Arc<Delivery>, Arc<Limit>)> {
-        let room = self.rooms.get_mut(&address).filter(|room| !room.is_empty())?;
+    fn next_of(&mut self, bucket: u64) -> Option<(Arc<Delivery>, Arc<Limit>)> {
+        let room = self.rooms.get_mut(&bucket).filter(|room| !room.is_empty())?;
         match room.limit.take() {
             Ok(()) => {
                 let row = room.pop()?;
@@ -218,9 +218,9 @@ impl Lanes {
     }
 
     /// What is to be told together with a row that has its turn, where too much waits behind it.
-    fn overflow(&mut self, address: usize, first: &Delivery) -> Vec<Arc<Delivery>> {
+    fn overflow(&mut self, bucket: u64, first: &Delivery) -> Vec<Arc<Delivery>> {
         let digests = self.shared.receivers.load().find(&first.thread).is_ok_and(|integration| integration.digest);
-        let Some(room) = self.rooms.get_mut(&address).filter(|_| digests) else { return Vec::new() };
+        let Some(room) = self.rooms.get_mut(&bucket).filter(|_| digests) else { return Vec::new() };
         let others = room.overflow(first);
         for row in &others {
             self.shared.metrics.telling.rate_limit_waits_no_more(&row.thread.kind);
@@ -229,9 +229,9 @@ impl Lanes {
     }
 
     /// After a reload another limit holds for a room, or none: `first`, which has left it, and all others move.
-    async fn leave(&mut self, address: usize, first: Arc<Delivery>) {
+    async fn leave(&mut self, bucket: u64, first: Arc<Delivery>) {
         let (mut all, mut next) = (Vec::new(), Some(first));
-        let mut room = self.rooms.remove(&address);
+        let mut room = self.rooms.remove(&bucket);
         while let Some(row) = next {
             let mut rows = match &mut room {
                 Some(room) if row.told_with.is_some() => room.overflow(&row),

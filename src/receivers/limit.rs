@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use governor::clock::Clock;
@@ -28,12 +29,16 @@ const fn tokens(number: u32) -> NonZeroU32 {
     }
 }
 
+/// How many were made.
+static MADE: AtomicU64 = AtomicU64::new(0);
+
 /// A bucket.
 pub struct Limit {
     limiter: RateLimiter<NotKeyed, InMemoryState, SinceMade, NoOpMiddleware<Duration>>,
     clock: SinceMade,
     /// How long one token takes to come.
     each: Duration,
+    number: u64,
 }
 
 impl Limit {
@@ -45,7 +50,13 @@ impl Limit {
         };
         let clock = SinceMade(Instant::now());
         let each = quota.replenish_interval();
-        Self { limiter: RateLimiter::direct_with_clock(quota.allow_burst(limit.burst), clock), clock, each }
+        let limiter = RateLimiter::direct_with_clock(quota.allow_burst(limit.burst), clock);
+        Self { limiter, clock, each, number: MADE.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// Which one it is: the first that was made has the least.
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// How long one token takes to come.

@@ -257,7 +257,8 @@ fn a_storm_leaves_nobody_with_what_is_not_true() {
 #[test]
 fn the_same_storm_gives_the_same_transcript() {
     let first = Random::for_test("storm_again").next() >> 32;
-    for seed in first..first + budget(5, 100) {
+    // The first once went two ways: rooms were asked in the order of their places in memory.
+    for seed in std::iter::once(2_538_490_303).chain(first..first + budget(5, 100)) {
         let (one, two) = (play(seed).0, play(seed).0);
         let differs = one.lines().zip(two.lines()).find(|(one, two)| one != two);
         assert!(one == two, "storm {seed}: {differs:?}");
