@@ -4,8 +4,11 @@
 use std::sync::Arc;
 
 use super::alert::Alert;
+use super::change::StoredGroup;
+use super::engine::{Engine, ROOM};
 use super::label::LabelSet;
 use super::outbox::ToldAlert;
+use crate::time::Timestamp;
 
 /// So much of an annotation stays.
 const STAYS: usize = 256;
@@ -60,10 +63,51 @@ fn shorter(annotations: &LabelSet) -> LabelSet {
     LabelSet::new(pairs).unwrap_or_else(|_| LabelSet::empty())
 }
 
+impl Engine {
+    /// About how many bytes that has.
+    pub fn pending_bytes(&mut self) -> usize {
+        self.log.weight()
+    }
+
+    /// How many flushes are part of that.
+    pub fn flushed(&self) -> usize {
+        self.flushed.len()
+    }
+
+    /// From now on a batch is made of about so many bytes where it could be more: [`ROOM`], when nothing is cut any more
+    /// either, or less.
+    pub fn make_room(&mut self, room: usize) {
+        self.room = room;
+        if room == ROOM {
+            self.row_most = usize::MAX;
+        }
+    }
+
+    /// A batch of one flush was too large with so many bytes: from now on a notification is cut where it would be larger
+    /// than half of that, so that somebody hears of it, and others are not kept waiting. Says whether it can be cut further.
+    pub fn cut_notifications(&mut self, bytes: usize) -> bool {
+        let before = self.row_most;
+        self.row_most = before.min(bytes) / 2;
+        self.row_most < before
+    }
+
+    /// The batch was the flush of one group, was too large, and can be cut no further: once it is taken back, that group
+    /// waits as if it had been flushed, so that others are told meanwhile. Not stored. Gives its key.
+    pub fn set_aside(&mut self, now: Timestamp) -> Option<Arc<str>> {
+        let flushed = self.flushed.first().copied();
+        self.rolled_back();
+        self.row_most = usize::MAX;
+        let group = self.group(flushed?)?;
+        let (key, route) = (Arc::clone(&group.key), self.state.policy.route(group.route));
+        let later = StoredGroup { next_flush: now.after(route.group_interval), ..StoredGroup::clone(&group.stored) };
+        self.state.groups.update(flushed?, Arc::new(later));
+        Some(key)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Timestamp;
 
     fn told(number: usize, text: usize) -> ToldAlert {
         let (number, text) = (number.to_string(), "ä".repeat(text));

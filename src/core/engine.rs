@@ -8,9 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ack::{Ack, AckDraft, AckRefused};
-use super::alert_set::Kept;
 use super::asset::Assets;
-use super::change::{Actor, Change, StoredGroup};
+use super::change::{Actor, Change};
 use super::circuit::Circuits;
 use super::dead_letters::{DeadLetterCommand, DeadLetterDone, DeadLetterRefused};
 use super::flush::HeldBack;
@@ -324,46 +323,6 @@ impl Engine {
         &self.log.changes
     }
 
-    /// About how many bytes that has.
-    pub fn pending_bytes(&mut self) -> usize {
-        self.log.weight()
-    }
-
-    /// How many flushes are part of that.
-    pub fn flushed(&self) -> usize {
-        self.flushed.len()
-    }
-
-    /// From now on a batch is made of about so many bytes where it could be more: [`ROOM`], when nothing is cut any more
-    /// either, or less.
-    pub fn make_room(&mut self, room: usize) {
-        self.room = room;
-        if room == ROOM {
-            self.row_most = usize::MAX;
-        }
-    }
-
-    /// A batch of one flush was too large with so many bytes: from now on a notification is cut where it would be larger
-    /// than half of that, so that somebody hears of it, and others are not kept waiting. Says whether it can be cut further.
-    pub fn cut_notifications(&mut self, bytes: usize) -> bool {
-        let before = self.row_most;
-        self.row_most = before.min(bytes) / 2;
-        self.row_most < before
-    }
-
-    /// The batch was the flush of one group, was too large, and can be cut no further: once it is taken back, that group
-    /// waits as if it had been flushed, so that others are told meanwhile. Not stored. Gives its key.
-    pub fn set_aside(&mut self, now: Timestamp) -> Option<Arc<str>> {
-        let flushed = self.flushed.first().copied();
-        self.rolled_back();
-        self.row_most = usize::MAX;
-        let group = self.group(flushed?)?;
-        let (key, route) = (Arc::clone(&group.key), self.state.policy.route(group.route));
-        let later = StoredGroup { next_flush: now.after(route.group_interval), ..StoredGroup::clone(&group.stored) };
-        self.state.groups.update(flushed?, Arc::new(later));
-        Some(key)
-    }
-
     /// The batch is stored: it stands. Gives its changes back, for whoever stores some of them later.
     pub fn committed(&mut self) -> Vec<Change> {
         self.stored_orphan_check = self.next_orphan_check;
@@ -494,36 +453,6 @@ impl Engine {
             self.next_gc = now.after(self.options.gc_interval);
             self.collect_garbage(now);
         }
-    }
-
-    /// Forgets alerts that are over, that no group and no waiting notification holds and that are owed to nobody (or
-    /// for too long), silences beyond the retention, and what was told long ago.
-    fn collect_garbage(&mut self, now: Timestamp) {
-        let grouped = self.state.groups.iter().flat_map(|(_, group)| group.members.iter().copied());
-        let waiting = self.state.outbox.values().flat_map(|row| row.alerts.iter());
-        let held: BTreeSet<_> = grouped.chain(waiting.map(|told| told.alert.fingerprint())).collect();
-        let owed: BTreeSet<_> = self.state.ledger.values().flat_map(|told| told.open.iter().copied()).collect();
-        let grace = self.state.grace;
-        let over = self.state.alerts.iter().filter(|kept| grace.resolved(&kept.alert, now));
-        let owed = |kept: &Kept| {
-            owed.contains(&kept.fingerprint) && kept.alert.ends_at.after(self.options.give_up_after) > now
-        };
-        let over = over.filter(|kept| !held.contains(&kept.fingerprint) && !owed(kept));
-        let over: Vec<_> = over.map(|kept| kept.fingerprint).collect();
-        for fingerprint in over {
-            self.state.forget_alert(fingerprint, &mut self.log);
-        }
-        let expired = |at: Timestamp| at.after(self.options.retention) < now;
-        let old = self.state.silences.values().filter(|silence| expired(silence.ends_at));
-        let old: Vec<_> = old.map(|silence| silence.id).collect();
-        for id in old {
-            self.state.forget_silence(id, &mut self.log);
-        }
-        self.forget_told(now);
-        self.failed_together.retain(|message, _| self.state.digests.contains_key(message));
-        self.settle_lost_alerts(now);
-        self.forget_old_orders(now);
-        self.collect_acks(now);
     }
 
     /// The group at this place, for whoever decides about it.

@@ -16,6 +16,7 @@ pub mod engine;
 mod fallback;
 pub mod flush;
 mod former;
+mod garbage;
 mod give_up;
 pub mod group;
 pub mod history;

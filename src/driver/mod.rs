@@ -5,6 +5,7 @@
 //! what a worker reported is kept and tried again, and when the store works again nothing runs out until senders have
 //! had time to send again. Commits block this task's own thread and nothing else.
 
+mod commit;
 mod handle;
 mod jump;
 #[cfg(test)]
@@ -29,10 +30,11 @@ use crate::core::policy::Policy;
 use crate::core::together::Bundle;
 use crate::core::view::View;
 use crate::failpoint::{self, Point};
-use crate::store::{Fence, Store, StoreError};
+use crate::store::{Store, StoreError};
 use crate::time::{Clock, Timestamp};
 
 pub use crate::store::Seq;
+use commit::LAZY;
 pub(crate) use handle::Request;
 pub use handle::{AckResult, Handle, Health, Unavailable};
 use handle::{Answer, Gathering};
@@ -47,16 +49,10 @@ const INBOX: usize = 4096;
 const BATCH: usize = 1024;
 /// How many changes one commit takes at most, roughly.
 const BATCH_CHANGES: usize = 65_536;
-/// How long a refresh may wait to be stored.
-const LAZY: Duration = Duration::from_secs(1);
 /// How long a batch waits for those who are likely to have something for the same commit.
 const LINGER: Duration = Duration::from_millis(1);
 /// After so long nobody is expected any more.
 const EXPECTED_WITHIN: Duration = Duration::from_millis(5);
-/// How often it is looked how large the store is: that asks the file system for each of its files.
-const SIZED: Duration = Duration::from_secs(1);
-/// How long a failing store is left alone.
-const STORE_RETRY: Duration = Duration::from_secs(1);
 /// No sleep is longer, so that a corrected clock is noticed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
@@ -300,134 +296,6 @@ impl Driver {
         }
     }
 
-    /// Stores what must not wait, with what may; or only notes what may wait, unless it has waited long enough.
-    /// So many reports and requests are part of it.
-    fn commit(&mut self, now: Timestamp, taken: usize) -> Result<(), StoreError> {
-        if !self.failing {
-            self.last_good = now;
-        }
-        // A store that fails is asked each time: what may wait would pile up, and a refresh that is refused comes again.
-        let may_wait = |change: &Change| match self.failing {
-            false => change.is_lazy(),
-            true => matches!(change, Change::By(_)),
-        };
-        let urgent = !self.engine.pending().iter().all(may_wait);
-        let overdue = self.lazy_since.after(LAZY) <= now;
-        if !urgent {
-            let mut later = self.engine.committed();
-            later.retain(|change| !matches!(change, Change::By(_)));
-            self.lazy.append(&mut later);
-            if self.lazy.is_empty() {
-                return Ok(());
-            }
-            self.lazy_since = self.lazy_since.min(now);
-            if !overdue || (self.failing && now < self.retry_at) {
-                return Ok(());
-            }
-        }
-        let lazy = self.lazy.len();
-        if lazy > 0 {
-            self.lazy.extend_from_slice(self.engine.pending());
-        }
-        let changes = if lazy > 0 { &self.lazy } else { self.engine.pending() };
-        let (started, count) = (std::time::Instant::now(), changes.len());
-        let result = self.store.commit(now, changes, Fence::default());
-        if let Err(error @ StoreError::TooLarge { .. }) = &result
-            && self.comes_smaller(now, taken, error)
-        {
-            self.lazy.truncate(lazy);
-            self.engine.rolled_back();
-            return result.map(drop);
-        }
-        self.note(started.elapsed(), count, &result);
-        match result {
-            Ok(_) => {
-                let committed = self.engine.committed();
-                if committed.iter().any(|change| matches!(change, Change::WorkOrder(_))) {
-                    self.health.orders.send_modify(|changes| *changes = changes.wrapping_add(1));
-                }
-                self.lazy.clear();
-                self.lazy_since = Timestamp::MAX;
-                self.recovered(now);
-                self.widen(now);
-                self.checkpoint_if_wanted(now);
-                Ok(())
-            }
-            Err(error) => {
-                self.lazy.truncate(lazy);
-                self.engine.rolled_back();
-                self.engine.suspend(self.last_good, now);
-                self.retry_at = now.after(STORE_RETRY);
-                Err(error)
-            }
-        }
-    }
-
-    /// A commit was too large: says whether the next one is smaller. Of several things it takes fewer; a notification that is
-    /// too large by itself is cut; and a group of which nothing can be stored waits.
-    fn comes_smaller(&mut self, now: Timestamp, taken: usize, error: &StoreError) -> bool {
-        let (bytes, flushed) = (self.engine.pending_bytes(), self.engine.flushed());
-        self.narrow = true;
-        if taken + flushed > 1 {
-            tracing::warn!(%error, "It is made of smaller ones");
-            self.room = self.room.min(bytes) / 2;
-            self.engine.make_room(self.room);
-            return true;
-        }
-        if flushed == 0 {
-            return false;
-        }
-        if self.engine.cut_notifications(bytes) {
-            tracing::error!(%error, "A notification is too large to be stored: it is cut");
-        } else if let Some(group) = self.engine.set_aside(now) {
-            tracing::error!(%error, %group, "A group cannot be told, since nothing of it can be stored: it waits");
-        }
-        true
-    }
-
-    /// Once nothing is left of what was too large, a commit may have what it may have.
-    fn widen(&mut self, now: Timestamp) {
-        if !self.narrow || !self.unsettled.is_empty() || self.kept.is_some() || self.engine.next_deadline() <= now {
-            return;
-        }
-        (self.room, self.narrow) = (ROOM, false);
-        self.engine.make_room(ROOM);
-    }
-
-    fn note(&mut self, took: Duration, changes: usize, result: &Result<crate::store::Seq, StoreError>) {
-        let health = &self.health;
-        match result {
-            Ok(_) => {
-                health.commits.fetch_add(1, Ordering::Relaxed);
-                let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-                health.commit_nanos.fetch_add(nanos, Ordering::Relaxed);
-                health.changes.fetch_add(changes as u64, Ordering::Relaxed);
-                if self.sized_at.elapsed() >= SIZED {
-                    self.sized_at = std::time::Instant::now();
-                    health.store_bytes.store(self.store.size(), Ordering::Relaxed);
-                }
-            }
-            Err(error) => {
-                health.commit_failures.fetch_add(1, Ordering::Relaxed);
-                if !self.failing {
-                    tracing::error!(%error, "The store cannot be written: alerts are refused until it can");
-                }
-                self.failing = true;
-                health.trouble.store(Some(Arc::new(error.to_string())));
-            }
-        }
-    }
-
-    /// After a commit that went well.
-    fn recovered(&mut self, now: Timestamp) {
-        if std::mem::take(&mut self.failing) {
-            tracing::info!("The store can be written again");
-            self.health.trouble.store(None);
-            self.engine.resume(now);
-        }
-        self.last_good = now;
-    }
-
     /// The driver's own moments are of the clock that was wrong as well: an outage that goes on began earlier, and ends no
     /// later.
     fn put_own_times_back(&mut self, by: Duration) {
@@ -437,15 +305,6 @@ impl Driver {
             self.lazy_since = self.lazy_since.before(by);
         }
         self.unsettled.put_back(by);
-    }
-
-    fn checkpoint_if_wanted(&mut self, now: Timestamp) {
-        if !self.store.wants_checkpoint() {
-            return;
-        }
-        if let Err(error) = self.store.checkpoint(now, &mut self.engine.snapshot()) {
-            tracing::error!(%error, "No checkpoint could be written; the journal goes on");
-        }
     }
 
     /// Gives the rows that are due to the workers.

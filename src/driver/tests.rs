@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::commit::STORE_RETRY;
 use super::*;
 use crate::core::change::Actor;
 use crate::core::ingest::Batch;
