@@ -74,7 +74,10 @@ fn what_is_not_set_up_waits_and_the_order_opens() {
     assert_eq!(receivers.len(), 9, "{receivers:#?}");
     for one in &receivers {
         assert_eq!(one["configured"], false, "{one}");
-        assert!(one["missing"].as_str().is_some_and(|missing| missing.contains("variable ANDON_")), "{one}");
+        assert!(
+            one["missing"].as_str().is_some_and(|missing| missing.contains("variable") && missing.contains("ANDON_")),
+            "{one}"
+        );
     }
     let labels = json!({"alertname": "CriticalAssetOffline", "severity": "critical", "asset_code": "CNC-001"});
     let annotations = json!({"summary": "Critical asset CNC-001 is failed"});
