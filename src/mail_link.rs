@@ -158,14 +158,17 @@ impl LinkKey {
         Self(key)
     }
 
+    /// Under another name first: a write that fails leaves no half of a key, with which nothing would start again.
     fn write(&self, folder: &Path, path: &Path) -> std::io::Result<()> {
+        let making = path.with_extension("new");
         let mut options = std::fs::OpenOptions::new();
-        options.write(true).create_new(true);
+        options.write(true).create(true).truncate(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path)?;
+        let mut file = options.open(&making)?;
         file.write_all(&self.0)?;
         file.sync_all()?;
+        std::fs::rename(&making, path)?;
         std::fs::File::open(folder)?.sync_all()
     }
 
@@ -241,6 +244,18 @@ mod tests {
             let changed = String::from_utf8(changed).unwrap();
             assert_ne!(key.verify(&changed, before).map(|found| found == grant()), Ok(false), "{changed}");
         }
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_written_leaves_no_half_of_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, making) = (folder.path().join(FILE), folder.path().join("mail-link.new"));
+        std::fs::create_dir(&making).unwrap();
+        assert!(LinkKey::load(folder.path()).is_err() && !path.exists());
+        std::fs::remove_dir(&making).unwrap();
+        std::fs::write(&making, "half").unwrap();
+        let key = LinkKey::load(folder.path()).unwrap();
+        assert_eq!((LinkKey::load(folder.path()).unwrap().0, making.exists()), (key.0, false));
     }
 
     #[test]
