@@ -151,13 +151,13 @@ impl Engine {
         alert: &Alert,
     ) {
         let rules = self.state.policy.route(route);
-        let labels = rules.group_labels(&alert.labels);
+        let labels = rules.packed_group_labels(&alert.labels);
         let group = match self.state.groups.find(route, &labels) {
             Some(group) => group,
             None => {
                 let waited = alert.starts_at.after(rules.group_wait) < now;
                 let next_flush = if waited { now } else { now.after(rules.group_wait) };
-                let id = GroupId { route_id: Arc::clone(&rules.id), labels };
+                let id = GroupId { route_id: Arc::clone(&rules.id), labels: rules.group_labels(&alert.labels) };
                 let (last_flush, muted_by) = (Timestamp::ZERO, Vec::new());
                 let stored = StoredGroup { id, created_at: now, next_flush, last_flush, muted_by };
                 self.state.add_group(route, stored, &mut self.log)

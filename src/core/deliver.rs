@@ -414,7 +414,7 @@ impl Engine {
             (same && route.group_key(&labels) == *row.thread.group_key).then_some((*index, labels))
         };
         let Some((index, labels)) = kept.verdict.routes.iter().find_map(ours) else { return false };
-        let group = self.state.groups.find(index, &labels).unwrap_or_else(|| {
+        let group = self.state.groups.find(index, labels.packed()).unwrap_or_else(|| {
             let route = policy.route(index);
             let id = GroupId { route_id: Arc::clone(&route.id), labels };
             let (next_flush, muted_by) = (now.after(route.group_interval), Vec::new());

@@ -80,7 +80,7 @@ impl Engine {
             let route = verdict.routes.first().copied()?;
             Some((route, self.state.policy.route(route).group_labels(&identity)))
         })?;
-        let group = self.group(self.state.groups.find(route, &group)?)?;
+        let group = self.group(self.state.groups.find(route, group.packed())?)?;
         // They differ in nothing but how urgent the notification was when it got into trouble.
         let same = |fingerprint: &Fingerprint| {
             let kept = self.state.alerts.get(*fingerprint);

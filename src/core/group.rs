@@ -41,7 +41,8 @@ pub struct Group {
 pub struct Groups {
     slots: Vec<Option<Group>>,
     free: Vec<GroupIdx>,
-    by_id: BTreeMap<(RouteIdx, LabelSet), GroupIdx>,
+    by_labels: BTreeMap<RouteIdx, BTreeMap<LabelSet, GroupIdx>>,
+    len: usize,
     timers: BTreeSet<(Timestamp, GroupIdx)>,
     /// The timers of the groups that are urgent, once more.
     urgent: BTreeSet<(Timestamp, GroupIdx)>,
@@ -53,24 +54,24 @@ impl Groups {
         self.slots.get(at.0 as usize)?.as_ref()
     }
 
-    /// The group of a route with these labels.
-    pub fn find(&self, route: RouteIdx, labels: &LabelSet) -> Option<GroupIdx> {
-        self.by_id.get(&(route, labels.clone())).copied()
+    /// The group of a route with these labels, which are packed.
+    pub fn find(&self, route: RouteIdx, labels: &str) -> Option<GroupIdx> {
+        self.by_labels.get(&route)?.get(labels).copied()
     }
 
     /// How many groups there are.
     pub fn len(&self) -> usize {
-        self.by_id.len()
+        self.len
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.by_id.is_empty()
+        self.len == 0
     }
 
     /// All groups, in order of route and labels.
     pub fn iter(&self) -> impl Iterator<Item = (GroupIdx, &Group)> {
-        self.by_id.values().filter_map(|at| Some((*at, self.get(*at)?)))
+        self.by_labels.values().flat_map(BTreeMap::values).filter_map(|at| Some((*at, self.get(*at)?)))
     }
 
     /// The group whose flush is due first, and when.
@@ -113,7 +114,9 @@ impl Groups {
     }
 
     fn place(&mut self, at: GroupIdx, group: Group) {
-        self.by_id.insert((group.route, group.stored.id.labels.clone()), at);
+        let labels = group.stored.id.labels.clone();
+        let before = self.by_labels.entry(group.route).or_default().insert(labels, at);
+        self.len += usize::from(before.is_none());
         self.timers.insert((group.stored.next_flush, at));
         if group.urgent {
             self.urgent.insert((group.stored.next_flush, at));
@@ -128,7 +131,12 @@ impl Groups {
     /// Takes a group out.
     pub fn take(&mut self, at: GroupIdx) -> Option<Group> {
         let group = self.slots.get_mut(at.0 as usize)?.take()?;
-        self.by_id.remove(&(group.route, group.stored.id.labels.clone()));
+        if let Some(of_route) = self.by_labels.get_mut(&group.route) {
+            self.len -= usize::from(of_route.remove(&group.stored.id.labels).is_some());
+            if of_route.is_empty() {
+                self.by_labels.remove(&group.route);
+            }
+        }
         self.timers.remove(&(group.stored.next_flush, at));
         self.urgent.remove(&(group.stored.next_flush, at));
         self.free.push(at);

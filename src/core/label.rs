@@ -4,6 +4,7 @@
 //! in base 128 (two digits for the name, three for the value), which keeps the whole valid UTF-8, comparable and
 //! hashable as it stands, and ready to be stored. Annotations have the same form.
 
+use std::borrow::{Borrow, Cow};
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
@@ -141,12 +142,30 @@ impl LabelSet {
     }
 
     /// The part of the set whose names `keep` accepts.
-    pub fn filtered(&self, mut keep: impl FnMut(&str) -> bool) -> Self {
-        let pairs: Vec<_> = self.iter().filter(|(name, _)| keep(name)).collect();
-        let mut packed = String::new();
-        // What came out of a packed set fits into one.
-        pack(&pairs, &mut packed).unwrap_or_default();
-        Self(Arc::from(packed))
+    pub fn filtered(&self, keep: impl FnMut(&str) -> bool) -> Self {
+        Self(Arc::from(&*self.filtered_packed(keep)))
+    }
+
+    /// [`LabelSet::filtered`] in packed form, to look something up by it. Labels that stand side by side are not copied.
+    pub fn filtered_packed(&self, mut keep: impl FnMut(&str) -> bool) -> Cow<'_, str> {
+        let mut packed = Cow::Borrowed("");
+        let (mut from, mut rest) = (0, &*self.0);
+        loop {
+            let next = split_pair(rest).map(|(name, _, next)| (keep(name), next));
+            let here = self.0.len() - rest.len();
+            // What is kept begins at `from` and ends where a label is not.
+            if !matches!(next, Some((true, _))) && from < here {
+                match &mut packed {
+                    Cow::Borrowed("") => packed = Cow::Borrowed(&self.0[from..here]),
+                    kept => kept.to_mut().push_str(&self.0[from..here]),
+                }
+            }
+            let Some((kept, next)) = next else { return packed };
+            rest = next;
+            if !kept {
+                from = self.0.len() - rest.len();
+            }
+        }
     }
 
     /// Alertmanager's order of groups and alerts: fewer labels first; then, over the names of both in order, a set
@@ -167,6 +186,13 @@ impl LabelSet {
                 }
             }
         })
+    }
+}
+
+/// By the packed text, which the order of sets is that of.
+impl Borrow<str> for LabelSet {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 
@@ -284,6 +310,19 @@ mod tests {
         let long = "x".repeat(MAX_VALUE);
         assert_eq!(set(&[("v", &long)]).get("v"), Some(long.as_str()));
         assert_eq!(LabelSet::new([("v", format!("{long}x").as_str())]), Err(TooLong));
+    }
+
+    #[test]
+    fn a_part_of_a_set_is_a_set() {
+        let whole = set(&[("a", "1"), ("b", ""), ("c", "3"), ("d", "4")]);
+        for kept in 0..16_u32 {
+            let keep = |name: &str| kept >> (name.as_bytes()[0] - b'a') & 1 == 1;
+            let part: Vec<_> = whole.iter().filter(|(name, _)| keep(name)).collect();
+            assert_eq!(whole.filtered(keep), set(&part), "{kept:04b}");
+            let beside = [0b0000, 0b0001, 0b0011, 0b0110, 0b1100, 0b1111].contains(&kept);
+            assert!(matches!(whole.filtered_packed(keep), Cow::Borrowed(_)) || !beside, "{kept:04b} is copied");
+        }
+        assert_eq!(LabelSet::empty().filtered(|_| true), LabelSet::empty());
     }
 
     #[test]

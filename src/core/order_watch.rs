@@ -72,7 +72,7 @@ impl Engine {
         };
         let grouped = kept.verdict.routes.iter().any(|index| {
             let labels = self.state.policy.route(*index).group_labels(&kept.alert.labels);
-            let group = self.state.groups.find(*index, &labels).and_then(|at| self.state.groups.get(at));
+            let group = self.state.groups.find(*index, labels.packed()).and_then(|at| self.state.groups.get(at));
             group.is_some_and(|group| group.members.contains(&fingerprint))
         });
         let lost = !grouped && self.state.grace.resolved(&kept.alert, now);

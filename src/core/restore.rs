@@ -213,7 +213,7 @@ impl Engine {
                 if over && !untold && !self.told_firing(kept.fingerprint, &kept.verdict) {
                     continue;
                 }
-                if let (None, Some(known)) = (self.state.groups.find(*route, &labels), known) {
+                if let (None, Some(known)) = (self.state.groups.find(*route, labels.packed()), known) {
                     self.state.add_group(*route, StoredGroup::clone(known), &mut self.log);
                 }
                 self.join(now, *route, kept.fingerprint, &kept.alert);

@@ -1,5 +1,6 @@
 //! The route tree: which routes an alert takes, and into which group it falls there.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::alert_set::Verdict;
@@ -91,6 +92,14 @@ impl Route {
         match &self.group_by {
             GroupBy::All => labels.clone(),
             GroupBy::Labels(names) => labels.filtered(|name| names.iter().any(|by| **by == *name)),
+        }
+    }
+
+    /// The same in packed form, to find the group by.
+    pub fn packed_group_labels<'a>(&self, labels: &'a LabelSet) -> Cow<'a, str> {
+        match &self.group_by {
+            GroupBy::All => Cow::Borrowed(labels.packed()),
+            GroupBy::Labels(names) => labels.filtered_packed(|name| names.iter().any(|by| **by == *name)),
         }
     }
 
