@@ -260,6 +260,7 @@ impl Parts<'_> {
             route_prefix: prefix.trim_end_matches('/').to_owned(),
             gets: GetLimit::new(web.get_concurrency.unwrap_or(0)),
             timeout: web.timeout,
+            room: http::body::Room::new(limits.request_body),
             limits: http::Limits {
                 body: limits.request_body,
                 body_time: BODY_TIME,

@@ -68,6 +68,8 @@ pub(super) struct Circuit {
     faring: Faring,
     /// How many may be in flight at once while it is not closed.
     room: Option<usize>,
+    /// Whether it is left alone until then because it asked for that.
+    asked: bool,
     /// Whether what waits has waited since it was not closed.
     catches_up: bool,
     /// How many rows are with a worker.
@@ -140,10 +142,14 @@ impl Circuit {
         }
     }
 
-    fn answered(&mut self) {
+    fn answered(&mut self, now: Timestamp) {
         self.tried.clear();
         (self.faring.failing_since, self.faring.failures, self.faring.not_configured) = (None, 0, None);
-        self.faring.probed_at = None;
+        // An attempt that was under way when it asked for time takes nothing of that back.
+        if self.asked && self.faring.probed_at.is_some_and(|at| at > now) {
+            return;
+        }
+        (self.faring.probed_at, self.asked) = (None, false);
         self.room = self.room.map(|room| room.saturating_mul(2)).filter(|room| *room < MANY);
     }
 
@@ -159,7 +165,7 @@ impl Circuit {
             // Who only says when to come again is taken at its word, but never asked again at once.
             let pace = if told_to_wait && !long { 1 } else { self.faring.failures.min(SLOWEST) };
             let wait = wait_after(pace, jitter, asked);
-            self.faring.probed_at = Some(now.after(wait));
+            (self.faring.probed_at, self.asked) = (Some(now.after(wait)), asked.is_some());
         }
     }
 }
@@ -268,12 +274,12 @@ impl Circuits {
         match outcome {
             Outcome::Delivered { .. } => {
                 circuit.forget(row.id);
-                circuit.answered();
+                circuit.answered(now);
                 circuit.faring.last_success = Some(now);
             }
             Outcome::Refused { error, .. } => {
                 circuit.forget(row.id);
-                circuit.answered();
+                circuit.answered(now);
                 circuit.faring.last_error = Some((now, Arc::from(error.as_str())));
             }
             Outcome::NotConfigured { error } => {
@@ -288,10 +294,14 @@ impl Circuits {
                 }
             }
             Outcome::PutOff { error, others_have_it: true, .. } => {
-                circuit.answered();
+                circuit.answered(now);
                 circuit.faring.last_error = Some((now, Arc::from(error.as_str())));
             }
-            Outcome::PutOff { error, .. } => circuit.failed(now, error, jitter, None),
+            // One full mailbox tells nothing of others, however often; many do.
+            Outcome::PutOff { error, .. } if circuit.suspects.insert(row.id) || circuit.faring.failures >= FAILURES => {
+                circuit.failed(now, error, jitter, None);
+            }
+            Outcome::PutOff { .. } => {}
         }
     }
 
@@ -326,7 +336,10 @@ impl Circuits {
     /// The clock was put back.
     pub(super) fn put_back(&mut self, by: Duration) {
         for circuit in self.all.values_mut() {
-            circuit.faring.probed_at = circuit.faring.probed_at.map(|at| at.before(by));
+            let Faring { probed_at, failing_since, .. } = &mut circuit.faring;
+            for moment in [probed_at, failing_since].into_iter().flatten() {
+                *moment = moment.before(by);
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::alert::Alert;
 use super::change::StoredGroup;
-use super::engine::{Engine, ROOM};
+use super::engine::{Engine, ROOM, ROW};
 use super::label::LabelSet;
 use super::outbox::ToldAlert;
 use crate::time::Timestamp;
@@ -79,7 +79,7 @@ impl Engine {
     pub fn make_room(&mut self, room: usize) {
         self.room = room;
         if room == ROOM {
-            self.row_most = usize::MAX;
+            self.row_most = ROW;
         }
     }
 
@@ -96,7 +96,7 @@ impl Engine {
     pub fn set_aside(&mut self, now: Timestamp) -> Option<Arc<str>> {
         let flushed = self.flushed.first().copied();
         self.rolled_back();
-        self.row_most = usize::MAX;
+        self.row_most = ROW;
         let group = self.group(flushed?)?;
         let (key, route) = (Arc::clone(&group.key), self.state.policy.route(group.route));
         let later = StoredGroup { next_flush: now.after(route.group_interval), ..StoredGroup::clone(&group.stored) };

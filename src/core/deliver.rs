@@ -103,8 +103,13 @@ impl Engine {
             named_after: None,
         };
         let mut acknowledged = None;
+        let fires = self.fires_with(&row);
         for older in self.waiting(&row.thread) {
-            let same_news = says_both || older.firing() == row.firing() || !older.firing();
+            // An end of what was heard is told before anything fires anew, or that would be taken for more of the same.
+            let of_heard = !older.firing() && fires.first().is_none_or(|first| *first > older.id);
+            let fires_since = fires.last().is_some_and(|last| *last > older.id);
+            let same_news =
+                says_both || if of_heard { !fires_since } else { !older.firing() || older.firing() == row.firing() };
             if same_news && takes_place_of(&row, &older, says_both) {
                 self.supersede(&older, &mut row);
             } else if same_news && row.reason != Reason::Acknowledged && older.attempts == 0 {
@@ -146,10 +151,17 @@ impl Engine {
         waiting.filter_map(|id| self.state.outbox.get(id).cloned()).collect()
     }
 
+    /// The rows of a thread, with this new one, that say that something fires, oldest first.
+    fn fires_with(&self, new: &Delivery) -> Vec<DeliveryId> {
+        let queue = self.state.queues.get(&new.thread).into_iter().flatten();
+        let rows = queue.filter_map(|id| self.state.outbox.get(id).map(|row| &**row)).chain([new]);
+        rows.filter(|row| row.firing() && row.reason != Reason::Acknowledged).map(|row| row.id).collect()
+    }
+
     /// Lets `newer` take the place of a row that was not delivered, with what only that row would have said.
     fn supersede(&mut self, older: &Delivery, newer: &mut Delivery) {
         self.counters.superseded += 1;
-        let said = |alert: &ToldAlert| newer.alerts.iter().any(|told| told.alert.labels == alert.alert.labels);
+        let said: BTreeSet<&LabelSet> = newer.alerts.iter().map(|told| &told.alert.labels).collect();
         // What fires goes on being told only if it counts as told: a thread whose group is gone tells no more than what is
         // over. What is muted by now does not count.
         let ledger = self.state.ledger.get(&newer.thread);
@@ -162,7 +174,10 @@ impl Engine {
             let gone = kept.is_none_or(|kept| grace.resolved(&kept.alert, newer.decided_at));
             !hears_ends && gone && older.new.contains(&alert)
         };
-        let unsaid = older.alerts.iter().filter(|told| (told.resolved || counts(told) || over(told)) && !said(told));
+        let unsaid = older
+            .alerts
+            .iter()
+            .filter(|told| (told.resolved || counts(told) || over(told)) && !said.contains(&told.alert.labels));
         let unsaid: Vec<_> = unsaid.cloned().collect();
         if !unsaid.is_empty() {
             let mut alerts: Vec<_> = newer.alerts.iter().cloned().chain(unsaid).collect();
@@ -177,6 +192,8 @@ impl Engine {
             self.doubtful.insert(newer.id);
         }
         newer.undelivered_since = newer.undelivered_since.min(older.undelivered_since);
+        // Or it would be tried, and grow, for ever where news come more often than anything is given up.
+        newer.tried_since = newer.tried_since.min(older.tried_since);
         newer.last_error.clone_from(&older.last_error);
         self.note(Note::Superseded(Notified::of(older), newer.id));
         self.due.remove(&(older.due_at, older.id));

@@ -102,6 +102,8 @@ pub enum Input {
     Reload(Actor, Arc<Policy>, String, String),
     /// The wall clock was put back by so much: what is stored follows. The rest does with [`Engine::clock_put_back`].
     PutBack(Duration),
+    /// The wall clock leapt forward by so much, or the machine slept.
+    Away(Duration),
     /// Time passed.
     Tick,
 }
@@ -205,6 +207,9 @@ pub struct Engine {
 const FLUSHES_PER_TICK: usize = 512;
 /// About how many bytes one batch is made of where it could be more: what is left comes with the next one.
 pub const ROOM: usize = 32 << 20;
+/// About how many bytes the alerts of one notification may take: as a dead letter, with what is noted of it, it takes
+/// twice that, which must fit a commit.
+pub(super) const ROW: usize = 512 << 20;
 
 impl Engine {
     /// Without any state.
@@ -226,7 +231,7 @@ impl Engine {
             circuits: Circuits::default(),
             giving_up: GivingUp::new(),
             room: ROOM,
-            row_most: usize::MAX,
+            row_most: ROW,
             flushed: Vec::new(),
             fallback_due: BTreeSet::new(),
         };
@@ -288,6 +293,7 @@ impl Engine {
                 self.reload(now, policy, hash, text);
                 Output::Done
             }
+            Input::Away(time) => self.done_by(Actor::Clock, |engine| engine.was_away(time)),
             Input::PutBack(by) => self.done_by(Actor::Clock, |engine| engine.put_back(now, by)),
             Input::Tick => {
                 self.tick(now);

@@ -61,7 +61,7 @@ impl Engine {
         if self.fallback_of(&row.thread).is_none() || self.undelivered(&row.thread).is_some() {
             return;
         }
-        let (labels, annotations) = (labels(row), annotations(now, row, why));
+        let (labels, annotations) = (labels(&row.thread, row.urgency()), annotations(now, row, why));
         self.raise(now, labels, annotations);
     }
 
@@ -75,18 +75,9 @@ impl Engine {
 
     /// The own alert that says that this thread could not be told, if it fires.
     fn undelivered(&self, thread: &Thread) -> Option<Fingerprint> {
-        let identity = identity(thread);
-        let (route, group) = self.state.policy.own_verdict(&identity).and_then(|verdict| {
-            let route = verdict.routes.first().copied()?;
-            Some((route, self.state.policy.route(route).group_labels(&identity)))
-        })?;
-        let group = self.group(self.state.groups.find(route, group.packed())?)?;
         // They differ in nothing but how urgent the notification was when it got into trouble.
-        let same = |fingerprint: &Fingerprint| {
-            let kept = self.state.alerts.get(*fingerprint);
-            kept.is_some_and(|kept| identity.iter().all(|(name, value)| kept.alert.labels.value(name) == value))
-        };
-        group.members.iter().copied().find(|fingerprint| same(fingerprint) && self.raised(*fingerprint))
+        let mut any = Urgency::ALL.into_iter().map(|urgency| labels(thread, urgency).fingerprint());
+        any.find(|fingerprint| self.raised(*fingerprint))
     }
 
     fn fallback_of(&self, thread: &Thread) -> Option<Fallback> {
@@ -95,20 +86,16 @@ impl Engine {
     }
 }
 
-/// The labels by which the own alert of a thread is known.
-fn identity(thread: &Thread) -> LabelSet {
+/// The labels of the own alert of a thread.
+fn labels(thread: &Thread, urgency: Urgency) -> LabelSet {
     let integration = thread.integration();
     own_labels([
         ("alertname", UNDELIVERED),
         (UNDELIVERED_TO, &*thread.receiver),
         ("integration", &*integration),
         ("group_key", &*thread.group_key),
+        ("severity", urgency.as_str()),
     ])
-}
-
-fn labels(row: &Delivery) -> LabelSet {
-    let identity = identity(&row.thread);
-    own_labels(identity.iter().chain([("severity", row.urgency().as_str())]))
 }
 
 /// What a row would have told of.

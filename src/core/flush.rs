@@ -94,7 +94,8 @@ impl Engine {
         if !policy.is_own(group_route) {
             let mut alerts = look::told(&members, |_| true);
             shorten(&mut alerts, self.row_most);
-            self.update_orders(now, receiver, &alerts, |alert| flush.unmuted(alert));
+            let unmuted: BTreeSet<&LabelSet> = flush.unmuted().collect();
+            self.update_orders(now, receiver, &alerts, |alert| unmuted.contains(&alert.labels));
         }
         let quiet = self.log.changes.len() == before && muted_by == stored.muted_by;
         self.note_flush(at, &receiver.name, verdicts, &members);
@@ -173,9 +174,9 @@ impl Engine {
 }
 
 impl Flush<'_> {
-    fn unmuted(&self, alert: &super::alert::Alert) -> bool {
-        let same = |member: &&Member| member.kept.alert.labels == alert.labels;
-        self.members.iter().find(same).is_some_and(|member| member.held_by.is_none())
+    /// Which alerts nothing holds back.
+    fn unmuted(&self) -> impl Iterator<Item = &LabelSet> {
+        self.members.iter().filter(|member| member.held_by.is_none()).map(|member| &member.kept.alert.labels)
     }
 }
 

@@ -33,21 +33,18 @@ impl Policy {
     }
 }
 
-impl Engine {
-    /// Remembers the integrations that other rules will not have, before these are put in force; they can still be told.
-    pub(super) fn remember_former(&mut self, next: &Policy) {
-        let before = Arc::clone(&self.state.policy);
-        let former = Arc::make_mut(&mut self.state.former);
-        for receiver in &before.receivers {
-            for integration in &receiver.integrations {
-                let (kind, index) = (Arc::from(integration.kind), integration.index);
-                former
-                    .insert(IntegrationKey { receiver: Arc::clone(&receiver.name), kind, index }, integration.clone());
-            }
+/// Remembers the integrations that the next rules do not have: they can still be told.
+pub(super) fn remember(former: &mut BTreeMap<IntegrationKey, Integration>, before: &Policy, next: &Policy) {
+    for receiver in &before.receivers {
+        for integration in &receiver.integrations {
+            let (kind, index) = (Arc::from(integration.kind), integration.index);
+            former.insert(IntegrationKey { receiver: Arc::clone(&receiver.name), kind, index }, integration.clone());
         }
-        former.retain(|key, _| next.integration(key).is_none());
     }
+    former.retain(|key, _| next.integration(key).is_none());
+}
 
+impl Engine {
     /// Moves what was told, what waits and what is dead from former names of receivers to the present ones, and how these
     /// fare.
     pub(super) fn adopt_names(&mut self) {

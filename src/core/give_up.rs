@@ -4,6 +4,7 @@
 //! one batch gives up a part, and the next ticks the rest, at once.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::engine::Engine;
 use super::outbox::{Delivery, Exchange, IntegrationKey};
@@ -11,11 +12,25 @@ use crate::time::Timestamp;
 
 /// How many rows of an integration one batch gives up at most.
 const AT_ONCE: usize = 1_000;
+/// From this on, a time in which the service was away does not count as one in which anything was tried.
+const AWAY: Duration = Duration::from_secs(600);
 
 /// The integrations of which more is given up with the next tick. Not stored: the next attempt that fails begins anew.
 pub(super) type GivingUp = BTreeSet<IntegrationKey>;
 
 impl Engine {
+    /// The service was away for so long, or the clock leapt over it: nothing was tried, so it is tried for so much longer.
+    pub(super) fn was_away(&mut self, time: Duration) {
+        if time < AWAY {
+            return;
+        }
+        let rows: Vec<_> = self.state.outbox.values().cloned().collect();
+        for row in rows {
+            let row = Delivery { tried_since: row.tried_since.after(time), ..Delivery::clone(&row) };
+            self.state.put_delivery(row, &mut self.log);
+        }
+    }
+
     /// An attempt with this row failed.
     pub(super) fn give_up_held(&mut self, now: Timestamp, failed: &Delivery) {
         let key = failed.thread.integration_key();

@@ -40,8 +40,9 @@ impl Engine {
             engine.state.grace = Grace { from: last, until: now.after(engine.options.resend_grace) };
         }
         engine.adopt_names();
-        // Names that receivers were given while we were away are the only news to the store.
-        let renamed = std::mem::take(&mut engine.log).changes;
+        engine.was_away(last.map_or(Duration::ZERO, |last| now.since(last)));
+        // That, and names that receivers were given meanwhile, are the only news to the store.
+        let news = std::mem::take(&mut engine.log).changes;
         engine.regroup(now, groups);
         engine.watch_anew(now);
         engine.reopen_circuits(now);
@@ -49,7 +50,7 @@ impl Engine {
         engine.doubtful = engine.state.outbox.iter().map(|(id, _)| *id).collect();
         engine.stored_orphan_check = engine.next_orphan_check;
         engine.log = Default::default();
-        engine.log.changes = renamed;
+        engine.log.changes = news;
         engine
     }
 
@@ -145,7 +146,6 @@ impl Engine {
         let members: BTreeSet<Fingerprint> =
             self.state.groups.iter().flat_map(|(_, group)| group.members.iter().copied()).collect();
         self.lower_what_is_nobodys(now, &policy);
-        self.remember_former(&policy);
         self.state.put_policy(policy, &mut self.log);
         self.adopt_names();
         self.note_config(hash, text);

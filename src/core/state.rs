@@ -78,7 +78,8 @@ enum Undo {
     Left(GroupIdx, Fingerprint),
     Silence(SilenceId, Option<Arc<Silence>>),
     Told(Thread, Option<Arc<Told>>),
-    Delivery(DeliveryId, Option<Arc<Delivery>>),
+    /// What the row was, and whether a worker kept it.
+    Delivery(DeliveryId, Option<Arc<Delivery>>, bool),
     InFlight(DeliveryId),
     Parked(DeliveryId),
     Dead(DeliveryId, Option<Arc<DeadLetter>>),
@@ -99,6 +100,7 @@ struct UnderPolicy {
     groups: Groups,
     inhibitor: Inhibitor,
     last_seen: Vec<Timestamp>,
+    former: Arc<BTreeMap<IntegrationKey, Integration>>,
 }
 
 /// Everything the engine knows.
@@ -303,8 +305,9 @@ impl State {
             true => Change::Standing(id, delivery.standing()),
             false => Change::Outbox(Arc::clone(&delivery)),
         });
+        let parked = self.parked.contains(&id);
         let old = self.set_delivery(id, Some(delivery));
-        log.undo.push(Undo::Delivery(id, old));
+        log.undo.push(Undo::Delivery(id, old, parked));
     }
 
     /// Puts a row into another thread; whoever has it keeps it.
@@ -318,9 +321,10 @@ impl State {
     }
 
     pub(super) fn remove_delivery(&mut self, id: DeliveryId, log: &mut Log) {
+        let parked = self.parked.contains(&id);
         if let Some(old) = self.set_delivery(id, None) {
             log.changes.push(Change::OutboxGone(id));
-            log.undo.push(Undo::Delivery(id, Some(old)));
+            log.undo.push(Undo::Delivery(id, Some(old), parked));
         }
     }
 
@@ -360,6 +364,8 @@ impl State {
 
     /// Puts other rules in force. Groups and verdicts are the caller's to make anew.
     pub(super) fn put_policy(&mut self, policy: Arc<Policy>, log: &mut Log) {
+        let former = Arc::clone(&self.former);
+        super::former::remember(Arc::make_mut(&mut self.former), &self.policy, &policy);
         let rules = std::mem::replace(&mut self.rules, RuleIndex::of(&policy));
         let old = std::mem::replace(&mut self.policy, policy);
         let groups = std::mem::take(&mut self.groups);
@@ -367,7 +373,7 @@ impl State {
         self.verdicts.clear();
         self.time_orders();
         let (alerts, last_seen) = (self.alerts.clone(), self.last_seen.clone());
-        let before = UnderPolicy { policy: old, rules, alerts, groups, inhibitor, last_seen };
+        let before = UnderPolicy { policy: old, rules, alerts, groups, inhibitor, last_seen, former };
         log.undo.push(Undo::Policy(Box::new(before)));
     }
 
@@ -422,7 +428,12 @@ impl State {
                 Some(old) => self.ledger.insert(thread, old),
                 None => self.ledger.remove(&thread),
             }),
-            Undo::Delivery(id, old) => drop(self.set_delivery(id, old)),
+            Undo::Delivery(id, old, parked) => {
+                drop(self.set_delivery(id, old));
+                if parked {
+                    Arc::make_mut(&mut self.parked).insert(id);
+                }
+            }
             Undo::InFlight(id) => drop(Arc::make_mut(&mut self.in_flight).insert(id)),
             Undo::Parked(id) => {
                 Arc::make_mut(&mut self.parked).remove(&id);
@@ -435,9 +446,9 @@ impl State {
             Undo::Config(old) => self.config_text = old,
             Undo::Ack(key, old) => set(Arc::make_mut(&mut self.acks), key, old),
             Undo::Policy(old) => {
-                let UnderPolicy { policy, rules, alerts, groups, inhibitor, last_seen } = *old;
+                let UnderPolicy { policy, rules, alerts, groups, inhibitor, last_seen, former } = *old;
                 (self.policy, self.rules, self.alerts, self.groups) = (policy, rules, alerts, groups);
-                (self.inhibitor, self.last_seen) = (inhibitor, last_seen);
+                (self.inhibitor, self.last_seen, self.former) = (inhibitor, last_seen, former);
                 self.verdicts.clear();
                 self.time_orders();
             }

@@ -84,6 +84,8 @@ pub struct Driver {
     looked: (Timestamp, tokio::time::Instant),
     /// By how much the clock was put back, which the engine does not know yet.
     put_back: Duration,
+    /// By how much it leapt forward, which the engine does not know yet.
+    away: Duration,
     /// When it was last looked how large the store is.
     sized_at: std::time::Instant,
     gathering: Arc<Gathering>,
@@ -138,6 +140,7 @@ impl Driver {
             retry_at: Timestamp::ZERO,
             looked: (now, tokio::time::Instant::now()),
             put_back: Duration::ZERO,
+            away: Duration::ZERO,
             sized_at: std::time::Instant::now(),
             gathering,
             expected: (0, tokio::time::Instant::now()),
@@ -203,6 +206,9 @@ impl Driver {
         if !self.put_back.is_zero() {
             self.engine.handle(now, Input::PutBack(self.put_back));
         }
+        if !self.away.is_zero() {
+            self.engine.handle(now, Input::Away(self.away));
+        }
         let (mut waiting, mut settled, mut taken) = (Vec::new(), Vec::new(), 0);
         while self.has_room(taken)
             && let Some(report) = self.unsettled.take()
@@ -238,7 +244,7 @@ impl Driver {
                     let until = tokio::time::Instant::now() + EXPECTED_WITHIN;
                     self.expected = (waiting.len() + self.inbox.len(), until);
                 }
-                self.put_back = Duration::ZERO;
+                (self.put_back, self.away) = (Duration::ZERO, Duration::ZERO);
                 failpoint::reached(Point::Committed);
                 self.hand_out(now);
                 failpoint::reached(Point::HandedOut);
@@ -357,7 +363,7 @@ impl Driver {
     /// When to wake without a request.
     fn wake_at(&self) -> Timestamp {
         let work = self.engine.next_deadline().min(self.lazy_since.after(LAZY));
-        let idle = self.unsettled.is_empty() && self.put_back.is_zero();
+        let idle = self.unsettled.is_empty() && self.put_back.is_zero() && self.away.is_zero();
         let work = if idle { work } else { Timestamp::ZERO };
         if self.failing { work.max(self.retry_at) } else { work }
     }
@@ -369,6 +375,7 @@ impl Driver {
         match jump(before, now, instant.duration_since(before_instant)) {
             Some(Jump::Forward(by)) => {
                 tracing::warn!(seconds = by.as_secs(), "The clock jumped forward: nothing runs out for a while");
+                self.away += by;
                 self.engine.suspend(before, now);
                 self.engine.resume(now);
             }

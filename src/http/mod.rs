@@ -11,6 +11,7 @@
 
 pub mod alerts_body;
 mod andon;
+pub mod body;
 mod guard;
 pub mod json_read;
 mod mail_link;
@@ -90,6 +91,8 @@ pub struct AppState {
     pub timeout: Option<Duration>,
     /// How large requests may be.
     pub limits: Limits,
+    /// How much of them may be under way.
+    pub room: body::Room,
     /// Whether pages of other sites may write.
     pub cors_writes: bool,
     /// Whether changes of silences are logged.
@@ -239,21 +242,8 @@ pub fn router(state: Arc<AppState>) -> Router {
 }
 
 /// Reads a body within the limits.
-async fn read_body(state: &AppState, request: Request<Body>) -> Result<bytes::Bytes, FrameworkError> {
-    use http_body_util::{BodyExt, LengthLimitError, Limited};
-    let limits = &state.limits;
-    let body = Limited::new(request.into_body(), limits.body).collect();
-    match tokio::time::timeout(limits.body_time, body).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => {
-            Err(FrameworkError::new(413, format!("the body is larger than the limit of {} bytes", limits.body)))
-        }
-        Ok(Err(_)) => Err(FrameworkError::new(400, "the body could not be read")),
-        Err(_) => {
-            let seconds = limits.body_time.as_secs();
-            Err(FrameworkError::new(408, format!("the body did not arrive within the limit of {seconds} seconds")))
-        }
-    }
+async fn read_body(state: &AppState, request: Request<Body>) -> Result<body::Read<'_>, FrameworkError> {
+    body::read(&state.room, state.limits.body, state.limits.body_time, request).await
 }
 
 /// Where a request came from, as far as is known.

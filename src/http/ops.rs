@@ -1,5 +1,7 @@
 //! The endpoints for operators: health, readiness, reload, metrics, the page at `/`, and what API v1 left behind.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::response::Response;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
@@ -8,6 +10,7 @@ use http::{Method, Request, StatusCode};
 use super::path::Ops;
 use super::{AppState, page, peer, reply};
 use crate::core::change::Actor;
+use crate::driver::Unavailable;
 use crate::metrics::{self, Metrics};
 
 const V1_GONE: &str = concat!(
@@ -15,6 +18,9 @@ const V1_GONE: &str = concat!(
     r#"and is removed as of version 0.27.0 - please use the equivalent route in the v2 API"}"#,
     "\n"
 );
+
+/// Who could not take an alert in within this time is not ready, and says so rather than nothing.
+const READY_WITHIN: Duration = Duration::from_secs(1);
 
 /// Answers a request to one of them.
 pub async fn answer(state: &AppState, endpoint: Ops, request: Request<Body>) -> Response {
@@ -53,7 +59,8 @@ fn other_method(endpoint: Ops, method: &Method) -> Response {
 /// Ready is who can take alerts in: the driver is asked, since it is what everything waits for. A store that was found
 /// damaged at start is named, but does not keep the service from paging.
 async fn ready(state: &AppState) -> Response {
-    if let Err(error) = state.driver.view().await {
+    let busy = |_| Err(Unavailable(format!("nothing was decided for {READY_WITHIN:?}")));
+    if let Err(error) = tokio::time::timeout(READY_WITHIN, state.driver.view()).await.unwrap_or_else(busy) {
         return reply::text(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {error}\n"));
     }
     if let Some(trouble) = &*state.driver.health().trouble.load() {

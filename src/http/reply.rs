@@ -36,7 +36,11 @@ impl FrameworkError {
         let mut body = format!("{{\"code\":{},\"message\":", self.code);
         write_string(&mut body, &self.message, true);
         body.push('}');
-        with_type(status.unwrap_or(StatusCode::UNPROCESSABLE_ENTITY), JSON, body)
+        let mut reply = with_type(status.unwrap_or(StatusCode::UNPROCESSABLE_ENTITY), JSON, body);
+        if status == Some(StatusCode::SERVICE_UNAVAILABLE) {
+            set(&mut reply, RETRY_AFTER, "1");
+        }
+        reply
     }
 
     /// 405, with what is allowed.

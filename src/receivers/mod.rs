@@ -39,7 +39,7 @@ use futures_util::future::BoxFuture;
 
 use crate::config::Asset;
 use crate::config::settings::{IntegrationConfig, RateLimit, ReceiverConfig};
-use crate::core::outbox::{Delivery, Thread};
+use crate::core::outbox::{Delivery, IntegrationKey, Thread};
 use crate::mail_link::LinkKey;
 use crate::template::Templates;
 use crate::time::Clock;
@@ -132,8 +132,8 @@ pub struct Receivers {
     by_name: BTreeMap<String, Vec<Arc<Integration>>>,
     /// Former names of receivers, and the present ones.
     renamed: BTreeMap<String, String>,
-    /// What earlier configurations had, by receiver: it may still be owed something.
-    former: BTreeMap<String, Vec<Arc<Integration>>>,
+    /// What earlier configurations had: it may still be owed something.
+    former: BTreeMap<IntegrationKey, Arc<Integration>>,
     shared_limits: SharedLimits,
 }
 
@@ -159,7 +159,15 @@ impl Receivers {
             by_name.insert(receiver.name.clone(), integrations.collect());
         }
         let mut former = previous.map(|previous| previous.former.clone()).unwrap_or_default();
-        former.extend(previous.into_iter().flat_map(|previous| previous.by_name.clone()));
+        for (name, integrations) in previous.into_iter().flat_map(|previous| &previous.by_name) {
+            let mut places: BTreeMap<_, u32> = BTreeMap::new();
+            for integration in integrations {
+                let place = places.entry(integration.config.kind()).or_default();
+                let (receiver, kind) = (Arc::from(name.as_str()), Arc::from(integration.config.kind()));
+                former.insert(IntegrationKey { receiver, kind, index: *place }, Arc::clone(integration));
+                *place += 1;
+            }
+        }
         Self { context, by_name, renamed, former, shared_limits }
     }
 
@@ -174,14 +182,14 @@ impl Receivers {
     /// [`SendError::Refused`] if no configuration since the start had it.
     pub fn find(&self, thread: &Thread) -> Result<Arc<Integration>, SendError> {
         let name = self.renamed.get(&*thread.receiver).map_or(&*thread.receiver, String::as_str);
-        let at = |integrations: &[Arc<Integration>]| {
-            let mut of_kind = integrations.iter().filter(|integration| integration.config.kind() == &*thread.kind);
-            of_kind.nth(usize::try_from(thread.index).unwrap_or(usize::MAX)).cloned()
-        };
+        let index = usize::try_from(thread.index).unwrap_or(usize::MAX);
         let present = self.by_name.get(name);
-        let found = present.and_then(|integrations| at(integrations));
-        if let Some(found) = found.or_else(|| self.former.get(&*thread.receiver).and_then(|former| at(former))) {
-            return Ok(found);
+        let found = present.and_then(|integrations| {
+            let mut of_kind = integrations.iter().filter(|integration| integration.config.kind() == &*thread.kind);
+            of_kind.nth(index)
+        });
+        if let Some(found) = found.or_else(|| self.former.get(&thread.integration_key())) {
+            return Ok(Arc::clone(found));
         }
         let Some(integrations) = present else {
             return Err(SendError::refused(format!("the configuration has no receiver {name:?}")));
@@ -318,6 +326,12 @@ mod tests {
                 assert_eq!(found(&after, &thread), Ok(webhook(url)), "{was:?} {index}");
             }
         }
+        // However often the configuration is another one meanwhile.
+        let crew = |integrations| ReceiverConfig { name: "team".into(), integrations, ..named(&[]) };
+        let without = Receivers::new(&[crew(vec![webhook("http://a")])], context(), Some(&before));
+        let again = Receivers::new(&[crew(vec![webhook("http://a")])], context(), Some(&without));
+        thread.index = 1;
+        assert_eq!(found(&again, &thread), Ok(webhook("http://b")));
         // After a restart only the name is known.
         let (renamed, gone) =
             (Receivers::new(&[named(&["team"])], context(), None), Receivers::new(&[named(&[])], context(), None));

@@ -78,6 +78,13 @@ fn a_supervisor_works_from_the_inbox() {
     assert_eq!(andon.request("POST", "/api/v2/alerts", FIRING).status(), 200);
     let opened = arrived("supervisor", 1);
     look("order", part(&opened, "text/html"));
+    let shown = until(LIMIT, "the attempt is listed", || {
+        let attempts = andon.get("/api/andon/v1/receivers/supervisor/attempts").json().to_string();
+        attempts.contains("Start work").then_some(attempts)
+    });
+    let token = &button(&opened, "Start work")["/mail/".len()..];
+    assert!(shown.contains("/mail/<secret>"), "{shown}");
+    assert!(!shown.contains(&token[..40]), "nobody else may press the supervisor's buttons: {shown}");
     check_opened(&opened, order(&andon)["number"].as_str().expect("an order has a number"));
     assert_eq!(
         header(&arrived("shift", 1), "To"),

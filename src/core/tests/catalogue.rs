@@ -159,6 +159,29 @@ fn what_fired_and_cleared_during_an_outage_is_told_with_what_fires_next() {
     }
 }
 
+/// An end that waits is told before the group fires anew where both are one incident's: somebody may have taken that on,
+/// and would not hear of more of the same.
+#[test]
+fn the_end_of_what_was_heard_is_told_before_it_fires_anew() {
+    let mut rules = policy();
+    rules.receivers = vec![receiver("hook", "pagerduty", true)];
+    let mut world = World::new(rules);
+    world.post(&["Disk a"], true);
+    world.pass(MINUTE);
+    let retry = || Outcome::Retry { error: "429".into(), after: Some(10 * MINUTE), exchange: Default::default() };
+    world.receivers.0.insert("hook".into(), vec![retry()]);
+    world.post(&["Disk a"], false);
+    world.pass(6 * MINUTE);
+    world.post(&["Disk b"], true);
+    world.pass(MINUTE);
+    world.post(&["Disk b"], false);
+    world.pass(6 * MINUTE);
+    world.post(&["Disk a"], true);
+    world.pass(20 * MINUTE);
+    let told: Vec<_> = world.told.iter().map(|row| (row.firing(), row.alerts.len())).collect();
+    assert_eq!(told[..3], [(true, 1), (false, 1), (true, 2)], "{:?}", world.lines());
+}
+
 /// The same where nobody wants to hear of ends: what fired while the receiver was down is told, though it is over.
 #[test]
 fn what_fired_during_an_outage_is_told_also_to_who_hears_of_no_end() {

@@ -378,3 +378,46 @@ fn what_gave_way_does_not_wait_any_more() {
     let held = world.engine.circuits.held(&key).count();
     assert!((40..=waiting).contains(&held), "{held} of {waiting}");
 }
+
+/// What was under way when a receiver asked for time, and went well, takes nothing of that back.
+#[test]
+fn who_asked_for_time_has_it_although_earlier_attempts_go_well() {
+    let mut world = World::new(policy());
+    post(&mut world, &storm(0..100), true);
+    let mut first = true;
+    let begun = world.now;
+    let tried = with_a_receiver(&mut world, 5 * MINUTE, &mut |_, _| match std::mem::take(&mut first) {
+        true => Some(failed(Some(MINUTE))),
+        false => Some(Outcome::delivered()),
+    });
+    let at: Vec<u64> = tried.iter().map(|(at, _)| at.since(begun).as_secs()).collect();
+    let first = at[0];
+    assert!(at.iter().all(|at| *at == first || *at >= first + 60), "{at:?}");
+    assert_eq!(tried.iter().flat_map(|(_, bundle)| bundle).count(), 101, "and then all are told");
+}
+
+/// The only mail that waits is put off again and again, since its mailbox is full: that says nothing of others.
+#[test]
+fn one_full_mailbox_opens_no_circuit() {
+    let mut world = World::new(policy());
+    let mut answers = |_: Timestamp, bundle: &Bundle| {
+        let (error, after, exchange) = ("450".to_owned(), Some(MINUTE), Default::default());
+        let off = Outcome::PutOff { error, after, exchange, others_have_it: false };
+        Some(if is_about(bundle, "Full") { off } else { Outcome::delivered() })
+    };
+    for _ in 0..5 {
+        post(&mut world, &["Full a severity=critical".into()], true);
+        with_a_receiver(&mut world, 4 * MINUTE, &mut answers);
+    }
+    post(&mut world, &["Disk a severity=info".into()], true);
+    let tried = with_a_receiver(&mut world, 32 * SECOND, &mut answers);
+    assert!(tried.iter().any(|(_, bundle)| is_about(bundle, "Disk")), "{tried:?}");
+    // Where all are put off it is the server that fails.
+    let mut all = |_: Timestamp, _: &Bundle| {
+        let (error, after, exchange) = ("451".to_owned(), Some(MINUTE), Default::default());
+        Some(Outcome::PutOff { error, after, exchange, others_have_it: false })
+    };
+    post(&mut world, &storm(0..50), true);
+    with_a_receiver(&mut world, 3 * MINUTE, &mut all);
+    assert!(world.engine.view().faring.values().all(|faring| faring.probed_at.is_some()));
+}

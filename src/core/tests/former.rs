@@ -127,6 +127,20 @@ fn a_receiver_that_is_back_learns_what_ended_while_it_was_away() {
     assert_eq!(over, 1, "{lines:#?}");
 }
 
+/// Rules that could not be stored are not in force: who was removed before can still be told.
+#[test]
+fn a_reload_that_is_not_stored_leaves_who_was_removed_known() {
+    let mut world = World::new(policy());
+    fires(&mut world);
+    world.reload(removed());
+    world.store_fails = true;
+    world.reload(policy());
+    world.store_fails = false;
+    world.post(&["Disk a"], false);
+    world.pass(6 * MINUTE);
+    assert!(told(&mut world).contains(&"hook {alertname=\"Disk\"}: all alerts resolved firing=[] resolved=[a]".into()));
+}
+
 /// A removed receiver refuses what it is told for the last time: it is tried again every five minutes, and not each time
 /// that somebody looks.
 #[test]

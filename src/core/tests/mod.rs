@@ -8,6 +8,7 @@ mod clock;
 mod dead_letters;
 mod faults;
 mod former;
+mod given_up;
 mod history;
 mod order_mails;
 mod orders;

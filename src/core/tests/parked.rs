@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::core::change::Actor;
+use crate::core::change::{Actor, Change};
 use crate::core::engine::{Engine, Input, Options};
 use crate::core::ingest::Batch;
 use crate::core::outbox::{Delivery, Outcome, Reason};
@@ -96,6 +96,24 @@ fn a_parked_trigger_is_not_replaced_by_its_resolve_where_both_must_be_said() {
     rig.input(Input::Settled(vec![trigger[0].id], Outcome::delivered(), 0.5));
     let resolve = rig.take();
     assert_eq!((resolve.len(), told(&resolve[0])), (1, vec![("a", true)]));
+}
+
+/// What would have taken the place of a row that a worker keeps was not stored: the worker has it as before, and only once.
+#[test]
+fn a_commit_that_fails_leaves_what_is_kept_back_with_its_worker() {
+    let mut rig = Rig::new("slack");
+    let old = rig.flush(&["a"], true);
+    rig.input(Input::Parked(old[0].id));
+    let mut batch = Batch::default();
+    let (mut labels, ends_at) = (vec![("alertname", "Disk"), ("instance", "b")], rig.now.after(36_000 * SECOND));
+    batch.push(&mut labels, &mut vec![], "", Timestamp::new(1_800_000_000, 0), ends_at).unwrap();
+    rig.input(Input::Alerts(Actor::Clock, batch));
+    rig.now = rig.now.after(300 * SECOND);
+    rig.engine.handle(rig.now, Input::Tick);
+    assert!(rig.engine.pending().iter().any(|change| matches!(change, Change::OutboxGone(id) if *id == old[0].id)));
+    rig.engine.rolled_back();
+    assert!(rig.take().is_empty(), "the worker has it");
+    assert_eq!(rig.engine.claim(old[0].id).as_ref(), Some(&old[0]));
 }
 
 #[test]

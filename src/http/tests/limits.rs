@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::body::Body;
+use futures_util::StreamExt as _;
 use http_body_util::StreamBody;
 
 use super::{GetLimit, Limits, Service, run};
@@ -27,6 +28,34 @@ fn a_body_that_does_not_end_is_given_up() {
         let answer = service.post("/api/v2/alerts", Body::new(StreamBody::new(never))).await;
         assert_eq!(answer.status, 408);
         assert!(answer.body.contains("30 seconds"), "{}", answer.body);
+    });
+}
+
+/// Forty senders trickle nearly what each may send: what is too much together is refused before it takes the memory, at
+/// once, and there is room again when they are gone.
+#[test]
+fn bodies_that_are_under_way_have_a_limit_together() {
+    run(async || {
+        let service = Service::start();
+        let mut held = Vec::new();
+        for _ in 0..40 {
+            let part = bytes::Bytes::from(vec![b' '; 16 << 20]);
+            let first = futures_util::stream::iter([Ok::<_, Infallible>(http_body::Frame::data(part))]);
+            let body = Body::new(StreamBody::new(first.chain(futures_util::stream::pending())));
+            let mut post = Box::pin(service.post("/api/v2/alerts", body));
+            match futures_util::poll!(&mut post) {
+                std::task::Poll::Pending => held.push(post),
+                std::task::Poll::Ready(answer) => {
+                    assert_eq!((answer.status, answer.header("retry-after")), (503, "1"));
+                    assert!(answer.body.contains("under way"), "{}", answer.body);
+                }
+            }
+        }
+        assert_eq!(held.len(), 16, "256 MiB");
+        assert_eq!(service.post("/api/v2/alerts", "[]").await.status, 503);
+        assert_eq!(service.get("/-/ready").await.status, 200);
+        held.clear();
+        assert_eq!(service.post("/api/v2/alerts", "[]").await.status, 200);
     });
 }
 

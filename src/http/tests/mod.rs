@@ -185,6 +185,7 @@ impl Service {
             gets: GetLimit::new(0),
             timeout: None,
             limits: Limits::default(),
+            room: body::Room::new(0),
             cors_writes: false,
             log_silences: false,
             storage_damage: None,

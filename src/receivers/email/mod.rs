@@ -41,6 +41,7 @@ use super::secret::{self, Redactor};
 use super::{ATTEMPT_LIMIT, Context, Sender, tls};
 use crate::config::settings::{EmailConfig, SecretSource};
 use crate::core::outbox::{Delivery, ReceiverData};
+use crate::mail_link;
 use crate::metrics::FailureReason;
 
 /// How long a conversation may take: a little less than the attempt, so that the error can say where it stood.
@@ -197,7 +198,8 @@ impl Email {
         let mut redactor = Redactor::default();
         let talk = async {
             let access = self.access(&mut redactor).await?;
-            exchange::request(|| letter.to_string());
+            // Whoever may read what was sent is not to act in its recipient's name.
+            exchange::request(|| mail_link::without_tokens(&letter.to_string()));
             conversation::deliver(&access, letter, &step).await
         };
         let result = tokio::time::timeout(self.limit, talk).await;
