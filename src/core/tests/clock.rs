@@ -68,7 +68,7 @@ fn what_is_tried_again_is_so_as_soon_although_the_clock_is_put_back() {
 
 #[test]
 fn a_clock_that_jumps_forward_resolves_nothing_and_repeats_nothing() {
-    for by in [10 * 60 * SECOND, HOUR] {
+    for by in [10 * 60 * SECOND, HOUR, 24 * HOUR] {
         let mut world = World::new(policy());
         world.post(&["Disk a"], true);
         world.pass(31 * SECOND);
@@ -77,7 +77,10 @@ fn a_clock_that_jumps_forward_resolves_nothing_and_repeats_nothing() {
         world.pass(30 * SECOND);
         world.post(&["Disk a"], true);
         world.pass(200 * SECOND);
-        assert_eq!(world.lines(), Vec::<String>::new(), "{by:?}");
+        // A day later what still fires is told again, as it would be without a jump.
+        let mut lines = world.lines();
+        lines.retain(|line| by < 24 * HOUR || !line.ends_with("firing=[a] resolved=[]"));
+        assert_eq!(lines, Vec::<String>::new(), "{by:?}");
     }
 }
 
