@@ -108,6 +108,28 @@ fn fails_once(start: &Place, before: Before, how: &str) -> bool {
     hit.exists()
 }
 
+/// The disk fails for good at the N-th operation of a start, so the end of what was opened fails as well.
+#[test]
+fn a_disk_that_fails_for_good_while_it_starts_is_told_as_an_error() {
+    let start = prepared(Before::EndedWell);
+    let mut refused = 0;
+    for number in 1.. {
+        let place = Place::with_config(CONFIG);
+        copy_folder(&start.path().join("data"), &place.path().join("data"));
+        let mut command = place.command(&[]);
+        let hit = place.path().join("hit");
+        disk::fail(&mut command, &place.path().join("data"), &format!("{number}+:EIO"), &hit);
+        let mut andon = Andon::spawn(command);
+        if andon.listens() {
+            assert_eq!(andon.get("/-/healthy").status(), 200);
+            break;
+        }
+        assert_eq!(andon.wait().code(), Some(1), "{number}: an error, and no panic\n{}", andon.log());
+        refused += 1;
+    }
+    assert!(refused > 10, "{refused} operations are not all that a start needs");
+}
+
 /// What was taken and what was refused.
 #[derive(Default)]
 struct Book {

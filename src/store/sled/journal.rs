@@ -2,16 +2,16 @@
 //!
 //! sled's own flush hands the pages to the kernel and no further, so each commit ends with an fdatasync of sled's file.
 //! An error of sled is for good until it is opened anew, and a damaged file makes it panic: every call goes through
-//! [`guarded`], and whoever owns the journal drops it after an error.
+//! [`guarded`], its end is one of them ([`Guarded`]), and whoever owns the journal drops it after an error.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::frame::{self, Mark};
+use super::guard::{Guarded, guarded};
 use super::key::Key;
 use super::squeeze;
 use crate::failpoint::{self, Point};
@@ -62,16 +62,6 @@ impl From<::sled::Error> for Trouble {
     }
 }
 
-/// Runs something of sled's, and takes its panics for what they are: corruption.
-fn guarded<T>(act: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
-    // Whoever owns the journal drops it after an error, so nobody sees what a panic left half done.
-    catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
-        Err(Trouble::Corrupt(format!("sled gave up: {text}")))
-    })
-}
-
 /// One entry as it was found.
 #[derive(Debug)]
 pub(super) enum Found<'a> {
@@ -90,7 +80,7 @@ pub(super) enum Found<'a> {
 
 /// An open journal.
 pub(super) struct Journal {
-    db: ::sled::Db,
+    db: Guarded<::sled::Db>,
     /// sled's file, to be synced.
     file: File,
 }
@@ -165,14 +155,6 @@ impl Journal {
             failpoint::reached(Point::JournalWritten);
             self.sync()
         })
-    }
-
-    /// Closes sled. What was acknowledged is durable already, so an error here is nobody's loss.
-    pub(super) fn close(self) {
-        let _ = guarded(|| {
-            drop(self);
-            Ok(())
-        });
     }
 
     fn sync(&self) -> Result<(), Trouble> {
@@ -307,11 +289,7 @@ fn make(folder: &Path, cache: u64) -> Result<(), Trouble> {
     if making.exists() {
         fs::remove_dir_all(&making)?;
     }
-    let db = open_sled(&making, cache)?;
-    guarded(|| {
-        drop(db);
-        Ok(())
-    })?;
+    open_sled(&making, cache)?.close()?;
     for name in NEEDED {
         File::open(making.join(name))?.sync_all()?;
     }
@@ -322,12 +300,12 @@ fn make(folder: &Path, cache: u64) -> Result<(), Trouble> {
 }
 
 /// Opens sled, which may still hold its own lock for a moment after it was closed in this process.
-fn open_sled(folder: &Path, cache: u64) -> Result<::sled::Db, Trouble> {
+fn open_sled(folder: &Path, cache: u64) -> Result<Guarded<::sled::Db>, Trouble> {
     const PATIENCE: Duration = Duration::from_secs(5);
     let started = Instant::now();
     loop {
         let config = ::sled::Config::new().path(folder).cache_capacity(cache).flush_every_ms(Some(500));
-        let opened = guarded(|| Ok(config.mode(::sled::Mode::HighThroughput).open()?));
+        let opened = guarded(|| Ok(Guarded::new(config.mode(::sled::Mode::HighThroughput).open()?)));
         match opened {
             // Nobody else has it: the folder's own lock is ours.
             Err(Trouble::Io(text)) if text.contains("could not acquire lock") && started.elapsed() < PATIENCE => {

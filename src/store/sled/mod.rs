@@ -11,6 +11,7 @@
 
 mod copied;
 mod frame;
+mod guard;
 mod journal;
 mod key;
 mod open;
@@ -159,9 +160,7 @@ impl SledStore {
     /// Closes sled after an error, since it will not work again until it is opened anew.
     fn failed(&mut self, trouble: &Trouble) -> StoreError {
         self.beside.close();
-        if let Some(journal) = self.journal.take().and_then(Arc::into_inner) {
-            journal.close();
-        }
+        self.journal = None;
         if let Trouble::Full(_) = trouble {
             self.ballast.give_up();
         }
@@ -366,9 +365,7 @@ impl SledStore {
 impl Drop for SledStore {
     fn drop(&mut self) {
         self.beside.close();
-        if let Some(journal) = self.journal.take().and_then(Arc::into_inner) {
-            journal.close();
-        }
+        self.journal = None;
     }
 }
 

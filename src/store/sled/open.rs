@@ -109,12 +109,11 @@ fn attempt(folder: &Folder, options: &Options, damage: &mut Vec<String>) -> Resu
 fn proved(journal: Journal, path: &Path, cache: u64) -> Result<Journal, Trouble> {
     let openings = journal.openings()?.saturating_add(1);
     journal.set_openings(openings)?;
-    journal.close();
+    drop(journal);
     let journal = Journal::open(path, cache)?;
     if journal.openings()? == openings {
         return Ok(journal);
     }
-    journal.close();
     Err(Trouble::Corrupt("what is written to it is not found again".into()))
 }
 

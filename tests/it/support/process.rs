@@ -103,6 +103,11 @@ impl Andon {
 
     /// Waits until it serves; nothing if it ends before.
     pub fn if_it_listens(mut self) -> Option<Self> {
+        self.listens().then_some(self)
+    }
+
+    /// Waits until it serves or ends, and says whether it serves.
+    pub fn listens(&mut self) -> bool {
         let (log, child) = (Arc::clone(&self.log), &mut self.child);
         let address = until(START, "andon listens", || {
             let lines = log.lock().unwrap_or_else(PoisonError::into_inner);
@@ -111,8 +116,8 @@ impl Andon {
                 None => child.try_wait().expect("it can be asked").map(|_| None),
             }
         });
-        self.address = address?;
-        Some(self)
+        self.address = address.unwrap_or_default();
+        !self.address.is_empty()
     }
 
     /// One request on a connection of its own.
