@@ -23,10 +23,7 @@ impl Folder {
     /// Makes the folder if there is none, and takes hold of it.
     pub(super) fn hold(path: &Path) -> Result<Self, StoreError> {
         let unavailable = |error: io::Error| StoreError::Unavailable(format!("{}: {error}", path.display()));
-        fs::create_dir_all(path).map_err(unavailable)?;
-        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            sync_folder(parent).map_err(unavailable)?;
-        }
+        make(path).map_err(unavailable)?;
         let lock = path.join("lock");
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(lock).map_err(unavailable)?;
         // A process that is just ending, or a child of ours that is just starting, may hold it for a moment.
@@ -67,6 +64,25 @@ impl Folder {
         sync_folder(&self.path)?;
         Ok(to)
     }
+}
+
+/// Makes a folder, and those above it that are missing: each is durable before there is anything in it.
+fn make(path: &Path) -> io::Result<()> {
+    let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+    let above: Vec<_> = path.ancestors().skip(1).take_while(missing).collect();
+    for folder in above.into_iter().rev().chain([path]) {
+        match fs::create_dir(folder) {
+            Err(error) if !folder.is_dir() => return Err(error),
+            _ => sync_folder(parent(folder))?,
+        }
+    }
+    Ok(())
+}
+
+/// What a folder is in; of one that is named by a single word that is where the process runs.
+fn parent(folder: &Path) -> &Path {
+    let parent = folder.parent().unwrap_or(folder);
+    if parent.as_os_str().is_empty() { Path::new(".") } else { parent }
 }
 
 fn files(folder: &Path) -> impl Iterator<Item = (PathBuf, u64)> {

@@ -5,6 +5,7 @@
 //! was acknowledged before that instant must be in it, whole. One such disk is then the start of another life.
 
 use std::path::Path;
+use std::process::Command;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -201,4 +202,37 @@ fn holds(folder: &Path, expected: &[What]) -> Result<(), String> {
         What::SilenceEnded(id) => state.silences.get(id).is_none_or(|ends_at| *ends_at > now),
     });
     missing.map_or(Ok(()), |what| Err(format!("{what:?} was acknowledged and is not there")))
+}
+
+/// Each name on the way to the store is durable before there is anything under it.
+#[test]
+fn every_folder_that_is_made_for_the_store_is_synced_into_the_one_above() {
+    for relative in [true, false] {
+        let place = Place::with_config(CONFIG);
+        let (here, log) = (place.path().canonicalize().expect("it is there"), place.path().join("log"));
+        let data = here.join("plant/line/data");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_andon"));
+        command.arg(format!("--config.file={}", place.config_file().display())).current_dir(&here);
+        command.args(["--web.listen-address=127.0.0.1:0", "--cluster.listen-address="]);
+        if !relative {
+            command.arg(format!("--storage.path={}", data.display()));
+        }
+        record(&mut command, &here, &log);
+        drop(Andon::start(command));
+        let steps = log::read(&std::fs::read(&log).expect("it was written"));
+        let step =
+            |wanted: Step| steps.iter().position(|(_, step)| *step == wanted).unwrap_or_else(|| panic!("{wanted:?}"));
+        if relative {
+            step(Step::FolderSynced { path: here });
+            continue;
+        }
+        let mut before = 0;
+        for folder in [&here.join("plant"), &here.join("plant/line"), &data] {
+            let made = step(Step::FolderMade { path: folder.clone() });
+            assert!(made >= before, "{} is made in a folder that is durable", folder.display());
+            let above = folder.parent().expect("it has one").to_owned();
+            before = step(Step::FolderSynced { path: above });
+            assert!(before > made, "{} is durable", folder.display());
+        }
+    }
 }
