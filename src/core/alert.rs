@@ -27,7 +27,12 @@ pub struct Alert {
 impl Alert {
     /// About how many bytes it takes where it is stored.
     pub fn weight(&self) -> usize {
-        self.labels.packed().len() + self.annotations.packed().len() + self.generator_url.len() + 48
+        self.text() + 48
+    }
+
+    /// How many of these bytes are its texts.
+    pub fn text(&self) -> usize {
+        self.labels.packed().len() + self.annotations.packed().len() + self.generator_url.len()
     }
 
     /// The fingerprint of the labels; computed anew at each call.

@@ -186,4 +186,15 @@ impl Change {
                 _ => 0,
             }
     }
+
+    /// So many bytes it takes where it is stored at the least: texts of what may become very large.
+    pub fn least(&self) -> usize {
+        match self {
+            Self::Alert(alert) => alert.text(),
+            Self::Outbox(row) => row.text(),
+            Self::Dead(letter) => letter.delivery.text() + letter.exchange.request.len() + letter.exchange.answer.len(),
+            Self::Config { text, .. } => text.len(),
+            _ => 0,
+        }
+    }
 }

@@ -264,6 +264,11 @@ impl Delivery {
         };
         alerts + 9 * self.new.len() + order + 256
     }
+
+    /// How many of these bytes are the texts of its alerts.
+    pub fn text(&self) -> usize {
+        self.alerts.iter().map(|told| told.alert.text()).sum()
+    }
 }
 
 /// A notification that was refused for good, or that was tried for too long.

@@ -54,7 +54,7 @@ pub enum StoreError {
     /// One commit cannot be that large: smaller ones may be made.
     #[error("a commit of {bytes} bytes is more than the {most} that one may have")]
     TooLarge {
-        /// What it would have had.
+        /// What it would have had, at the least.
         bytes: u64,
         /// What it may have.
         most: u64,

@@ -278,6 +278,12 @@ impl Store for SledStore {
         if fence.0 < state.fence.0 {
             return Err(StoreError::Conflict);
         }
+        let most = self.options.most;
+        // What is refused in any case is not built first: it may be as large as the memory.
+        let least: u64 = changes.iter().map(|change| change.least() as u64).sum();
+        if least > most {
+            return Err(StoreError::TooLarge { bytes: least, most });
+        }
         self.keep_room(at)?;
         let mut body = std::mem::take(&mut self.body);
         body.clear();
@@ -286,8 +292,8 @@ impl Store for SledStore {
         encode_entry(at, changes, &mut body);
         let seq = Seq(state.last.0 + 1);
         let length = (body.len() - head) as u64;
-        if length > self.options.most {
-            return Err(StoreError::TooLarge { bytes: length, most: self.options.most });
+        if length > most {
+            return Err(StoreError::TooLarge { bytes: length, most });
         }
         self.opened()?;
         let Some(journal) = &self.journal else { return Err(StoreError::Unavailable("the journal is closed".into())) };

@@ -308,6 +308,22 @@ fn a_commit_of_300_megabytes_is_stored() {
 }
 
 #[test]
+fn what_is_too_large_in_any_case_is_not_built_first() {
+    let folder = tempdir().unwrap();
+    let mut store = SledStore::open(folder.path(), Options { most: 1_000, ..options() }).unwrap();
+    let mut commit = |length: usize| {
+        let text = Change::Config { hash: String::new(), text: "x".repeat(length) };
+        store.commit(second(1), &[gone(1), text], Fence(0)).map_err(|error| match error {
+            StoreError::TooLarge { bytes, most: 1_000 } => bytes,
+            other => panic!("{other}"),
+        })
+    };
+    assert_eq!(commit(1_001), Err(1_001), "what it is made of is counted");
+    assert!(matches!(commit(1_000), Err(1_001..1_050)), "what was built is counted");
+    assert_eq!(commit(900), Ok(Seq(1)));
+}
+
+#[test]
 fn a_newer_store_is_refused() {
     let mark = |format| {
         move |db: &::sled::Db| {
