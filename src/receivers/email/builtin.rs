@@ -1,4 +1,4 @@
-//! What a mail says where its template failed, and the note that says so.
+//! What a mail says where its template failed or the whole is too large, and the note that says so.
 
 use std::fmt::Write as _;
 
@@ -11,27 +11,36 @@ const ALERTS: usize = 200;
 
 /// The plain text.
 pub(super) fn text(data: &Data) -> String {
-    let mut out = notice::subject(data);
+    first_alerts(notice::subject(data), data, ALERTS, None)
+}
+
+/// The subject, the first `most` of the alerts, where values have at most so many characters, and where all are.
+pub(super) fn first_alerts(subject: String, data: &Data, most: usize, longest: Option<usize>) -> String {
+    let mut out = subject;
     out.push('\n');
-    for alert in data.alerts.iter().take(ALERTS) {
+    for alert in data.alerts.iter().take(most) {
         let mut since = String::new();
         alert.starts_at.write_millis(&mut since);
         let _ = write!(out, "\n{} since {since}\n", alert.status.to_uppercase());
-        write_pairs(&mut out, &alert.labels);
-        write_pairs(&mut out, &alert.annotations);
-        if !alert.generator_url.is_empty() {
+        write_pairs(&mut out, &alert.labels, longest);
+        write_pairs(&mut out, &alert.annotations, longest);
+        if !alert.generator_url.is_empty() && longest.is_none_or(|longest| alert.generator_url.len() <= longest) {
             let _ = writeln!(out, "  Source: {}", alert.generator_url);
         }
     }
-    if let Some(more) = data.alerts.len().checked_sub(ALERTS).filter(|more| *more > 0) {
+    if let Some(more) = data.alerts.len().checked_sub(most).filter(|more| *more > 0) {
         let _ = write!(out, "\n… and {more} more\n");
     }
     let _ = write!(out, "\nAll alerts: {}/#/alerts\n", data.external_url);
     out
 }
 
-fn write_pairs(out: &mut String, pairs: &LabelSet) {
+fn write_pairs(out: &mut String, pairs: &LabelSet, longest: Option<usize>) {
     for (name, value) in pairs {
+        let mut value = value.to_owned();
+        if let Some(longest) = longest {
+            notice::shorten(&mut value, longest);
+        }
         let _ = writeln!(out, "  {name}: {value}");
     }
 }

@@ -54,6 +54,13 @@ impl Trouble {
             Self::NotNow(text) | Self::Never(text) | Self::Lost(text) => text,
         }
     }
+
+    /// Whether the server takes no mail of this size: 552, or any 5xx with an enhanced code that says so.
+    pub(super) fn is_about_size(&self) -> bool {
+        let Self::Never(text) = self else { return false };
+        let mut words = text.split(' ');
+        words.next() == Some("552") || words.next().is_some_and(|enhanced| ["5.3.4", "5.2.3"].contains(&enhanced))
+    }
 }
 
 /// An open connection.
@@ -113,8 +120,12 @@ impl<'a> Connection<'a> {
     /// [`Trouble`] unless the server took it.
     pub(super) async fn message(&mut self, message: &[u8]) -> Result<Reply, Trouble> {
         *self.step.lock() = "the end of the mail";
-        self.write(&stuffed(message)).await?;
-        self.reply(2).await
+        let Err(trouble) = self.write(&stuffed(message)).await else { return self.reply(2).await };
+        // A server that has had enough may say so and hang up before all is there.
+        match self.reply(2).await {
+            Err(said @ (Trouble::NotNow(_) | Trouble::Never(_))) => Err(said),
+            _ => Err(trouble),
+        }
     }
 
     async fn write(&mut self, bytes: &[u8]) -> Result<(), Trouble> {
@@ -221,6 +232,16 @@ mod tests {
         for (line, expected) in rows {
             assert_eq!(read_line(line), expected, "{line:?}");
         }
+    }
+
+    #[test]
+    fn what_a_server_says_of_the_size_is_known() {
+        let never = |text: &str| Trouble::Never(text.into()).is_about_size();
+        let about = ["552", "552 too big", "552 5.2.2 full", "554 5.3.4 too big", "550 5.2.3 too big", "523 5.3.4"];
+        assert!(about.into_iter().all(never));
+        assert!(!["554 5.7.1 no", "550 552 5.3.4", "554", "550 5.3.40 x", ""].into_iter().any(never));
+        let others = [Trouble::NotNow("452 4.3.4 later".into()), Trouble::Lost("552 5.3.4".into())];
+        assert!(!others.iter().any(Trouble::is_about_size));
     }
 
     #[test]

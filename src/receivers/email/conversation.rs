@@ -2,14 +2,15 @@
 //!
 //! What goes wrong before the mail is spoken of (greeting, encryption, login) says nothing about the mail, so it is worth
 //! another attempt whatever the code: somebody will mend the server or the configuration. From MAIL on, 4xx is worth
-//! another attempt after [`PAUSE`] and 5xx is refused. A connection is used once and never kept.
+//! another attempt after [`PAUSE`] and 5xx is refused; but of a mail that is too large for the server a short one is
+//! handed over in its place, in the same conversation. A connection is used for one mail and never kept.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use lettre::Address;
-use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Quit, Rcpt, Starttls};
+use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Quit, Rcpt, Rset, Starttls};
 use lettre::transport::smtp::extension::{ClientId, MailBodyParameter, MailParameter};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -17,13 +18,18 @@ use tokio::net::TcpStream;
 
 use super::auth::{Login, Mechanism};
 use super::connection::{Connection, Reply, Step, Trouble};
+use super::short::{Outline, Why};
+use crate::mail_link;
 use crate::metrics::FailureReason;
 use crate::receivers::answer::SendError;
+use crate::receivers::exchange;
 
 /// How long a server that said "not now" is left alone: greylisting wants minutes, and a faster pace looks like abuse.
 pub(super) const PAUSE: Duration = Duration::from_secs(60);
 /// How long connecting may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// How long a server that refused a mail for its size may take until it is ready for a short one.
+const RESET_LIMIT: Duration = Duration::from_secs(5);
 /// How long leaving may take; the mail is delivered by then.
 const QUIT_LIMIT: Duration = Duration::from_secs(1);
 
@@ -66,20 +72,85 @@ impl fmt::Display for Letter {
     }
 }
 
-/// Hands `letter` over. At least one recipient has it then; those that were not accepted are returned, with the reason.
+/// What came of a mail that at least one recipient has.
+pub(super) struct HandedOver {
+    /// Those who do not have it, with the reason.
+    pub(super) refused: Vec<(Address, Trouble)>,
+    /// Why some have the short one, or all.
+    pub(super) shortened: Option<String>,
+}
+
+/// Hands `letter` over, or what is made of `outline` where the letter is too large.
 ///
 /// # Errors
 /// Why nobody has it, as far as is known: after a lost connection the server may have taken it.
 pub(super) async fn deliver(
     access: &Access,
     letter: &Letter,
+    outline: &Outline<'_>,
     step: &Step,
-) -> Result<Vec<(Address, Trouble)>, SendError> {
-    let (mut connection, capabilities) = enter(access, step).await?;
-    let result = hand_over(&mut connection, &capabilities, letter).await;
+) -> Result<HandedOver, SendError> {
+    let mut entered = enter(access, step).await?;
+    let result = hand_over_what_fits(&mut entered, access, letter, outline, step).await;
     // Politeness only, so neither its failure nor its silence counts.
-    let _ = tokio::time::timeout(QUIT_LIMIT, connection.command("QUIT", Quit, 2)).await;
+    let _ = tokio::time::timeout(QUIT_LIMIT, entered.0.command("QUIT", Quit, 2)).await;
     result
+}
+
+/// The whole letter, and the short one to those for whom the whole one is too large.
+async fn hand_over_what_fits<'a>(
+    entered: &mut (Connection<'a>, Capabilities),
+    access: &Access,
+    letter: &Letter,
+    outline: &Outline<'_>,
+    step: &'a Step,
+) -> Result<HandedOver, SendError> {
+    let (size, limit) = (letter.message.len(), entered.1.size());
+    let (why, to, mut refused) = match limit {
+        Some(limit) if size > limit => (Why::over(limit, size), letter.to.clone(), Vec::new()),
+        _ => {
+            let (said, to, refused) = match hand_over(&mut entered.0, &entered.1, letter).await {
+                Err(Stopped::TooLarge(_, trouble)) => (trouble.text().to_owned(), letter.to.clone(), Vec::new()),
+                Err(stopped) => return Err(stopped.into()),
+                Ok(refused) => {
+                    let (large, refused): (Vec<_>, _) = refused.into_iter().partition(|(_, why)| why.is_about_size());
+                    let Some((_, why)) = large.first() else { return all_or_nobody(letter, refused, None) };
+                    (why.text().to_owned(), large.into_iter().map(|(address, _)| address).collect(), refused)
+                }
+            };
+            // Whatever the server still holds of the whole one is to be forgotten; some hang up instead.
+            let forgotten = tokio::time::timeout(RESET_LIMIT, entered.0.command("RSET", Rset, 2)).await;
+            if !matches!(forgotten, Ok(Ok(_))) {
+                *entered = enter(access, step).await?;
+            }
+            (Why::refused(&said, limit, size), to, refused)
+        }
+    };
+    let others_have_it = letter.to.len() > to.len() + refused.len();
+    let short = Letter { from: letter.from.clone(), to, message: outline.write(&why) };
+    // Whoever may read what was sent is not to act in its recipient's name.
+    exchange::request(|| mail_link::without_tokens(&short.to_string()));
+    match hand_over(&mut entered.0, &entered.1, &short).await {
+        Ok(more) => refused.extend(more),
+        // To fail would be to send it to the others again.
+        Err(stopped) if others_have_it => {
+            let trouble = match SendError::from(stopped) {
+                SendError::Refused { error, .. } => Trouble::Never(error),
+                error => Trouble::NotNow(error.to_string()),
+            };
+            refused.extend(short.to.into_iter().map(|address| (address, trouble.clone())));
+        }
+        Err(stopped) => return Err(stopped.into()),
+    }
+    all_or_nobody(letter, refused, Some(why.said))
+}
+
+fn all_or_nobody(
+    letter: &Letter,
+    refused: Vec<(Address, Trouble)>,
+    shortened: Option<String>,
+) -> Result<HandedOver, SendError> {
+    if refused.len() == letter.to.len() { Err(nobody(&refused)) } else { Ok(HandedOver { refused, shortened }) }
 }
 
 /// What the server can do: the lines of its answer to EHLO.
@@ -92,6 +163,11 @@ impl Capabilities {
             let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
             word.eq_ignore_ascii_case(keyword).then(|| rest.trim())
         })
+    }
+
+    /// The largest mail that the server takes, in bytes, if it says so; 0 says that there is no limit.
+    fn size(&self) -> Option<usize> {
+        self.find("SIZE")?.parse().ok().filter(|limit| *limit > 0)
     }
 }
 
@@ -196,12 +272,59 @@ async fn prompted(connection: &mut Connection<'_>, login: &Login, password: &str
     Ok(prompt)
 }
 
+/// Why a mail was not handed over.
+enum Stopped {
+    /// The server takes no mail of this size; where that was said.
+    TooLarge(&'static str, Trouble),
+    /// Something else.
+    Otherwise(SendError),
+}
+
+impl Stopped {
+    fn at(what: &'static str, trouble: Trouble) -> Self {
+        if trouble.is_about_size() { Self::TooLarge(what, trouble) } else { Self::Otherwise(judged(what, trouble)) }
+    }
+}
+
+impl From<Stopped> for SendError {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::TooLarge(what, trouble) => judged(what, trouble),
+            Stopped::Otherwise(error) => error,
+        }
+    }
+}
+
+/// One mail, to whoever is accepted; gives those who are not, which may be all.
 async fn hand_over(
     connection: &mut Connection<'_>,
     capabilities: &Capabilities,
     letter: &Letter,
-) -> Result<Vec<(Address, Trouble)>, SendError> {
+) -> Result<Vec<(Address, Trouble)>, Stopped> {
+    let parameters = parameters(capabilities, letter).map_err(Stopped::Otherwise)?;
+    let mail = Mail::new(Some(letter.from.clone()), parameters);
+    connection.command("MAIL", mail, 2).await.map_err(|trouble| Stopped::at("send MAIL command", trouble))?;
+    let mut refused = Vec::new();
+    for address in &letter.to {
+        match connection.command("RCPT", Rcpt::new(address.clone(), Vec::new()), 2).await {
+            Ok(_) => {}
+            Err(Trouble::Lost(text)) => return Err(Stopped::at("send RCPT command", Trouble::Lost(text))),
+            Err(trouble) => refused.push((address.clone(), trouble)),
+        }
+    }
+    if refused.len() < letter.to.len() {
+        connection.command("DATA", Data, 3).await.map_err(|trouble| Stopped::at("send DATA command", trouble))?;
+        connection.message(&letter.message).await.map_err(|trouble| Stopped::at("delivery failure", trouble))?;
+    }
+    Ok(refused)
+}
+
+/// What is said of the mail beside whom it is from.
+fn parameters(capabilities: &Capabilities, letter: &Letter) -> Result<Vec<MailParameter>, SendError> {
     let mut parameters = Vec::new();
+    if capabilities.find("SIZE").is_some() {
+        parameters.push(MailParameter::Size(letter.message.len()));
+    }
     if capabilities.find("8BITMIME").is_some() {
         parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
     }
@@ -212,22 +335,7 @@ async fn hand_over(
         }
         parameters.push(MailParameter::SmtpUtfEight);
     }
-    let mail = Mail::new(Some(letter.from.clone()), parameters);
-    connection.command("MAIL", mail, 2).await.map_err(|trouble| judged("send MAIL command", trouble))?;
-    let mut refused = Vec::new();
-    for address in &letter.to {
-        match connection.command("RCPT", Rcpt::new(address.clone(), Vec::new()), 2).await {
-            Ok(_) => {}
-            Err(Trouble::Lost(text)) => return Err(judged("send RCPT command", Trouble::Lost(text))),
-            Err(trouble) => refused.push((address.clone(), trouble)),
-        }
-    }
-    if refused.len() == letter.to.len() {
-        return Err(nobody(&refused));
-    }
-    connection.command("DATA", Data, 3).await.map_err(|trouble| judged("send DATA command", trouble))?;
-    connection.message(&letter.message).await.map_err(|trouble| judged("delivery failure", trouble))?;
-    Ok(refused)
+    Ok(parameters)
 }
 
 /// All were refused: for good only if none may be accepted later.

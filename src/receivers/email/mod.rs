@@ -16,6 +16,7 @@ mod conversation;
 mod header;
 mod message;
 mod order;
+mod short;
 #[cfg(test)]
 pub(crate) mod stand_in;
 #[cfg(test)]
@@ -32,8 +33,9 @@ use rustls::ClientConfig;
 
 use self::auth::Login;
 use self::connection::{Step, Trouble};
-use self::conversation::{Access, Letter, PAUSE};
+use self::conversation::{Access, HandedOver, Letter, PAUSE};
 use self::message::{Frame, Texts};
+use self::short::Outline;
 use super::answer::SendError;
 use super::exchange;
 use super::notice::{self, Notice, Sent};
@@ -80,13 +82,22 @@ impl Email {
         let from = self.sender(&notice)?;
         let (to, unreadable) = self.recipients(&notice)?;
         let texts = self.texts(&mut notice);
+        let note = notice.note();
         let id = delivery.notification_id();
         let frame = self.frame(delivery, context, &id, from.domain());
         let message = message::write(&texts, &frame);
         for reason in unreadable {
             tracing::warn!(receiver = &*delivery.thread.receiver, reason, "A recipient of a mail was left out");
         }
-        self.send_to_all(&id, Letter { from, to, message }).await?;
+        let outline = Outline {
+            headers: &texts.headers,
+            frame: &frame,
+            note: note.as_deref(),
+            left: "the first alerts, their values cut, in a built-in text",
+            text: &|most| short::alerts(notice.data(), most),
+        };
+        let shortened = self.send_to_all(&id, Letter { from, to, message }, &outline).await?;
+        shortened.into_iter().for_each(|why| notice.cut(why));
         Ok(notice.sent(ReceiverData::new()))
     }
 
@@ -153,17 +164,23 @@ impl Email {
     }
 
     /// Sends to those who do not have it yet, and remembers who has it if some are put off.
-    async fn send_to_all(&self, id: &str, mut letter: Letter) -> Result<(), SendError> {
+    /// Says why it was shortened, if it was.
+    async fn send_to_all(
+        &self,
+        id: &str,
+        mut letter: Letter,
+        outline: &Outline<'_>,
+    ) -> Result<Option<String>, SendError> {
         let already = self.partly.lock().get(id).cloned().unwrap_or_default();
         letter.to.retain(|address| !already.contains(&address.to_string()));
         if letter.to.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
-        let refused = self.converse(&letter).await.or_else(|error| match error {
+        let HandedOver { refused, shortened } = self.converse(&letter, outline).await.or_else(|error| match error {
             // The others have it, so this is no failure of the notification.
             SendError::Refused { error, .. } if !already.is_empty() => {
                 tracing::warn!(error, "A recipient of a mail was refused; the others have it");
-                Ok(Vec::new())
+                Ok(HandedOver { refused: Vec::new(), shortened: None })
             }
             error => Err(error),
         })?;
@@ -174,7 +191,7 @@ impl Email {
         }
         if put_off.is_empty() {
             self.partly.lock().remove(id);
-            return Ok(());
+            return Ok(shortened);
         }
         // Those refused for good are not asked again either.
         letter.to.retain(|address| !put_off.iter().any(|(later, _)| later == address));
@@ -193,14 +210,14 @@ impl Email {
         partly.entry(id.to_owned()).or_default().extend(addresses.iter().map(ToString::to_string));
     }
 
-    async fn converse(&self, letter: &Letter) -> Result<Vec<(Address, Trouble)>, SendError> {
+    async fn converse(&self, letter: &Letter, outline: &Outline<'_>) -> Result<HandedOver, SendError> {
         let step = Step::new("reading the secrets");
         let mut redactor = Redactor::default();
         let talk = async {
             let access = self.access(&mut redactor).await?;
             // Whoever may read what was sent is not to act in its recipient's name.
             exchange::request(|| mail_link::without_tokens(&letter.to_string()));
-            conversation::deliver(&access, letter, &step).await
+            conversation::deliver(&access, letter, outline, &step).await
         };
         let result = tokio::time::timeout(self.limit, talk).await;
         let result = result.map_or_else(
@@ -211,6 +228,7 @@ impl Email {
             |result| result.map_err(|error| redacted(error, &redactor)),
         );
         exchange::answer(|| match &result {
+            Ok(HandedOver { shortened: Some(why), .. }) => format!("the server took a shorter mail: {why}"),
             Ok(_) => "the server took it".to_owned(),
             Err(error) => error.to_string(),
         });

@@ -9,8 +9,9 @@ use lettre::Address;
 use serde_json::{Value, json};
 
 use super::calendar::{self, Entry};
-use super::conversation::Letter;
+use super::conversation::{HandedOver, Letter};
 use super::message::{self, Frame, Texts};
+use super::short::{self, Outline};
 use super::{Email, SendError, builtin};
 use crate::core::notification::AlertData;
 use crate::core::order_mail::{Digest, News, OrderNews};
@@ -41,11 +42,23 @@ impl Email {
             |address: &Address| self.partly.lock().get(&id).is_some_and(|have| have.contains(&address.to_string()));
         let mut result = Ok(());
         for address in to.into_iter().filter(|address| !has_it(address)).collect::<Vec<_>>() {
-            let message = self.write_news(delivery, news, context, &mut notice, (&from, &address));
-            let letter = Letter { from: from.clone(), to: vec![address.clone()], message };
-            match self.converse(&letter).await {
-                Ok(refused) if refused.is_empty() => self.remember(&id, &[address]),
-                Ok(refused) => {
+            let (texts, frame, links) = self.write_news(delivery, news, context, &mut notice, (&from, &address));
+            let letter =
+                Letter { from: from.clone(), to: vec![address.clone()], message: message::write(&texts, &frame) };
+            let note = notice.note();
+            let outline = Outline {
+                headers: &texts.headers,
+                frame: &frame,
+                note: note.as_deref(),
+                left: "in a built-in text, without a calendar entry",
+                text: &|most| short_text(news, &context.external_url, &links, most),
+            };
+            match self.converse(&letter, &outline).await {
+                Ok(HandedOver { refused, shortened }) if refused.is_empty() => {
+                    shortened.into_iter().for_each(|why| notice.cut(why));
+                    self.remember(&id, &[address]);
+                }
+                Ok(HandedOver { refused, .. }) => {
                     let trouble: Vec<_> = refused.iter().map(|(_, trouble)| trouble.text().to_owned()).collect();
                     result = Err(SendError::retry(format!("{address}: {}", trouble.join("; "))));
                 }
@@ -58,6 +71,7 @@ impl Email {
         Ok(notice.sent(ReceiverData::new()))
     }
 
+    /// What the mail says, what it is, and its links: what they do, and where they lead.
     fn write_news(
         &self,
         delivery: &Delivery,
@@ -65,7 +79,7 @@ impl Email {
         context: &Context,
         notice: &mut Notice<'_>,
         (from, to): (&Address, &Address),
-    ) -> Vec<u8> {
+    ) -> (Texts, Frame, Vec<(String, String)>) {
         let domain = from.domain();
         let mut shown = notice.shown().clone();
         let (frame, name, entry) = match news {
@@ -98,7 +112,7 @@ impl Email {
         let headers = headers.map(|(name, value)| (name.to_owned(), value)).into();
         let date = jiff::fmt::rfc2822::to_string(&delivery.decided_at.to_jiff().to_zoned(jiff::tz::TimeZone::UTC));
         let frame = Frame { date: date.unwrap_or_default(), ..frame };
-        message::write(&Texts { headers, text, html, calendar: entry }, &frame)
+        (Texts { headers, text, html, calendar: entry }, frame, links(shown.order_mail.as_ref()))
     }
 
     fn entry(
@@ -191,6 +205,13 @@ fn order_mail(
     })
 }
 
+/// The links of `orderMail`.
+fn links(order_mail: Option<&Value>) -> Vec<(String, String)> {
+    let actions = order_mail.and_then(|mail| mail["actions"].as_array()).into_iter().flatten();
+    let text = |action: &Value, name: &str| action[name].as_str().unwrap_or_default().to_owned();
+    actions.map(|action| (text(action, "label"), text(action, "url"))).collect()
+}
+
 /// What can be done to the order as it is.
 fn possible(order: &WorkOrder) -> Vec<Action> {
     let can = |action: &Action| match action {
@@ -255,4 +276,16 @@ fn plain_text(news: &News, external_url: &str) -> String {
         }
     }
     text
+}
+
+/// What a mail says that is too large for the server, with so much of what it is about.
+fn short_text(news: &News, external_url: &str, links: &[(String, String)], most: usize) -> String {
+    match news {
+        News::Order(about) => {
+            let order = &about.order;
+            short::order(&plain_subject(news), &order.description, &order_url(external_url, order), links, most)
+        }
+        // The subject and the empty line below it, and then the orders.
+        News::Digest(_) => short::lines(&plain_text(news, external_url), 2 + most),
+    }
 }

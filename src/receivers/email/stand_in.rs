@@ -152,11 +152,11 @@ impl Shared {
                 _ if !line.contains(' ') && line.len() > 4 && verb != "STARTTLS" => "235 welcome\r\n".into(),
                 _ => "250 ok\r\n".to_owned(),
             };
-            self.answer(&mut stream, place, &line, &good).await?;
+            let agreed = self.answer(&mut stream, place, &line, &good).await?;
             match verb.as_str() {
                 "STARTTLS" => return Some(stream.into_inner()),
                 "QUIT" => return None,
-                "DATA" => self.mail(&mut stream, place).await?,
+                "DATA" if agreed => self.mail(&mut stream, place).await?,
                 _ => {}
             }
         }
@@ -185,7 +185,7 @@ impl Shared {
         if !matches!((self.rule)("."), Some(Fault::Say(_))) {
             self.seen.lock()[place].mails.push(mail);
         }
-        self.answer(stream, place, ".", "250 taken\r\n").await
+        self.answer(stream, place, ".", "250 taken\r\n").await.map(drop)
     }
 
     async fn line(&self, stream: &mut BufReader<Box<dyn Stream>>) -> Option<String> {
@@ -194,9 +194,17 @@ impl Shared {
         (read > 0).then(|| line.trim_end_matches(['\r', '\n']).to_owned())
     }
 
-    async fn answer(&self, stream: &mut BufReader<Box<dyn Stream>>, place: usize, to: &str, good: &str) -> Option<()> {
+    /// Answers, and says whether that was `good`; nothing where the connection is to end.
+    async fn answer(
+        &self,
+        stream: &mut BufReader<Box<dyn Stream>>,
+        place: usize,
+        to: &str,
+        good: &str,
+    ) -> Option<bool> {
         self.seen.lock()[place].commands.push(to.to_owned());
-        let text = match (self.rule)(to) {
+        let fault = (self.rule)(to);
+        let text = match fault {
             None => good.to_owned(),
             Some(Fault::Say(line)) => format!("{line}\r\n"),
             Some(Fault::Endless) => "250-".to_owned() + &"x".repeat(10 << 20),
@@ -207,6 +215,7 @@ impl Shared {
             }
         };
         stream.write_all(text.as_bytes()).await.ok()?;
-        stream.flush().await.ok()
+        stream.flush().await.ok()?;
+        Some(fault.is_none())
     }
 }

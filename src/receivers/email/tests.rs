@@ -1,6 +1,7 @@
 //! Conversations with a mail server that fails in every way at every step.
 
 mod recipients;
+mod size;
 
 use std::time::Duration;
 
