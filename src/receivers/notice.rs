@@ -168,19 +168,33 @@ impl<'a> Notice<'a> {
         Data { route_labels: labels.unwrap_or_else(|_| LabelSet::empty()), ..self.context.data.clone() }
     }
 
-    /// Notes that something was shortened, and why.
+    /// Notes that something was shortened, and why; once, also where it happens in several mails.
     pub fn cut(&mut self, what: impl Into<String>) {
-        self.sent.cut.push(what.into());
+        let what = what.into();
+        if !self.sent.cut.contains(&what) {
+            self.sent.cut.push(what);
+        }
     }
 
-    /// A sentence about the templates that failed, to be read by whoever gets the notification; nothing if all is well.
+    /// A line about the templates that failed and one about what was cut, to be read by whoever gets the notification;
+    /// nothing if all is well.
     pub fn note(&self) -> Option<String> {
-        let first: String = self.sent.failed.first()?.chars().take(QUOTED).collect();
-        let more = match self.sent.failed.len() {
-            1 => String::new(),
-            all => format!(" (and {} more)", all - 1),
-        };
-        Some(format!("Andon: a template failed, a built-in text stands in its place: {first}{more}"))
+        let mut lines = Vec::new();
+        let Sent { failed, cut, .. } = &self.sent;
+        if let Some(first) = failed.first() {
+            let first: String = first.chars().take(QUOTED).collect();
+            let more = match failed.len() {
+                1 => String::new(),
+                all => format!(" (and {} more)", all - 1),
+            };
+            lines.push(format!("Andon: a template failed, a built-in text stands in its place: {first}{more}"));
+        }
+        if !cut.is_empty() {
+            let mut cut = cut.join("; ");
+            shorten(&mut cut, QUOTED);
+            lines.push(format!("Andon: made to fit: {cut}"));
+        }
+        (!lines.is_empty()).then(|| lines.join("\n"))
     }
 
     /// A sentence about who has taken the group on, or does so no more; nothing where nobody ever did.

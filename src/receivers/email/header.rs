@@ -29,15 +29,32 @@ pub(super) fn header(name: &str, value: &str) -> Option<HeaderValue> {
         return None;
     }
     let value = line(value);
+    let fits = cut(&value, longest(name, &value));
     let encoded = match name.to_ascii_lowercase().as_str() {
-        "from" | "to" | "cc" | "bcc" | "reply-to" | "sender" => addresses(&value).unwrap_or_else(|| encode(&value)),
+        "from" | "to" | "cc" | "bcc" | "reply-to" | "sender" => addresses(&fits).unwrap_or_else(|| encode(&fits)),
         // Names of mails stand as they are; an encoded one would be another.
         "message-id" | "references" | "in-reply-to" if is_plain(&value) => fold(value.get(..NAMES).unwrap_or(&value)),
-        "subject" => encode(&cut(&value, SUBJECT)),
-        _ => encode(&cut(&value, LONGEST)),
+        _ => encode(&fits),
     };
     let name = HeaderName::new_from_ascii(name.to_owned()).ok()?;
     Some(HeaderValue::dangerous_new_pre_encoded(name, value, encoded))
+}
+
+/// How many characters of this header go out, if not all.
+pub(super) fn too_long(name: &str, value: &str) -> Option<usize> {
+    let value = line(value);
+    let longest = longest(name, &value);
+    value.chars().nth(longest).map(|_| longest)
+}
+
+/// How many characters of a header go out at most.
+fn longest(name: &str, value: &str) -> usize {
+    match name.to_ascii_lowercase().as_str() {
+        "from" | "to" | "cc" | "bcc" | "reply-to" | "sender" if addresses(value).is_some() => usize::MAX,
+        "message-id" | "references" | "in-reply-to" if is_plain(value) => NAMES,
+        "subject" => SUBJECT,
+        _ => LONGEST,
+    }
 }
 
 /// The text as one line: breaks and control characters become blanks, what turns the direction of writing goes.
@@ -169,6 +186,13 @@ mod tests {
         assert_eq!(cut(&"ü".repeat(200), 200), "ü".repeat(200));
         assert_eq!(cut(&"ü".repeat(201), 200), format!("{}…", "ü".repeat(199)));
         let words = "word ".repeat(100);
+        for (name, longest) in [("subject", 200), ("X-Note", 2000), ("References", 900), ("To", 2000)] {
+            assert_eq!(too_long(name, &"x".repeat(longest + 1)), Some(longest), "{name}");
+            assert_eq!(too_long(name, &"x".repeat(longest)), None, "{name}");
+        }
+        let many = vec!["a@plant.example"; 200].join(", ");
+        assert_eq!((too_long("To", &many), written("To", &many).matches("@plant").count()), (None, 200));
+        assert!(written("To", &"nobody ".repeat(1000)).len() < 4000);
         for value in [&"x".repeat(5000), &"ü".repeat(5000), &"😀".repeat(300), &words, "a"] {
             for name in ["Subject", "X-Note"] {
                 let text = written(name, value);

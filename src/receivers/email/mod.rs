@@ -141,6 +141,7 @@ impl Email {
                 "Subject" => notice.text(name, template, notice::subject),
                 _ => notice.plain(name, template),
             };
+            note_cut(name, &value, notice);
             headers.push((name.clone(), value));
         }
         let mut text = notice.text("text", &self.config.text, builtin::text);
@@ -297,6 +298,13 @@ impl Email {
 impl Sender for Email {
     fn send<'a>(&'a self, delivery: &'a Delivery, context: &'a Context) -> BoxFuture<'a, Result<Sent, SendError>> {
         Box::pin(self.attempt(delivery, context))
+    }
+}
+
+/// Notes that a header is too long, if it is.
+fn note_cut(name: &str, value: &str, notice: &mut Notice<'_>) {
+    if let Some(longest) = header::too_long(name, value) {
+        notice.cut(format!("the header {name}, to {longest} characters"));
     }
 }
 

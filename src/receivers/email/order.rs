@@ -12,7 +12,7 @@ use super::calendar::{self, Entry};
 use super::conversation::{HandedOver, Letter};
 use super::message::{self, Frame, Texts};
 use super::short::{self, Outline};
-use super::{Email, SendError, builtin};
+use super::{Email, SendError, builtin, note_cut};
 use crate::core::notification::AlertData;
 use crate::core::order_mail::{Digest, News, OrderNews};
 use crate::core::outbox::{Delivery, ReceiverData};
@@ -98,6 +98,7 @@ impl Email {
             News::Digest(_) => "notify/order/digest_subject",
         };
         let subject = notice.own(subject, &shown, false, || plain_subject(news));
+        note_cut("Subject", &subject, notice);
         let mut text = notice.own(name, &shown, false, || plain_text(news, &context.external_url));
         let mut html = notice.own(name, &shown, true, || builtin::page(&plain_text(news, &context.external_url)));
         if let Some(note) = notice.note() {

@@ -24,6 +24,22 @@ fn a_template_that_fails_costs_its_own_text_alone() {
 }
 
 #[test]
+fn what_was_cut_stands_in_the_note_once_and_is_not_long() {
+    let context = context();
+    let (mut notice, _) = Notice::new(&row(), &context, 0);
+    for what in ["the title, to 9 characters", "the text, to 8 characters", "the title, to 9 characters"] {
+        notice.cut(what);
+    }
+    let expected = "Andon: made to fit: the title, to 9 characters; the text, to 8 characters";
+    assert_eq!(notice.note().as_deref(), Some(expected));
+    notice.plain("color", "{{ template \"nope\" . }}");
+    let note = notice.note().unwrap();
+    assert!(note.starts_with("Andon: a template failed, ") && note.ends_with(&format!("\n{expected}")), "{note}");
+    notice.cut("x".repeat(1000));
+    assert!(notice.note().unwrap().ends_with("xxx…") && notice.note().unwrap().chars().count() < 800);
+}
+
+#[test]
 fn the_built_in_subject_is_alertmanagers() {
     let context = context();
     for resolved in [false, true] {

@@ -11,9 +11,9 @@ use crate::receivers::payload::write_value;
 /// What Alertmanager puts in the place of all details.
 const ALL_REMOVED: &str =
     "Custom details have been removed because the original event exceeds the maximum size of 512KB";
-/// Room for the note on what was cut.
-const ROOM_FOR_NOTE: usize = 1024;
-/// The key of a note on templates that failed.
+/// Room for the notes.
+const ROOM_FOR_NOTE: usize = 4096;
+/// The key of a note on templates that failed and on what was cut beside the details.
 const NOTE: &str = "andon_note";
 
 /// The details, filled in: each with its JSON.
@@ -54,9 +54,8 @@ impl Details {
         limit: usize,
         write: impl Fn(Option<&str>, bool) -> String,
     ) -> String {
-        if let Some(note) = notice.note() {
-            self.set(NOTE, &note);
-        }
+        let note = notice.note();
+        note.iter().for_each(|note| self.set(NOTE, note));
         let body = write(self.json().as_deref(), false);
         if body.len() <= limit {
             return body;
@@ -70,13 +69,16 @@ impl Details {
                 cut.join(", ")
             ),
         };
+        // It may have made room for others.
+        note.iter().for_each(|note| self.set(NOTE, note));
         self.set("error", &said);
-        notice.cut(said);
+        notice.cut(&*said);
         let body = write(self.json().as_deref(), false);
         if body.len() <= limit {
             return body;
         }
         notice.cut("images and links, to fit 512KB");
+        self.set("error", &format!("{said}; images and links have been left out"));
         write(self.json().as_deref(), true)
     }
 

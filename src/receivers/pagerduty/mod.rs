@@ -1,9 +1,10 @@
 //! PagerDuty: Events API v2, and v1 where the configuration has a service key.
 //!
-//! Bodies are Alertmanager's, byte for byte; under `template_engine: handlebars` they say as well when it happened. What PagerDuty would refuse is made to fit instead, since a page that is
-//! refused wakes nobody: a summary is cut at 1024 characters, a severity that PagerDuty does not know becomes `error`,
-//! and of an event above 512 KB only as much of the largest details goes as must. What was cut is said in the details and
-//! in the log.
+//! Bodies are Alertmanager's, byte for byte; under `template_engine: handlebars` they say as well when it happened. What
+//! PagerDuty would refuse is made to fit instead, since a page that is refused wakes nobody: a summary is cut at 1024
+//! characters, a severity that PagerDuty does not know becomes `error`, texts that would fill an event are cut, and of an
+//! event above 512 KB only as much of the largest details goes as must. What was cut is said in the details
+//! (`andon_note`, and of details themselves `error`) and in the log.
 
 mod details;
 #[cfg(test)]
@@ -32,6 +33,10 @@ const V1_URL: &str = "https://events.pagerduty.com/generic/2010-04-15/create_eve
 const MAX_SUMMARY: usize = 1024;
 /// The largest event that PagerDuty takes, in bytes.
 const MAX_EVENT: usize = 512_000;
+/// The longest of the other texts, in characters, so that they leave room for the details.
+const MAX_TEXT: usize = 8_192;
+/// How much of a severity that PagerDuty does not know is quoted, in characters.
+const QUOTED: usize = 100;
 /// The severities that PagerDuty knows.
 const SEVERITIES: [&str; 4] = ["critical", "error", "warning", "info"];
 /// How long a key that sent too much is left alone where PagerDuty does not say: its bucket fills once a minute.
@@ -89,6 +94,12 @@ impl Pagerduty {
         if shorten(&mut summary, MAX_SUMMARY) {
             notice.cut(format!("the summary, to {MAX_SUMMARY} characters"));
         }
+        let client = bounded("client", &self.config.client, notice, |_| "Andon".to_owned());
+        let mut client_url = notice.plain("client_url", &self.config.client_url);
+        if client_url.chars().nth(MAX_TEXT).is_some() {
+            notice.cut(format!("client_url, left out, since it has more than {MAX_TEXT} characters"));
+            client_url.clear();
+        }
         Event {
             key,
             dedup_key: delivery.thread.group_key_hash(),
@@ -98,8 +109,8 @@ impl Pagerduty {
                 _ => "resolve",
             },
             summary,
-            client: notice.text("client", &self.config.client, |_| "Andon".to_owned()),
-            client_url: notice.plain("client_url", &self.config.client_url),
+            client,
+            client_url,
         }
     }
 
@@ -123,15 +134,15 @@ impl Pagerduty {
     }
 
     fn v2(&self, notice: &mut Notice<'_>, event: &Event, details: Details) -> String {
-        let mut source = notice.text("source", &self.config.source, |_| "Andon".to_owned());
+        let mut source = bounded("source", &self.config.source, notice, |_| "Andon".to_owned());
         if source.is_empty() {
             source.push_str("Andon");
         }
         let severity = self.severity(notice);
         let of_asset = [
-            ("class", notice.text("class", &self.config.class, |_| String::new())),
-            ("component", notice.text("component", &self.config.component, |_| String::new())),
-            ("group", notice.text("group", &self.config.group, |_| String::new())),
+            ("class", bounded("class", &self.config.class, notice, |_| String::new())),
+            ("component", bounded("component", &self.config.component, notice, |_| String::new())),
+            ("group", bounded("group", &self.config.group, notice, |_| String::new())),
         ];
         let (images, links) = (self.images(notice), self.links(notice));
         let timestamp = if notice.is_alertmanagers() { None } else { moment(notice.data()) };
@@ -165,12 +176,13 @@ impl Pagerduty {
     }
 
     fn severity(&self, notice: &mut Notice<'_>) -> String {
-        let rendered = notice.plain("severity", &self.config.severity);
+        let mut rendered = notice.plain("severity", &self.config.severity);
         let severity = rendered.trim().to_lowercase();
         if SEVERITIES.contains(&severity.as_str()) {
             return severity;
         }
         if !severity.is_empty() {
+            shorten(&mut rendered, QUOTED);
             notice.cut(format!("the severity {rendered:?}, which PagerDuty does not know, to \"error\""));
         }
         "error".to_owned()
@@ -206,6 +218,15 @@ impl Sender for Pagerduty {
     fn send<'a>(&'a self, delivery: &'a Delivery, context: &'a Context) -> BoxFuture<'a, Result<Sent, SendError>> {
         Box::pin(self.attempt(delivery, context))
     }
+}
+
+/// Fills in a text that is cut where it would fill the event.
+fn bounded(name: &str, template: &str, notice: &mut Notice<'_>, built_in: impl FnOnce(&Data) -> String) -> String {
+    let mut text = notice.text(name, template, built_in);
+    if shorten(&mut text, MAX_TEXT) {
+        notice.cut(format!("the {name}, to {MAX_TEXT} characters"));
+    }
+    text
 }
 
 /// When what the event tells happened: the first of the alerts began to fire, or the last was over.

@@ -193,6 +193,8 @@ async fn what_pagerduty_would_refuse_is_made_to_fit_and_said() {
     let expected =
         ["the summary, to 1024 characters", r#"the severity "Page!", which PagerDuty does not know, to "error""#];
     assert_eq!(said.cut, expected);
+    let note = format!("Andon: made to fit: {}", expected.join("; "));
+    assert_eq!(event["payload"]["custom_details"]["andon_note"], note);
     for (written, severity) in [("Critical", "critical"), (" info\n", "info"), ("warning", "warning")] {
         let (body, said) = sent(one(false), |config| config.severity = written.into()).await;
         assert!(body.contains(&format!(r#""severity":"{severity}""#)) && said.cut.is_empty(), "{body}");
@@ -230,7 +232,36 @@ async fn an_event_that_is_too_large_loses_the_end_of_its_largest_details() {
         config.links = vec![["l".repeat(200_000), "t".into()]; 3];
     })
     .await;
-    assert!(!body.contains("links") && said.cut.len() == 2, "{:?}", said.cut);
+    let event: Value = serde_json::from_str(&body).unwrap();
+    let error = event["payload"]["custom_details"]["error"].as_str().unwrap();
+    assert!(error.ends_with("; images and links have been left out") && said.cut.len() == 2, "{error} {:?}", said.cut);
+    assert!(event["links"].is_null() && event["images"].is_null());
+}
+
+#[tokio::test]
+async fn no_text_fills_an_event() {
+    let long = "ü".repeat(100_000);
+    for old in [false, true] {
+        let (body, said) = sent(one(false), |config| {
+            config.service_key = old.then(|| inline("sk"));
+            let PagerdutyConfig { client, client_url, source, class, component, group, .. } = config;
+            for text in [client, client_url, source, class, component, group] {
+                *text = long.clone();
+            }
+            config.severity = long.clone();
+        })
+        .await;
+        assert!(body.len() < 150_000, "{} bytes", body.len());
+        let event: Value = serde_json::from_str(&body).unwrap();
+        let details = if old { &event["details"] } else { &event["payload"]["custom_details"] };
+        let note = details["andon_note"].as_str().unwrap();
+        assert!(
+            note.starts_with("Andon: made to fit: the client, to 8192 characters; client_url, left out, "),
+            "{note}"
+        );
+        assert_eq!((&details["num_firing"], said.cut.len()), (&json!(1), if old { 2 } else { 7 }), "{:?}", said.cut);
+        assert!(event["client_url"].is_null() && said.cut.iter().all(|what| what.len() < 500));
+    }
 }
 
 #[tokio::test]

@@ -201,6 +201,22 @@ async fn a_server_that_hangs_up_in_the_middle_of_the_mail_is_heard() {
 }
 
 #[tokio::test]
+async fn a_header_that_is_cut_is_said_in_the_text() {
+    let server = MailServer::start(BARE, |_| None).await;
+    let mut config = EmailConfig { text: "t".into(), ..config(&server) };
+    config.headers.insert("Subject".into(), "word ".repeat(40) + "s");
+    let sent = Email::new(&config).send(&row(), &context()).await.unwrap();
+    let mail = server.mails().remove(0);
+    let note = "Andon: made to fit: the header Subject, to 200 characters";
+    let (_, text) = read(&mail);
+    assert!(text.contains(&format!("t\r\n{note}\r\n")) && text.contains(&format!("<small>{note}</small>")), "{text}");
+    assert_eq!(sent.cut, ["the header Subject, to 200 characters"]);
+    config.headers.insert("Subject".into(), "word ".repeat(40));
+    let sent = Email::new(&config).send(&row(), &context()).await.unwrap();
+    assert!(!server.mails()[1].contains("Andon: ") && sent.cut.is_empty(), "{}", server.mails()[1]);
+}
+
+#[tokio::test]
 async fn mails_about_orders_keep_their_links_as_long_as_they_fit() {
     let mut order = crate::store::record::samples::work_order();
     order.description = "what is wrong ".repeat(4000);
