@@ -3,16 +3,23 @@
 use serde_json::{Map, Value};
 
 use super::escape;
+use super::fit::{Room, shorten_escaped};
 use crate::config::settings::{SlackConfig, SlackField};
 use crate::core::notification::Data;
 use crate::json::write_string;
-use crate::receivers::notice::{Notice, shorten, subject};
+use crate::receivers::notice::{Notice, subject};
 use crate::receivers::object::Object;
 
-/// The longest title, in characters.
+/// The longest title, of an attachment, a field or a button, in characters.
 const MAX_TITLE: usize = 1024;
 /// The longest text of a message that Slack takes, in characters.
 const MAX_TEXT: usize = 40_000;
+/// The longest text of an attachment that Slack shows, in characters; its other long texts have the same.
+const MAX_ATTACHMENT_TEXT: usize = 8_000;
+/// The longest footer that Slack takes, in characters.
+const MAX_FOOTER: usize = 300;
+/// Room for a note in the text of an attachment, in characters.
+const ROOM_FOR_NOTE: usize = 1_000;
 /// How many alerts a built-in text names.
 const NAMED: usize = 20;
 /// What is Markdown where the configuration does not say.
@@ -39,20 +46,14 @@ impl SlackConfig {
 
 /// Fills in all templates.
 pub(super) fn write(config: &SlackConfig, notice: &mut Notice<'_>) -> Message {
-    let attachment = attachment(config, notice);
-    let mut text = notice.text("message_text", config.text("message_text"), |_| String::new());
-    if shorten(&mut text, MAX_TEXT) {
-        notice.cut(format!("the text of the message, to {MAX_TEXT} characters"));
-    }
-    Message {
-        username: notice.plain("username", config.text("username")),
-        icon_emoji: notice.plain("icon_emoji", config.text("icon_emoji")),
-        icon_url: notice.plain("icon_url", config.text("icon_url")),
-        link_names: config.link_names,
-        text,
-        attachment,
-        acknowledged: None,
-    }
+    // First, so that the note in the attachment tells of it.
+    let text = notice.text("message_text", config.text("message_text"), |_| String::new());
+    let text = Room::new(MAX_TEXT).text(notice, "text of the message", text, MAX_TEXT);
+    let mut room = Room::new(MAX_TEXT);
+    let [username, icon_emoji, icon_url] =
+        ["username", "icon_emoji", "icon_url"].map(|name| room.plain(notice, name, config.text(name)));
+    let attachment = attachment(config, notice, room);
+    Message { username, icon_emoji, icon_url, link_names: config.link_names, text, attachment, acknowledged: None }
 }
 
 impl Message {
@@ -85,24 +86,25 @@ impl Message {
     }
 }
 
-fn attachment(config: &SlackConfig, notice: &mut Notice<'_>) -> String {
-    let mut title = notice.text("title", config.text("title"), subject);
-    if shorten(&mut title, MAX_TITLE) {
-        notice.cut(format!("the title, to {MAX_TITLE} characters"));
-    }
-    let title_link = notice.plain("title_link", config.text("title_link"));
+fn attachment(config: &SlackConfig, notice: &mut Notice<'_>, mut room: Room) -> String {
+    let title = notice.text("title", config.text("title"), subject);
+    let title = room.text(notice, "title", title, MAX_TITLE);
+    let title_link = room.plain(notice, "title_link", config.text("title_link"));
     let pretext = notice.text("pretext", config.text("pretext"), |_| String::new());
-    let mut text = notice.text("text", config.text("text"), named_alerts);
+    let pretext = room.text(notice, "pretext", pretext, MAX_ATTACHMENT_TEXT);
+    let text = notice.text("text", config.text("text"), named_alerts);
+    room.keep_free(MAX_ATTACHMENT_TEXT);
     let fallback = notice.text("fallback", config.text("fallback"), subject);
-    let callback_id = notice.plain("callback_id", config.text("callback_id"));
-    let fields: Vec<String> = config.fields.iter().map(|it| field(it, config.short_fields, notice)).collect();
-    let actions: Vec<String> = config.actions.iter().map(|it| action(it, notice)).collect();
-    let [image, thumb, color] = ["image_url", "thumb_url", "color"].map(|name| notice.plain(name, config.text(name)));
+    let fallback = room.text(notice, "fallback", fallback, MAX_ATTACHMENT_TEXT);
+    let callback_id = room.plain(notice, "callback_id", config.text("callback_id"));
+    let fields: Vec<String> =
+        config.fields.iter().map(|it| field(it, config.short_fields, notice, &mut room)).collect();
+    let actions: Vec<String> = config.actions.iter().map(|it| action(it, notice, &mut room)).collect();
+    let [image, thumb, color] =
+        ["image_url", "thumb_url", "color"].map(|name| room.plain(notice, name, config.text(name)));
     let footer = notice.text("footer", config.text("footer"), |_| String::new());
-    if let Some(note) = notice.note() {
-        let separator = if text.is_empty() { "" } else { "\n" };
-        text = format!("{text}{separator}{}", escape(&note));
-    }
+    let footer = room.text(notice, "footer", footer, MAX_FOOTER);
+    let text = with_note(text, notice);
     let mut object = Object::empty();
     object.text_if("title", &title);
     object.text_if("title_link", &title_link);
@@ -123,6 +125,20 @@ fn attachment(config: &SlackConfig, notice: &mut Notice<'_>) -> String {
     object.end()
 }
 
+/// The text with the note at its end, if there is one; both together are as long as Slack shows.
+fn with_note(text: String, notice: &mut Notice<'_>) -> String {
+    let fits = text.chars().nth(MAX_ATTACHMENT_TEXT).is_none();
+    if fits && notice.note().is_none() {
+        return text;
+    }
+    let most = MAX_ATTACHMENT_TEXT - ROOM_FOR_NOTE;
+    let text = Room::new(most).text(notice, "text", text, most);
+    let Some(mut note) = notice.note().map(|note| escape(&note)) else { return text };
+    shorten_escaped(&mut note, ROOM_FOR_NOTE - 1);
+    let separator = if text.is_empty() { "" } else { "\n" };
+    format!("{text}{separator}{note}")
+}
+
 /// A second attachment, so that the first one is Alertmanager's.
 fn acknowledgement(sentence: &str) -> String {
     let mut object = Object::empty();
@@ -138,29 +154,33 @@ fn quoted(text: &str) -> String {
     out
 }
 
-fn field(field: &SlackField, short: bool, notice: &mut Notice<'_>) -> String {
+fn field(field: &SlackField, short: bool, notice: &mut Notice<'_>, room: &mut Room) -> String {
     let mut object = Object::empty();
-    object.text("title", &notice.text("fields.title", &field.title, |_| String::new()));
-    object.text("value", &notice.text("fields.value", &field.value, |_| String::new()));
+    let title = notice.text("fields.title", &field.title, |_| String::new());
+    object.text("title", &room.text(notice, "title of a field", title, MAX_TITLE));
+    let value = notice.text("fields.value", &field.value, |_| String::new());
+    object.text("value", &room.text(notice, "value of a field", value, MAX_ATTACHMENT_TEXT));
     object.raw("short", if field.short.unwrap_or(short) { "true" } else { "false" });
     object.end()
 }
 
-fn action(action: &Value, notice: &mut Notice<'_>) -> String {
+fn action(action: &Value, notice: &mut Notice<'_>, room: &mut Room) -> String {
     let nothing = Map::new();
     let action = action.as_object().unwrap_or(&nothing);
     let template = |name: &str| action.get(name).and_then(Value::as_str).unwrap_or_default();
     let mut object = Object::empty();
-    object.text_if("type", &notice.plain("actions.type", template("type")));
-    object.text_if("text", &notice.text("actions.text", template("text"), |_| String::new()));
+    object.text_if("type", &room.plain(notice, "actions.type", template("type")));
+    let text = notice.text("actions.text", template("text"), |_| String::new());
+    object.text_if("text", &room.text(notice, "text of an action", text, MAX_TITLE));
     for name in ["url", "style", "name", "value"] {
-        object.text_if(name, &notice.plain("actions", template(name)));
+        object.text_if(name, &room.plain(notice, "actions", template(name)));
     }
     if let Some(confirm) = action.get("confirm").and_then(Value::as_object) {
         let template = |name: &str| confirm.get(name).and_then(Value::as_str).unwrap_or_default();
         let mut asked = Object::empty();
         for name in ["text", "title", "ok_text", "dismiss_text"] {
-            asked.text_if(name, &notice.text("actions.confirm", template(name), |_| String::new()));
+            let text = notice.text("actions.confirm", template(name), |_| String::new());
+            asked.text_if(name, &room.text(notice, "text that asks back", text, MAX_TITLE));
         }
         object.raw("confirm", &asked.end());
     }

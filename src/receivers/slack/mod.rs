@@ -2,9 +2,10 @@
 //! change its first message (`chat.update`) or are replies to it (`thread_ts`).
 //!
 //! Messages are Alertmanager's, with one difference on purpose: in texts for people, what labels and annotations say is
-//! escaped as Slack demands, so that a label can neither mention a channel nor draw a link. Slack's answer counts, not its
-//! status alone: 200 with `ok: false` is a refusal.
+//! escaped as Slack demands, so that a label can neither mention a channel nor draw a link. What is longer than Slack takes
+//! is cut, and the text says so. Slack's answer counts, not its status alone: 200 with `ok: false` is a refusal.
 
+mod fit;
 mod message;
 mod reply;
 #[cfg(test)]

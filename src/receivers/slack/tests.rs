@@ -129,8 +129,43 @@ async fn a_template_that_fails_is_said_in_the_message() {
     let attachment = &message["attachments"][0];
     let text = attachment["text"].as_str().unwrap();
     assert!(text.starts_with("firing: A1\nAndon: a template failed") && text.contains("&lt;.Nope"), "{text}");
+    assert!(text.ends_with("\nAndon: made to fit: the title, to 1024 characters"), "{text}");
     assert_eq!(attachment["title"].as_str().unwrap().chars().count(), 1024);
     assert_eq!((said.failed.len(), said.cut.len()), (1, 1));
+}
+
+#[tokio::test]
+async fn no_text_is_longer_than_slack_takes_and_the_message_says_what_was_cut() {
+    let long = "ü<".repeat(50_000);
+    let (body, said) = sent(|config| {
+        for name in ["message_text", "title", "pretext", "text", "fallback", "footer", "title_link", "username"] {
+            config.texts.insert(name, long.clone());
+        }
+        config.fields = vec![SlackField { title: long.clone(), value: long.clone(), short: None }; 50];
+        let asks = json!({"text": long, "title": long, "ok_text": long, "dismiss_text": long});
+        config.actions = vec![json!({"type": "button", "text": long, "url": long, "confirm": asks}); 5];
+    })
+    .await;
+    let message: Value = serde_json::from_str(&body).unwrap();
+    let attachment = &message["attachments"][0];
+    let length = |value: &Value| value.as_str().unwrap_or_default().chars().count();
+    assert_eq!(length(&message["text"]), 40_000);
+    for (name, expected) in [("title", 1024), ("pretext", 8000), ("fallback", 8000), ("title_link", 0)] {
+        assert_eq!(length(&attachment[name]), expected, "{name}");
+        assert!(expected == 0 || attachment[name].as_str().unwrap().ends_with('…'), "{name}");
+    }
+    assert_eq!((length(&attachment["fields"][0]["title"]), length(&attachment["fields"][0]["value"])), (1024, 8000));
+    assert_eq!(length(&attachment["fields"][49]["value"]), 0, "there is no room left");
+    let text = attachment["text"].as_str().unwrap();
+    let (cut, note) = text.split_once('\n').unwrap();
+    assert!((cut.chars().count(), cut.ends_with('…')) == (7000, true) && length(&attachment["text"]) <= 8000);
+    let first = "Andon: made to fit: the text of the message, to 40000 characters; username, left out, since it has";
+    assert!(note.starts_with(first) && said.cut.contains(&"the text, to 7000 characters".to_owned()), "{note}");
+    assert!(body.len() < 350_000, "{} bytes", body.len());
+    // What fits stays as it is, also where it fits exactly.
+    let exact = "x".repeat(8000);
+    let (body, said) = sent(|config| drop(config.texts.insert("text", exact.clone()))).await;
+    assert!(body.contains(&format!("\"text\":\"{exact}\"")) && said.cut.is_empty());
 }
 
 #[tokio::test]
