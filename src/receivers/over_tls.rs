@@ -28,11 +28,20 @@ struct Issued {
 }
 
 fn issue(name: &str) -> Issued {
+    issue_until(name, None)
+}
+
+/// The certificate holds until the first day of that year.
+fn issue_until(name: &str, year: Option<i32>) -> Issued {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
-    let cert = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    if let Some(year) = year {
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
+    }
+    let cert = params.signed_by(&key, &issuer).unwrap();
     Issued { ca: issuer.der().clone(), ca_pem: issuer.pem(), cert_pem: cert.pem(), cert: cert.der().clone(), key }
 }
 
@@ -92,6 +101,17 @@ async fn certificates_are_checked_as_configured() {
             (result, _) => panic!("row {i}: {result:?}"),
         }
     }
+}
+
+#[tokio::test]
+async fn a_certificate_whose_time_is_over_is_none() {
+    let issued = issue_until("localhost", Some(2020));
+    let (address, requests) = start_tls(server(&issued, None));
+    let tls = TlsConfig { ca: Some(inline(&issued.ca_pem)), ..TlsConfig::default() };
+    let error = send(&webhook("localhost", address.port(), tls)).await.unwrap_err();
+    assert!(matches!(error, SendError::Retry { .. }), "{error}");
+    assert!(error.to_string().contains("certificate expired"), "{error}");
+    assert!(requests.try_recv().is_err(), "nothing was sent");
 }
 
 #[tokio::test]

@@ -13,6 +13,9 @@ use tokio_rustls::TlsAcceptor;
 
 use super::connection::Stream;
 
+/// How long it is from a byte to the next where they drip.
+const DRIP: Duration = Duration::from_millis(100);
+
 /// What the server does in the place of its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -24,6 +27,8 @@ pub(crate) enum Fault {
     Close,
     /// Answers with a line of ten megabytes.
     Endless,
+    /// Answers a byte now and then, without an end.
+    Drip,
 }
 
 /// What the server offers.
@@ -68,7 +73,19 @@ struct Shared {
 impl MailServer {
     /// Listens. `rule` is asked about `greeting`, each command and each end of a mail (`.`).
     pub(crate) async fn start(offers: Offers, rule: impl Fn(&str) -> Option<Fault> + Send + Sync + 'static) -> Self {
-        let (ca, tls) = certificates();
+        Self::start_with(offers, rule, certificates(false)).await
+    }
+
+    /// The same with a certificate whose time is over.
+    pub(crate) async fn start_expired(offers: Offers) -> Self {
+        Self::start_with(offers, |_| None, certificates(true)).await
+    }
+
+    async fn start_with(
+        offers: Offers,
+        rule: impl Fn(&str) -> Option<Fault> + Send + Sync + 'static,
+        (ca, tls): (String, TlsAcceptor),
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -97,7 +114,7 @@ impl MailServer {
 }
 
 /// An authority, and a server's certificate of it for localhost and 127.0.0.1.
-fn certificates() -> (String, TlsAcceptor) {
+fn certificates(expired: bool) -> (String, TlsAcceptor) {
     let ca_key = rcgen::KeyPair::generate().unwrap();
     let mut ca = rcgen::CertificateParams::new(Vec::new()).unwrap();
     ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -105,7 +122,11 @@ fn certificates() -> (String, TlsAcceptor) {
     let issuer = rcgen::Issuer::new(ca, ca_key);
     let key = rcgen::KeyPair::generate().unwrap();
     let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let leaf = rcgen::CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
+    let mut params = rcgen::CertificateParams::new(names).unwrap();
+    if expired {
+        params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    }
+    let leaf = params.signed_by(&key, &issuer).unwrap();
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let config = ServerConfig::builder_with_provider(crate::receivers::tls::provider())
         .with_safe_default_protocol_versions()
@@ -209,6 +230,11 @@ impl Shared {
             Some(Fault::Say(line)) => format!("{line}\r\n"),
             Some(Fault::Endless) => "250-".to_owned() + &"x".repeat(10 << 20),
             Some(Fault::Close) => return None,
+            Some(Fault::Drip) => loop {
+                stream.write_all(b"2").await.ok()?;
+                stream.flush().await.ok()?;
+                tokio::time::sleep(DRIP).await;
+            },
             Some(Fault::Hang) => {
                 tokio::time::sleep(Duration::from_secs(3600)).await;
                 return None;

@@ -1,11 +1,10 @@
 //! Conversations with a mail server that fails in every way at every step.
 
+mod faults;
 mod recipients;
 mod size;
 
 use std::time::Duration;
-
-use futures_util::future::join_all;
 
 use super::stand_in::{Fault, MailServer, Offers};
 use super::*;
@@ -75,62 +74,6 @@ fn verdict(result: &Result<Sent, SendError>) -> Verdict {
         Err(SendError::Refused { .. }) => Verdict::Refused,
         Err(other) => panic!("{other}"),
     }
-}
-
-#[tokio::test]
-async fn every_step_may_fail_in_every_way() {
-    use Verdict::{Again, Refused, Sent};
-    //          step         what a 5xx there means; how the error names the step
-    let steps = [
-        ("greeting", Again(Some(60)), "create SMTP client: ", "the greeting"),
-        ("EHLO", Again(Some(60)), "send EHLO command: ", "EHLO"),
-        ("STARTTLS", Again(Some(60)), "send STARTTLS command: ", "STARTTLS"),
-        ("AUTH", Again(Some(60)), "PLAIN auth: ", "AUTH"),
-        ("MAIL", Refused, "send MAIL command: ", "MAIL"),
-        ("RCPT", Refused, "send RCPT command: ", "RCPT"),
-        ("DATA", Refused, "send DATA command: ", "DATA"),
-        (".", Refused, "delivery failure: ", "the end of the mail"),
-        ("QUIT", Sent, "", ""),
-    ];
-    let mut attempts = Vec::new();
-    for (step, for_good, names, waits_for) in &steps {
-        let faults = [
-            (Fault::Hang, &Again(None), *waits_for),
-            (Fault::Say("451 4.7.1 come later"), &Again(Some(60)), "451 4.7.1 come later"),
-            (Fault::Say("554 5.7.1 go away"), for_good, "554 5.7.1 go away"),
-            (Fault::Close, &Again(None), "the server closed the connection"),
-            (Fault::Say("HTTP/1.1 400 Bad \u{1}Request"), &Again(None), "no SMTP: HTTP/1.1 400 Bad  Request"),
-            (Fault::Endless, &Again(None), "too long a line"),
-        ];
-        for (fault, expected, says) in faults {
-            let at = *step;
-            // Before any conversation begins: keys take a while to make, and no limit is to count that.
-            let server = MailServer::start(STARTTLS, move |line| line.starts_with(at).then_some(fault)).await;
-            attempts.push(async move {
-                let limit = if fault == Fault::Hang && at != "QUIT" { Duration::from_secs(2) } else { PATIENT };
-                let result = send(&EmailConfig { require_tls: true, ..config(&server) }, limit).await;
-                let what = format!("{at} {fault:?}: {result:?}");
-                if at == "QUIT" {
-                    assert_eq!(verdict(&result), Sent, "{what}");
-                    assert_eq!(server.mails().len(), 1, "{what}");
-                    return;
-                }
-                assert_eq!(verdict(&result), *expected, "{what}");
-                let error = result.unwrap_err();
-                if at == "EHLO" && matches!(fault, Fault::Say(text) if text.starts_with('5')) {
-                    // It is asked again with HELO, which offers nothing.
-                    assert!(error.to_string().contains("does not advertise the STARTTLS extension"), "{what}");
-                    return;
-                }
-                let expected = if fault == Fault::Hang { "no answer within 2s: " } else { *names };
-                assert!(error.to_string().starts_with(expected) && error.to_string().contains(says), "{what}");
-                let timeout = error.failure() == FailureReason::Timeout;
-                assert_eq!(timeout, fault == Fault::Hang, "{what}");
-            });
-        }
-    }
-    assert_eq!(attempts.len(), 54);
-    join_all(attempts).await;
 }
 
 #[tokio::test]
