@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::play::*;
+use crate::core::change::Actor;
 use crate::core::engine::{Input, Options, Output};
+use crate::core::ingest::Batch;
 use crate::core::outbox::Outcome;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -50,6 +52,23 @@ fn inhibition_holds_around_starts_and_reloads() {
                 assert_eq!((about("Down"), about("Slow")), (1, 0), "{between:?} {order:?} {gap}: {lines:?}");
             }
         }
+    }
+}
+
+/// What has fired for an hour when it is first heard of is flushed at once: all that comes in one request is looked at first.
+#[test]
+fn what_is_old_when_it_comes_is_inhibited_by_what_comes_with_it() {
+    for order in [[SOURCE, TARGET], [TARGET, SOURCE]] {
+        let mut world = World::new(policy());
+        let (hour_ago, ends_at) = (world.now.before(60 * MINUTE), world.now.after(60 * MINUTE));
+        let mut batch = Batch::default();
+        for alert in order {
+            batch.push(&mut pairs(alert), &mut vec![], "", hour_ago, ends_at).unwrap();
+        }
+        world.input(Input::Alerts(Actor::Sender("test".into()), batch));
+        world.pass(30 * MINUTE);
+        let lines = world.lines();
+        assert!(lines.len() == 1 && lines[0].starts_with("00:00") && lines[0].contains("Down"), "{order:?}: {lines:?}");
     }
 }
 

@@ -7,7 +7,7 @@ use axum::body::Body;
 use futures_util::StreamExt as _;
 use http_body_util::StreamBody;
 
-use super::{GetLimit, Limits, Service, run};
+use super::*;
 
 #[test]
 fn a_body_beyond_the_limit_is_refused_by_name() {
@@ -56,6 +56,22 @@ fn bodies_that_are_under_way_have_a_limit_together() {
         assert_eq!(service.get("/-/ready").await.status, 200);
         held.clear();
         assert_eq!(service.post("/api/v2/alerts", "[]").await.status, 200);
+    });
+}
+
+/// While nothing is decided, `/-/ready` says so within a second, and `/-/healthy` waits for nobody.
+#[test]
+fn who_decides_nothing_is_not_ready() {
+    run(async || {
+        let clock = Clock::Virtual { epoch: epoch(), started: tokio::time::Instant::now() };
+        let (workers, _deliveries) = mpsc::unbounded_channel();
+        let (_stuck, handle, _) =
+            Driver::load(Box::new(Memory::default()), Arc::new(policy()), Options::default(), clock, workers).unwrap();
+        let service = Service::with(|state| state.driver = handle);
+        let asked = tokio::time::Instant::now();
+        let answer = service.get("/-/ready").await;
+        assert_eq!((answer.status, &*answer.body), (503, "not ready: nothing was decided for 1s\n"));
+        assert_eq!((asked.elapsed(), service.get("/-/healthy").await.status), (Duration::from_secs(1), 200));
     });
 }
 
