@@ -145,13 +145,4 @@ impl Driver {
         }
         self.last_good = now;
     }
-
-    pub(super) fn checkpoint_if_wanted(&mut self, now: Timestamp) {
-        if !self.store.wants_checkpoint() {
-            return;
-        }
-        if let Err(error) = self.store.checkpoint(now, &mut self.engine.snapshot()) {
-            tracing::error!(%error, "No checkpoint could be written; the journal goes on");
-        }
-    }
 }

@@ -80,6 +80,10 @@ pub struct Health {
     pub orders: watch::Sender<u64>,
     /// What is wrong with the store now, if something is.
     pub trouble: ArcSwapOption<String>,
+    /// Checkpoints that could not be written.
+    pub checkpoint_failures: AtomicU64,
+    /// Why the last one could not, if it could not.
+    pub checkpoint_trouble: ArcSwapOption<String>,
 }
 
 /// Lets the driver sleep until so many requests wait, rather than wake for each.

@@ -1,7 +1,8 @@
-//! Whether somebody set the clock.
+//! Whether somebody set the clock, and what of the driver goes with it.
 
 use std::time::Duration;
 
+use super::Driver;
 use crate::time::Timestamp;
 
 /// By how much wall clock and monotonic clock may differ between two looks before it counts as set.
@@ -23,6 +24,20 @@ pub(super) fn jump(before: Timestamp, now: Timestamp, passed: Duration) -> Optio
     match forward > CLOCK_JUMP {
         true => Some(Jump::Forward(forward)),
         false => (back > CLOCK_JUMP).then_some(Jump::Back(back)),
+    }
+}
+
+impl Driver {
+    /// The driver's own moments are of the clock that was wrong as well: an outage that goes on began earlier, and ends no
+    /// later.
+    pub(super) fn put_own_times_back(&mut self, by: Duration) {
+        self.last_good = self.last_good.before(by);
+        self.retry_at = self.retry_at.before(by);
+        self.checkpoints.put_back(by);
+        if self.lazy_since < Timestamp::MAX {
+            self.lazy_since = self.lazy_since.before(by);
+        }
+        self.unsettled.put_back(by);
     }
 }
 

@@ -5,6 +5,7 @@
 //! what a worker reported is kept and tried again, and when the store works again nothing runs out until senders have
 //! had time to send again. Commits block this task's own thread and nothing else.
 
+mod checkpoint;
 mod commit;
 mod handle;
 mod jump;
@@ -34,6 +35,7 @@ use crate::store::{Store, StoreError};
 use crate::time::{Clock, Timestamp};
 
 pub use crate::store::Seq;
+use checkpoint::Checkpoints;
 use commit::LAZY;
 pub(crate) use handle::Request;
 pub use handle::{AckResult, Handle, Health, Unavailable};
@@ -80,6 +82,7 @@ pub struct Driver {
     failing: bool,
     /// Before this moment a failing store is left alone, but for requests.
     retry_at: Timestamp,
+    checkpoints: Checkpoints,
     /// The last look at both clocks.
     looked: (Timestamp, tokio::time::Instant),
     /// By how much the clock was put back, which the engine does not know yet.
@@ -138,6 +141,7 @@ impl Driver {
             last_good: loaded.last.unwrap_or(now),
             failing: false,
             retry_at: Timestamp::ZERO,
+            checkpoints: Checkpoints::default(),
             looked: (now, tokio::time::Instant::now()),
             put_back: Duration::ZERO,
             away: Duration::ZERO,
@@ -300,17 +304,6 @@ impl Driver {
             }
             Request::View { done } => waiting.push(Waiting::View(done)),
         }
-    }
-
-    /// The driver's own moments are of the clock that was wrong as well: an outage that goes on began earlier, and ends no
-    /// later.
-    fn put_own_times_back(&mut self, by: Duration) {
-        self.last_good = self.last_good.before(by);
-        self.retry_at = self.retry_at.before(by);
-        if self.lazy_since < Timestamp::MAX {
-            self.lazy_since = self.lazy_since.before(by);
-        }
-        self.unsettled.put_back(by);
     }
 
     /// Gives the rows that are due to the workers.

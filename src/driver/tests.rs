@@ -267,3 +267,61 @@ async fn an_outage_is_of_the_clock_that_is_right_and_is_over_as_soon() {
     assert_eq!((grace.from, grace.until), (began, until));
     assert!(handle.health().trouble.load().is_none());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_checkpoint_that_cannot_be_written_is_left_alone_for_longer_and_longer() {
+    let (clock, faults) = (clock(), Faults::default());
+    let retention = Retention { checkpoint_after: 1, ..Retention::default() };
+    let service = start(Box::new(Faulty::new(Memory::new(retention), faults.clone())), clock);
+    faults.fail_checkpoints(true);
+    let (began, mut failed_at) = (clock.now(), Vec::new());
+    let failures = || service.handle.health().checkpoint_failures.load(Ordering::Relaxed);
+    let mut number = 0;
+    let mut post = async || {
+        number += 1;
+        let name = format!("Disk{number}");
+        service.handle.put_alerts(sender(), alert(&name, 36_000 * SECOND, clock)).await.unwrap();
+    };
+    for _ in 0..240 {
+        let before = failures();
+        post().await;
+        if failures() > before {
+            failed_at.push(clock.now().since(began).as_secs());
+        }
+        tokio::time::sleep(10 * SECOND).await;
+    }
+    assert_eq!(failed_at, [0, 60, 180, 420, 900, 1_500, 2_100], "each commit goes well, and few of them try");
+    assert!(service.handle.health().trouble.load().is_none(), "the store works");
+    let trouble = || service.handle.health().checkpoint_trouble.load_full();
+    assert!(trouble().is_some_and(|trouble| trouble.contains("no room for a checkpoint")));
+
+    faults.fail_checkpoints(false);
+    tokio::time::sleep(300 * SECOND).await;
+    post().await;
+    assert_eq!(trouble(), None);
+    faults.fail_checkpoints(true);
+    let before = failures();
+    post().await;
+    tokio::time::sleep(60 * SECOND).await;
+    post().await;
+    assert_eq!(failures(), before + 2, "the next that fails begins anew with a minute");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_for_checkpoints_is_of_the_clock_that_is_right() {
+    let (clock, faults) = (clock(), Faults::default());
+    faults.fail_checkpoints(true);
+    let retention = Retention { checkpoint_after: 1, ..Retention::default() };
+    let store = Box::new(Faulty::new(Memory::new(retention), faults));
+    let (workers, _rows) = mpsc::unbounded_channel();
+    let loaded = Driver::load(store, Arc::new(testing::policy()), Options::default(), clock, workers);
+    let (mut driver, handle, _) = loaded.unwrap();
+    let Clock::Virtual { epoch, started } = clock else { unreachable!("the test's clock is one") };
+    for (attempt, clock) in [(1, clock), (2, Clock::Virtual { epoch: epoch.before(3600 * SECOND), started })] {
+        driver.clock = clock;
+        let (actor, batch) = (sender(), alert(&format!("Disk{attempt}"), 3600 * SECOND, clock));
+        driver.round(Some(Request::Alerts { actor, batch, done: oneshot::channel().0 })).unwrap();
+        assert_eq!(handle.health().checkpoint_failures.load(Ordering::Relaxed), attempt);
+        tokio::time::advance(60 * SECOND).await;
+    }
+}

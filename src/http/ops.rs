@@ -57,7 +57,7 @@ fn other_method(endpoint: Ops, method: &Method) -> Response {
 }
 
 /// Ready is who can take alerts in: the driver is asked, since it is what everything waits for. A store that was found
-/// damaged at start is named, but does not keep the service from paging.
+/// damaged at start is named, and so is that no checkpoint can be written, but neither keeps the service from paging.
 async fn ready(state: &AppState) -> Response {
     let busy = |_| Err(Unavailable(format!("nothing was decided for {READY_WITHIN:?}")));
     if let Err(error) = tokio::time::timeout(READY_WITHIN, state.driver.view()).await.unwrap_or_else(busy) {
@@ -66,9 +66,14 @@ async fn ready(state: &AppState) -> Response {
     if let Some(trouble) = &*state.driver.health().trouble.load() {
         return reply::text(StatusCode::SERVICE_UNAVAILABLE, format!("not ready, nothing can be stored: {trouble}\n"));
     }
-    match &state.storage_damage {
-        None => reply::text(StatusCode::OK, "OK"),
-        Some(damage) => reply::text(StatusCode::OK, format!("OK, but the store was damaged: {damage}\n")),
+    let damage = state.storage_damage.iter().map(|damage| format!("the store was damaged: {damage}"));
+    let trouble = state.driver.health().checkpoint_trouble.load_full();
+    let trouble =
+        trouble.iter().map(|trouble| format!("no checkpoint can be written, and the journal grows: {trouble}"));
+    let but: Vec<_> = damage.chain(trouble).collect();
+    match but.is_empty() {
+        true => reply::text(StatusCode::OK, "OK"),
+        false => reply::text(StatusCode::OK, format!("OK, but {}\n", but.join("; "))),
     }
 }
 

@@ -86,6 +86,12 @@ pub fn write_health(out: &mut String, health: &Health) {
             "Journal commits that failed.",
             health.commit_failures.load(Ordering::Relaxed) as f64,
         ),
+        (
+            "andon_checkpoint_failures_total",
+            COUNTER,
+            "Checkpoints that could not be written.",
+            health.checkpoint_failures.load(Ordering::Relaxed) as f64,
+        ),
         ("andon_journal_changes_total", COUNTER, "Changes stored.", health.changes.load(Ordering::Relaxed) as f64),
         ("andon_store_size_bytes", "gauge", "Bytes on disk.", health.store_bytes.load(Ordering::Relaxed) as f64),
         (

@@ -141,6 +141,7 @@ struct FaultPlan {
     operations: u64,
     fail_at: Option<u64>,
     fail_all: bool,
+    fail_checkpoints: bool,
 }
 
 impl Faults {
@@ -152,6 +153,11 @@ impl Faults {
     /// All operations fail from now on (or no more), as with a full disk.
     pub fn fail_all(&self, fail: bool) {
         self.0.lock().fail_all = fail;
+    }
+
+    /// All checkpoints fail from now on (or no more), as on a disk that has room for entries and not for the whole state.
+    pub fn fail_checkpoints(&self, fail: bool) {
+        self.0.lock().fail_checkpoints = fail;
     }
 
     /// How many operations there have been.
@@ -208,6 +214,9 @@ impl<S: Store> Store for Faulty<S> {
 
     fn checkpoint(&mut self, at: Timestamp, state: &mut dyn Iterator<Item = Change>) -> Result<(), StoreError> {
         self.faults.meet()?;
+        if self.faults.0.lock().fail_checkpoints {
+            return Err(StoreError::Unavailable("no room for a checkpoint, as planned".into()));
+        }
         self.inner.checkpoint(at, state)
     }
 

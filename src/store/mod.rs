@@ -159,7 +159,7 @@ pub trait Store: Send {
     /// is beyond the retention, but nothing that a start may need.
     ///
     /// # Errors
-    /// If it cannot be written; the store is as it was.
+    /// If it cannot be written; the state is as it was.
     fn checkpoint(&mut self, at: Timestamp, state: &mut dyn Iterator<Item = Change>) -> Result<(), StoreError>;
 
     /// Whether this process tells for the group.

@@ -144,6 +144,21 @@ fn headers_of_answers() {
 }
 
 #[test]
+fn that_no_checkpoint_can_be_written_is_named_and_counted() {
+    run(async || {
+        let service = Service::with(|state| state.storage_damage = Some("12 entries lost".into()));
+        let health = service.state.driver.health();
+        health.checkpoint_trouble.store(Some(std::sync::Arc::new("no room".into())));
+        health.checkpoint_failures.store(3, std::sync::atomic::Ordering::Relaxed);
+        let answer = service.get("/-/ready").await;
+        let says = "OK, but the store was damaged: 12 entries lost; no checkpoint can be written, and the journal grows: no room\n";
+        assert_eq!((answer.status, answer.body.as_str()), (200, says));
+        let metrics = service.get("/metrics").await.body;
+        assert!(metrics.lines().any(|found| found == "andon_checkpoint_failures_total 3"));
+    });
+}
+
+#[test]
 fn under_a_prefix() {
     run(async || {
         let service = Service::with(|state| state.route_prefix = "/am".into());

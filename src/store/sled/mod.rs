@@ -210,6 +210,14 @@ impl SledStore {
         self.opened().map(|_| ())
     }
 
+    /// What cannot be dropped now goes with the next checkpoint.
+    fn drop_what_is_old(&mut self, at: Timestamp) {
+        if let Err(trouble) = self.drop_history(at) {
+            let error = self.failed(&trouble);
+            tracing::warn!(%error, "old history could not be dropped");
+        }
+    }
+
     fn drop_history(&mut self, at: Timestamp) -> Result<(), Trouble> {
         let (Some(journal), Some(state)) = (&self.journal, &self.state) else { return Ok(()) };
         let needed_after = checkpoint::list(self.folder.path())?.first().map_or(Seq(0), |(seq, _)| *seq);
@@ -337,15 +345,18 @@ impl Store for SledStore {
             checkpoint::prune(folder, CHECKPOINTS)?;
             Ok(bytes)
         });
-        let bytes = written.map_err(|error| StoreError::Unavailable(format!("no checkpoint: {error}")))?;
+        let bytes = match written {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                // The journal goes on without one, so it must not keep what the checkpoints that there are have behind them.
+                self.drop_what_is_old(at);
+                return Err(StoreError::Unavailable(format!("no checkpoint: {error}")));
+            }
+        };
         let (checkpoint, checkpoint_bytes, checkpoint_due) = (known.position, bytes, false);
         let checkpoint_at = Some(at);
         self.state = Some(State { checkpoint, checkpoint_bytes, checkpoint_due, checkpoint_at, ..known });
-        if let Err(trouble) = self.drop_history(at) {
-            // The checkpoint stands; old history goes with the next one.
-            let error = self.failed(&trouble);
-            tracing::warn!(%error, "old history could not be dropped");
-        }
+        self.drop_what_is_old(at);
         Ok(())
     }
 

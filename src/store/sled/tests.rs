@@ -193,6 +193,29 @@ fn a_half_written_checkpoint_is_not_one() {
 }
 
 #[test]
+fn a_checkpoint_that_cannot_be_written_lets_old_history_go_all_the_same() {
+    let folder = tempdir().unwrap();
+    let retention = Retention { size: 200_000, ..Retention::default() };
+    let mut store = SledStore::open(folder.path(), Options { retention, ..options() }).unwrap();
+    let long = Change::Config { hash: String::new(), text: "x".repeat(50_000) };
+    let commit = |store: &mut SledStore| store.commit(second(0), std::slice::from_ref(&long), Fence(0)).unwrap();
+    let commits = |store: &mut SledStore, count| (0..count).map(|_| commit(store)).last();
+    commits(&mut store, 3);
+    store.checkpoint(second(1), &mut [gone(7)].into_iter()).unwrap();
+    commits(&mut store, 6);
+    let first = |store: &SledStore| store.changes_since(Seq(0), 1).unwrap()[0].seq;
+    assert_eq!(first(&store), Seq(1));
+    fs::create_dir(folder.path().join("checkpoint.tmp")).unwrap();
+    assert!(store.checkpoint(second(2), &mut [gone(8)].into_iter()).is_err());
+    assert_eq!(first(&store), Seq(4), "a start needs all after the checkpoint");
+    assert_eq!(commits(&mut store, 1), Some(Seq(10)), "it goes on");
+    fs::remove_dir(folder.path().join("checkpoint.tmp")).unwrap();
+    drop(store);
+    let loaded = SledStore::open(folder.path(), strict()).unwrap().load().unwrap();
+    assert_eq!((numbers(&loaded), loaded.changes.len(), loaded.seq), (vec![7], 8, Seq(10)));
+}
+
+#[test]
 fn sleds_own_snapshots_are_not_needed() {
     let folder = with_entries(3);
     drop(open(&folder));
