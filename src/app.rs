@@ -94,7 +94,7 @@ pub fn run_within(flags: &Flags, within: Within) -> Result<(), String> {
     driver.note_configuration(config.sha256.clone(), config.redacted.clone());
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
-    let links = Arc::new(LinkKey::load(&flags.storage.path)?);
+    let links = Arc::new(LinkKey::load(&flags.storage.path, flags.storage.strict)?);
     let parts = Parts { flags, clock, started, config, templates, handle, damage, links, within };
     runtime.block_on(parts.serve(driver, rows))
 }

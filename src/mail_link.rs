@@ -5,8 +5,9 @@
 //! does nothing; the comparison takes the same time for every token; the key is made at the first start and can be read
 //! by its owner alone. Refused: tokens for more than one order or one action.
 
-use std::io::{Read as _, Write as _};
-use std::path::Path;
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -140,29 +141,57 @@ impl std::fmt::Debug for LinkKey {
 }
 
 impl LinkKey {
-    /// The key of the store in this folder, made if there is none yet.
+    /// The key of the store in this folder, made if there is none yet. A file that holds no key is set aside, and where
+    /// none can be read or written this process has one of its own: alerts are told with and without links.
     ///
     /// # Errors
-    /// What kept the file from being read or written, or that it holds no key.
-    pub fn load(folder: &Path) -> Result<Self, String> {
+    /// Only if `strict`: what kept the file from being read or written, or that it holds no key.
+    pub fn load(folder: &Path, strict: bool) -> Result<Self, String> {
         let path = folder.join(FILE);
-        let failed = |error: std::io::Error| format!("{}: {error}", path.display());
-        match std::fs::File::open(&path) {
-            Ok(file) => {
-                let mut key = Vec::new();
-                file.take(KEY as u64 + 1).read_to_end(&mut key).map_err(failed)?;
-                let key = <[u8; KEY]>::try_from(key);
-                let wrong =
-                    |_| format!("{}: this is no key of {KEY} bytes; take it away to have one made", path.display());
-                key.map(Self).map_err(wrong)
+        let kept = Self::read(&path).and_then(|found| match found {
+            Some(Ok(key)) => Ok(key),
+            Some(Err(NoKey)) if strict => Err(io::Error::other(NoKey)),
+            Some(Err(NoKey)) => {
+                let aside = set_aside(folder)?;
+                let aside = aside.display();
+                tracing::error!(
+                    %aside,
+                    "The key of the links in mails was damaged and set aside: links of mails sent before no longer work"
+                );
+                Self::make(folder, &path)
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let key = Self::random();
-                key.write(folder, &path).map_err(failed)?;
-                Ok(key)
+            None => Self::make(folder, &path),
+        });
+        match kept {
+            Ok(key) => Ok(key),
+            Err(error) if strict => Err(format!("{}: {error}", path.display())),
+            Err(error) => {
+                let path = path.display();
+                tracing::error!(
+                    %path, %error,
+                    "The key of the links in mails cannot be kept: until the next start another one is used; \
+                     links of mails sent before do not work meanwhile, nor those of mails sent meanwhile after it"
+                );
+                Ok(Self::random())
             }
-            Err(error) => Err(failed(error)),
         }
+    }
+
+    /// What the file holds, if there is one.
+    fn read(path: &Path) -> io::Result<Option<Result<Self, NoKey>>> {
+        let file = match fs::File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        let mut key = Vec::new();
+        file.take(KEY as u64 + 1).read_to_end(&mut key)?;
+        Ok(Some(key.try_into().map(Self).map_err(|_| NoKey)))
+    }
+
+    fn make(folder: &Path, path: &Path) -> io::Result<Self> {
+        let key = Self::random();
+        key.write(folder, path)?;
+        Ok(key)
     }
 
     /// A key of this process alone.
@@ -174,18 +203,18 @@ impl LinkKey {
         Self(key)
     }
 
-    /// Under another name first: a write that fails leaves no half of a key, with which nothing would start again.
-    fn write(&self, folder: &Path, path: &Path) -> std::io::Result<()> {
+    /// Under another name first: a write that fails leaves no half of a key.
+    fn write(&self, folder: &Path, path: &Path) -> io::Result<()> {
         let making = path.with_extension("new");
-        let mut options = std::fs::OpenOptions::new();
+        let mut options = fs::OpenOptions::new();
         options.write(true).create(true).truncate(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(&making)?;
         file.write_all(&self.0)?;
         file.sync_all()?;
-        std::fs::rename(&making, path)?;
-        std::fs::File::open(folder)?.sync_all()
+        fs::rename(&making, path)?;
+        fs::File::open(folder)?.sync_all()
     }
 
     /// The token of a grant.
@@ -224,6 +253,20 @@ impl LinkKey {
         mac.update(body.as_bytes());
         mac
     }
+}
+
+/// The file is not as long as a key.
+#[derive(Debug, thiserror::Error)]
+#[error("this is no key of {KEY} bytes; take it away to have one made")]
+struct NoKey;
+
+/// Renames the key's file as the store renames what is damaged: to a name that is not taken, which is returned.
+fn set_aside(folder: &Path) -> io::Result<PathBuf> {
+    let mut names = (1_u64..).map(|number| folder.join(format!("{FILE}.damaged-{number}")));
+    let free = names.find(|path| !path.exists()).ok_or(io::ErrorKind::AlreadyExists)?;
+    fs::rename(folder.join(FILE), &free)?;
+    fs::File::open(folder)?.sync_all()?;
+    Ok(free)
 }
 
 #[cfg(test)]
@@ -274,26 +317,45 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_cannot_be_written_leaves_no_half_of_one() {
+    fn a_key_that_cannot_be_written_leaves_no_half_of_one_and_is_good_for_one_run() {
         let folder = tempfile::tempdir().unwrap();
         let (path, making) = (folder.path().join(FILE), folder.path().join("mail-link.new"));
-        std::fs::create_dir(&making).unwrap();
-        assert!(LinkKey::load(folder.path()).is_err() && !path.exists());
-        std::fs::remove_dir(&making).unwrap();
-        std::fs::write(&making, "half").unwrap();
-        let key = LinkKey::load(folder.path()).unwrap();
-        assert_eq!((LinkKey::load(folder.path()).unwrap().0, making.exists()), (key.0, false));
+        fs::create_dir(&making).unwrap();
+        assert!(LinkKey::load(folder.path(), true).is_err() && !path.exists());
+        let [first, second] = [(); 2].map(|()| LinkKey::load(folder.path(), false).unwrap());
+        assert!(first.0 != second.0 && !path.exists(), "nothing is kept");
+        fs::remove_dir(&making).unwrap();
+        fs::write(&making, "half").unwrap();
+        let key = LinkKey::load(folder.path(), true).unwrap();
+        assert_eq!((LinkKey::load(folder.path(), true).unwrap().0, making.exists()), (key.0, false));
+    }
+
+    #[test]
+    fn a_file_that_holds_no_key_is_set_aside_and_one_that_cannot_be_read_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
+        for (number, damaged) in [(1, "half"), (2, ""), (3, "longer than any key of thirty-two bytes is")] {
+            fs::write(&path, damaged).unwrap();
+            let refused = LinkKey::load(folder.path(), true).unwrap_err();
+            assert!(refused.ends_with("mail-link.key: this is no key of 32 bytes; take it away to have one made"));
+            let key = LinkKey::load(folder.path(), false).unwrap();
+            assert_eq!(LinkKey::load(folder.path(), true).unwrap().0, key.0, "the new one is kept");
+            let aside = folder.path().join(format!("mail-link.key.damaged-{number}"));
+            assert_eq!(fs::read_to_string(aside).unwrap(), damaged);
+        }
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(LinkKey::load(folder.path(), true).is_err());
+        assert!(LinkKey::load(folder.path(), false).is_ok() && path.is_dir());
     }
 
     #[test]
     fn the_key_is_made_once_and_for_its_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let key = LinkKey::load(folder.path()).unwrap();
-        assert_eq!(LinkKey::load(folder.path()).unwrap().0, key.0);
+        let key = LinkKey::load(folder.path(), true).unwrap();
+        assert_eq!(LinkKey::load(folder.path(), false).unwrap().0, key.0);
         let path = folder.path().join(FILE);
-        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).unwrap().permissions());
+        let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions());
         assert_eq!(mode & 0o777, 0o600);
-        std::fs::write(&path, "short").unwrap();
-        assert!(LinkKey::load(folder.path()).unwrap_err().contains("this is no key of 32 bytes"));
     }
 }
