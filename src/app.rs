@@ -9,6 +9,7 @@ mod cluster;
 pub mod external_url;
 mod listen;
 mod signals;
+mod tasks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -40,6 +41,7 @@ use crate::store::{Retention, StoreError};
 use crate::template::Templates;
 use crate::time::{Clock, Timestamp};
 use signals::Signals;
+use tasks::Tasks;
 
 /// How long the body of a request may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(30);
@@ -173,24 +175,54 @@ impl Parts<'_> {
         let state = self.state(&external_url, Arc::clone(&metrics), Reloader(reloads.clone()), (trial, page)).await?;
         let state = Arc::new(state);
 
-        let (stop_driver, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let (stop_driver, mut tasks) = (CancellationToken::new(), Tasks::default());
         let mut driver = spawn_driver(driver, stop_driver.clone());
         let path = self.flags.config_file.clone();
         let (mirrors, mirror_settings) = watch::channel(mirror::Settings::of(&self.config));
         let reloading = Reloading { path, state: Arc::clone(&state), receivers: Arc::clone(&receivers), mirrors };
-        tasks.spawn(reloading.run(reload_inbox, stop.clone()));
+        tasks.spawn("the reloader", reloading.run(reload_inbox, stop.clone()));
         let recent = Arc::clone(&state.recent);
         let shared = worker::Shared { receivers, driver: self.handle.clone(), metrics: Arc::clone(&metrics), recent };
-        tasks.spawn(worker::run(shared, rows, stop.clone()));
+        tasks.spawn("the sender", worker::run(shared, rows, stop.clone()));
         let shared = mirror::Shared { clock: self.clock, driver: self.handle.clone(), metrics: Arc::clone(&metrics) };
-        tasks.spawn(mirror::run(shared, mirror_settings, stop.clone()));
+        tasks.spawn("the mirror", mirror::run(shared, mirror_settings, stop.clone()));
         let (counted, sampled) = (Arc::clone(&state), stop.clone());
-        tasks.spawn(async move {
+        // What the page alone shows is worth no restart.
+        let beside = TaskTracker::new();
+        beside.spawn(async move {
             let (driver, clock) = (counted.driver.clone(), counted.clock);
             counted.page.rates.run(driver, clock, sampled).await;
         });
         let router = http::router(state);
-        for listener in &listeners {
+        self.say_where(&listeners)?;
+        let serving = http::server::serve(listeners, router, self.flags.limits.connections, metrics, stop.clone());
+        tasks.spawn("the listener", serving);
+
+        let mut fault = None;
+        let ended = tokio::select! {
+            biased;
+            ended = &mut driver => Some(ended),
+            one = tasks.one_ends() => {
+                tracing::error!(fault = one, "Ending, since what must run does not: what is in hand gets ten seconds");
+                fault = Some(one);
+                None
+            }
+            () = signals.until_told_to_end(&reloads) => None,
+            () = self.within.stop.cancelled() => None,
+        };
+        stop.cancel();
+        tasks.all_end().await;
+        beside.close();
+        beside.wait().await;
+        stop_driver.cancel();
+        let ended = if let Some(ended) = ended { ended } else { driver.await };
+        // Where the driver failed the others ended with it.
+        ended.map_err(|error| format!("the driver failed: {error}"))?.map_err(|error| error.to_string())?;
+        fault.map_or(Ok(()), Err)
+    }
+
+    fn say_where(&mut self, listeners: &[TcpListener]) -> Result<(), String> {
+        for listener in listeners {
             let address = listener.local_addr().map_err(|error| error.to_string())?.to_string();
             tracing::info!(address, "Listening on");
         }
@@ -199,19 +231,7 @@ impl Parts<'_> {
             // Whoever asked may have given up.
             let _ = listening.send(address);
         }
-        tasks.spawn(http::server::serve(listeners, router, self.flags.limits.connections, metrics, stop.clone()));
-        tasks.close();
-
-        let ended = tokio::select! {
-            ended = &mut driver => Some(ended),
-            () = signals.until_told_to_end(&reloads) => None,
-            () = self.within.stop.cancelled() => None,
-        };
-        stop.cancel();
-        tasks.wait().await;
-        stop_driver.cancel();
-        let ended = if let Some(ended) = ended { ended } else { driver.await };
-        ended.map_err(|error| format!("the driver failed: {error}"))?.map_err(|error| error.to_string())
+        Ok(())
     }
 
     fn external_url(&self, listeners: &[TcpListener]) -> Result<String, String> {

@@ -2,7 +2,8 @@
 //!
 //! A kill at a random moment falls between two given steps once in thousands of times; these points make it certain.
 //! `ANDON_FAILPOINT=NAME:N` kills the process when the point is reached the N-th time: whoever reached it goes no
-//! further, and SIGKILL meets all others wherever they are. A release build has neither the variable nor the points.
+//! further, and SIGKILL meets all others wherever they are. With `NAME:N:panic` only the task that reached it panics. A
+//! release build has neither the variable nor the points.
 
 /// A point; in the order in which an alert passes them on its way to a receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,17 +69,19 @@ pub fn reached(point: Point) {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    static WANTED: OnceLock<Option<(Point, AtomicU64)>> = OnceLock::new();
+    static WANTED: OnceLock<Option<(Point, AtomicU64, bool)>> = OnceLock::new();
     let wanted = WANTED.get_or_init(|| {
         let text = std::env::var("ANDON_FAILPOINT").ok()?;
+        let (text, panics) = text.strip_suffix(":panic").map_or((text.as_str(), false), |text| (text, true));
         let (name, times) = text.split_once(':')?;
         let point = Point::ALL.into_iter().find(|point| point.name() == name)?;
-        Some((point, AtomicU64::new(times.parse().ok()?)))
+        Some((point, AtomicU64::new(times.parse().ok()?), panics))
     });
-    if let Some((at, left)) = wanted
+    if let Some((at, left, panics)) = wanted
         && *at == point
         && left.fetch_sub(1, Ordering::SeqCst) == 1
     {
+        assert!(!panics, "as the failpoint {} asks", point.name());
         eprintln!("ended at the failpoint {}", point.name());
         let kill = format!("kill -KILL {}", std::process::id());
         let killed = std::process::Command::new("sh").args(["-c", &kill]).status();

@@ -18,6 +18,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
@@ -37,8 +38,8 @@ const BEYOND: usize = 64;
 /// How long to wait after `accept` failed, as it does when file descriptors run out.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// Serves at most `connections` at a time on all listeners until `stop` is cancelled, then drains. Returns when the last connection has ended or its time
-/// is over.
+/// Serves at most `connections` at a time on all listeners until `stop` is cancelled, or one of them fails, then drains.
+/// Returns when the last connection has ended or its time is over.
 pub async fn serve(
     listeners: Vec<TcpListener>,
     router: Router,
@@ -49,7 +50,7 @@ pub async fn serve(
     let connections = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
     let beyond = Arc::new(Semaphore::new(BEYOND));
     let (tracker, abort) = (TaskTracker::new(), CancellationToken::new());
-    let accepting = TaskTracker::new();
+    let (mut accepting, stop) = (JoinSet::new(), stop.child_token());
     for listener in listeners {
         let shared = Shared {
             router: router.clone(),
@@ -62,13 +63,22 @@ pub async fn serve(
         };
         accepting.spawn(accept(listener, shared));
     }
-    accepting.close();
-    accepting.wait().await;
+    until_all_end(accepting, &stop).await;
     tracker.close();
     if tokio::time::timeout(DRAIN, tracker.wait()).await.is_err() {
         tracing::warn!(open = tracker.len(), "connections were cut off at stop");
         abort.cancel();
         tracker.wait().await;
+    }
+}
+
+/// One that ends before the stop ends the others: nobody would notice that one address of several is deaf.
+async fn until_all_end(mut accepting: JoinSet<()>, stop: &CancellationToken) {
+    while let Some(ended) = accepting.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "A listener failed");
+        }
+        stop.cancel();
     }
 }
 
@@ -168,5 +178,21 @@ async fn connection(stream: TcpStream, peer: SocketAddr, crowded: bool, shared: 
     };
     if let Err(error) = ended {
         tracing::debug!(%error, %peer, "a connection ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_listener_that_fails_ends_the_others() {
+        let stop = CancellationToken::new();
+        let mut accepting = JoinSet::new();
+        let stopped = stop.clone();
+        accepting.spawn(async move { stopped.cancelled().await });
+        accepting.spawn(async { panic!("a bug") });
+        until_all_end(accepting, &stop).await;
+        assert!(stop.is_cancelled());
     }
 }

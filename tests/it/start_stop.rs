@@ -215,3 +215,23 @@ fn flags_about_silences_are_obeyed() {
     let id = small.json()["silenceID"].as_str().expect("an id").to_owned();
     until(SECOND, "the silence is logged", || andon.log().contains(&format!("silence={id}")).then_some(()));
 }
+
+#[test]
+fn one_of_its_tasks_that_fails_ends_it_so_that_it_is_started_again() {
+    let place = Place::with_config(GOOD);
+    let mut command = place.command(&[]);
+    command.env("ANDON_FAILPOINT", "ReloadCommitted:1:panic");
+    let mut andon = Andon::start(command);
+    assert_eq!(andon.request("POST", "/api/v2/alerts", r#"[{"labels": {"alertname": "PumpHot"}}]"#).status(), 200);
+    andon.signal("HUP");
+    assert_eq!(andon.wait().code(), Some(1), "{}", andon.log());
+    until(SECOND, "the reason is written", || {
+        let log = andon.log();
+        (log.contains("the reloader failed") && log.contains("the failpoint ReloadCommitted asks")).then_some(())
+    });
+    let checkpoints = std::fs::read_dir(place.path().join("data")).expect("it is there").flatten();
+    let is_one = |name: String| name.starts_with("checkpoint-");
+    let found = checkpoints.filter(|file| file.file_name().into_string().is_ok_and(is_one)).count();
+    assert_eq!(found, 1, "it ended as at a stop");
+    assert!(place.start(&[]).get("/api/v2/alerts").body.contains("PumpHot"));
+}
