@@ -45,6 +45,8 @@ use tasks::Tasks;
 
 /// How long the body of a request may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(30);
+/// How long threads that wait for the system are waited for at the end.
+const HUNG_TIME: Duration = Duration::from_secs(1);
 /// How many reloads may wait; each waits for the one before.
 const RELOADS: usize = 16;
 /// A checkpoint is not asked for before this many bytes of journal.
@@ -98,7 +100,10 @@ pub fn run_within(flags: &Flags, within: Within) -> Result<(), String> {
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
     let links = Arc::new(LinkKey::load(&flags.storage.path, flags.storage.strict)?);
     let parts = Parts { flags, clock, started, config, templates, handle, damage, links, within };
-    runtime.block_on(parts.serve(driver, rows))
+    let ended = runtime.block_on(parts.serve(driver, rows));
+    // A thread may still wait for a name server or for a secret on a mount that hangs. Everything is stored.
+    runtime.shutdown_timeout(HUNG_TIME);
+    ended
 }
 
 fn mode(features: Features) -> Mode {

@@ -137,7 +137,7 @@ pub struct Reloading {
 }
 
 impl Reloading {
-    /// Takes requests one after the other, until `stop`.
+    /// Takes requests one after the other, until `stop`; one whose files hang keeps nothing from ending.
     pub async fn run(self, mut requests: mpsc::Receiver<ReloadRequest>, stop: CancellationToken) {
         loop {
             let (actor, done) = tokio::select! {
@@ -149,7 +149,11 @@ impl Reloading {
                 },
             };
             let by = actor.to_string();
-            let result = self.reload(actor).await;
+            let result = tokio::select! {
+                biased;
+                result = self.reload(actor) => result,
+                () = stop.cancelled() => return,
+            };
             let file = self.path.display();
             match &result {
                 Ok(()) => tracing::info!(%file, by, "Completed loading of configuration file"),

@@ -1,5 +1,6 @@
 //! How the program starts, reloads and ends, as a service manager and an administrator meet it.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -234,4 +235,33 @@ fn one_of_its_tasks_that_fails_ends_it_so_that_it_is_started_again() {
     let found = checkpoints.filter(|file| file.file_name().into_string().is_ok_and(is_one)).count();
     assert_eq!(found, 1, "it ended as at a stop");
     assert!(place.start(&[]).get("/api/v2/alerts").body.contains("PumpHot"));
+}
+
+/// Files that nobody can read to their end, as on a mount that hangs.
+#[test]
+fn a_secret_and_a_configuration_that_hang_do_not_keep_it_from_ending() {
+    let place = Place::with_config(
+        "route: {receiver: plant, group_wait: 0s}\n\
+         receivers: [{name: plant, webhook_configs: [{url_file: secret, timeout: 1s}]}]\n",
+    );
+    let pipe = |path: &Path| assert!(Command::new("mkfifo").arg(path).status().expect("mkfifo runs").success());
+    // Whoever opens a pipe to write waits until it is opened to be read.
+    let (opened, writers) = std::sync::mpsc::channel();
+    let is_read = |path: PathBuf| {
+        let opened = opened.clone();
+        std::thread::spawn(move || opened.send(std::fs::File::options().write(true).open(path)));
+        writers.recv_timeout(10 * SECOND).expect("it is read").expect("it can be opened")
+    };
+    let secret = place.path().join("secret");
+    pipe(&secret);
+    let mut andon = place.start(&[]);
+    assert_eq!(andon.request("POST", "/api/v2/alerts", r#"[{"labels": {"alertname": "PumpHot"}}]"#).status(), 200);
+    let _secret = is_read(secret);
+    std::fs::remove_file(place.config_file()).expect("it was written");
+    pipe(&place.config_file());
+    andon.signal("HUP");
+    let _config = is_read(place.config_file());
+    andon.signal("TERM");
+    assert!(andon.ends_within(15 * SECOND), "{}", andon.log());
+    assert_eq!(andon.wait().code(), Some(0), "{}", andon.log());
 }
