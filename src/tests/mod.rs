@@ -2,5 +2,5 @@
 
 mod digests;
 #[path = "../../tests/it/support/random.rs"]
-mod random;
+pub(crate) mod random;
 mod simulation;

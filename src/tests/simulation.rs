@@ -89,6 +89,13 @@ fn play(seed: u64) -> (String, Vec<String>) {
     })
 }
 
+/// The same seed gives the same transcript.
+fn is_the_same_again(what: &str, seed: u64, transcript: &str, again: &str) {
+    assert!(transcript.lines().count() > 5, "{what} {seed}: something happens\n{transcript}");
+    let differs = transcript.lines().zip(again.lines()).find(|(one, two)| one != two);
+    assert!(transcript == again, "{what} {seed}, played again: {differs:?}");
+}
+
 /// The promises, looked at when nothing moves any more.
 async fn wrong_at_rest(world: &mut World) -> Vec<String> {
     let mut wrong = world.network.wrong();
@@ -123,7 +130,7 @@ async fn wrong_at_rest(world: &mut World) -> Vec<String> {
 }
 
 #[test]
-fn at_rest_everybody_knows_what_is_true() {
+fn at_rest_everybody_knows_what_is_true_and_a_seed_gives_the_same_again() {
     let first = Random::for_test("simulation").next() >> 32;
     let seeds: Vec<_> = FOUND.into_iter().chain(first..first + budget(300, 10_000)).collect();
     std::thread::scope(|scope| {
@@ -132,19 +139,9 @@ fn at_rest_everybody_knows_what_is_true() {
                 for seed in seeds {
                     let (transcript, wrong) = play(*seed);
                     assert!(wrong.is_empty(), "seed {seed}:\n{transcript}\n{}", wrong.join("\n"));
+                    is_the_same_again("seed", *seed, &transcript, &play(*seed).0);
                 }
             });
         }
     });
-}
-
-#[test]
-fn the_same_seed_gives_the_same_transcript() {
-    let first = Random::for_test("simulation_again").next() >> 32;
-    for seed in first..first + budget(20, 500) {
-        let (one, two) = (play(seed).0, play(seed).0);
-        assert!(one.lines().count() > 5, "seed {seed}: something happens\n{one}");
-        let differs = one.lines().zip(two.lines()).find(|(one, two)| one != two);
-        assert!(one == two, "seed {seed}: {differs:?}");
-    }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
 use super::play::*;
 use crate::core::ack::AckDraft;
@@ -16,6 +17,7 @@ use crate::core::interval::TimeInterval;
 use crate::core::label::LabelSet;
 use crate::core::outbox::{Outcome, Reason, Thread};
 use crate::core::policy::Policy;
+use crate::tests::random::Random;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const ALERTS: [&str; 6] = [
@@ -32,6 +34,17 @@ const ALERTS: [&str; 6] = [
 fn schedules() -> u32 {
     let usual = if std::env::var_os("ANDON_LONG").is_some() { 10_000 } else { 300 };
     std::env::var("ANDON_SCHEDULES").ok().and_then(|number| number.parse().ok()).unwrap_or(usual)
+}
+
+/// Plays that many random cases of the test of this name. They are those of the seed that it prints, or of `ANDON_SEED`.
+fn cases<S: Strategy>(test: &str, strategy: S, case: impl Fn(S::Value) -> Result<(), TestCaseError>) {
+    let mut random = Random::for_test(test);
+    let seed: Vec<u8> = (0..4).flat_map(|_| random.next().to_le_bytes()).collect();
+    let config = ProptestConfig { cases: schedules(), failure_persistence: None, ..ProptestConfig::default() };
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
+    if let Err(error) = TestRunner::new_with_rng(config, rng).run(&strategy, case) {
+        panic!("{error}");
+    }
 }
 
 /// The rules that a schedule may put in force.
@@ -285,23 +298,21 @@ fn what_nobody_has_heard_is_told_though_somebody_has_the_group() {
     at_rest(&steps, "webhook").unwrap();
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: schedules(), failure_persistence: None, ..ProptestConfig::default() })]
+fn schedule() -> impl Strategy<Value = Vec<Step>> {
+    proptest::collection::vec(step(), 1..30)
+}
 
-    #[test]
-    fn told_firing_then_told_resolved_by_messages(steps in proptest::collection::vec(step(), 1..30)) {
-        at_rest(&steps, "webhook")?;
-    }
+#[test]
+fn told_firing_then_told_resolved_by_messages() {
+    cases("properties_webhook", schedule(), |steps| at_rest(&steps, "webhook"));
+}
 
-    #[test]
-    fn told_firing_then_told_resolved_by_messages_that_show_who_took_it_on(
-        steps in proptest::collection::vec(step(), 1..30)
-    ) {
-        at_rest(&steps, "slack")?;
-    }
+#[test]
+fn told_firing_then_told_resolved_by_messages_that_show_who_took_it_on() {
+    cases("properties_slack", schedule(), |steps| at_rest(&steps, "slack"));
+}
 
-    #[test]
-    fn told_firing_then_told_resolved_by_incidents(steps in proptest::collection::vec(step(), 1..30)) {
-        at_rest(&steps, "pagerduty")?;
-    }
+#[test]
+fn told_firing_then_told_resolved_by_incidents() {
+    cases("properties_pagerduty", schedule(), |steps| at_rest(&steps, "pagerduty"));
 }

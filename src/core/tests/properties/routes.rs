@@ -5,17 +5,15 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::super::play::*;
-use super::schedules;
+use super::cases;
 use crate::core::label::LabelSet;
 use crate::core::matcher::{Matcher, Op};
 use crate::core::policy::{InhibitRule, Policy, Route, RouteIdx};
 use crate::core::rule_index::RuleIndex;
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: schedules(), failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn routes_are_walked_as_a_naive_model_walks_them(tree in tree(), labels in labels()) {
+#[test]
+fn routes_are_walked_as_a_naive_model_walks_them() {
+    cases("properties_routes", (tree(), labels()), |(tree, labels)| {
         let mut routes = vec![];
         plant(&tree, None, &mut routes);
         let rule = |source: &Route, target: &Route| InhibitRule {
@@ -31,7 +29,8 @@ proptest! {
         let model = naive(&tree, &labels, &mut numbers).unwrap_or_else(|| vec![0]);
         prop_assert_eq!(walked, model);
         prop_assert_eq!(RuleIndex::of(&policy).looked_up(&policy, &labels), policy.verdict(&labels));
-    }
+        Ok(())
+    });
 }
 
 /// A route tree as nested values.
