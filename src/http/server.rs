@@ -28,7 +28,7 @@ use super::request_line::Encoding;
 use crate::metrics::Metrics;
 
 /// In how long the header of a request must arrive, and the next request on a connection begin.
-const HEADER_TIME: Duration = Duration::from_secs(5);
+pub(super) const HEADER_TIME: Duration = Duration::from_secs(5);
 /// How long a client may read nothing of its answer.
 pub(super) const READ_TIME: Duration = Duration::from_secs(30);
 /// How long what is being answered may take once the service stops.

@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::super::server::{READ_TIME, serve};
+use super::super::server::{HEADER_TIME, READ_TIME, serve};
 use super::{Clock, Service, run};
 
 const GET: &[u8] = b"GET /-/healthy HTTP/1.1\r\nHost: andon\r\n\r\n";
@@ -78,7 +79,18 @@ fn an_address_may_hold_quotes_as_typed_by_hand() {
     });
 }
 
-/// In paused time: nothing but the limit on the header's time can end the connection.
+/// What comes until the connection is closed, which must be when the next header should have been there. In paused time:
+/// nothing but that limit can close it.
+async fn until_closed(stream: &mut TcpStream) -> Vec<u8> {
+    let (began, mut rest) = (tokio::time::Instant::now(), Vec::new());
+    let ended = tokio::time::timeout(10 * HEADER_TIME, stream.read_to_end(&mut rest)).await;
+    let took = began.elapsed();
+    assert!(ended.is_ok(), "it is still open after {took:?}");
+    let moment = Duration::from_millis(500);
+    assert!(HEADER_TIME - moment <= took && took <= HEADER_TIME + moment, "closed after {took:?}");
+    rest
+}
+
 #[test]
 fn half_a_header_is_not_waited_for() {
     run(async || {
@@ -86,9 +98,40 @@ fn half_a_header_is_not_waited_for() {
         let (_service, addresses, _tasks) = listening(1, &stop).await;
         let mut stream = TcpStream::connect(addresses[0]).await.unwrap();
         stream.write_all(b"GET / HTTP/1.1\r\nHost:").await.unwrap();
+        let rest = until_closed(&mut stream).await;
+        assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 408"), "{rest:?}");
+    });
+}
+
+#[test]
+fn a_connection_over_which_nothing_comes_is_closed() {
+    run(async || {
+        let stop = CancellationToken::new();
+        let (_service, addresses, _tasks) = listening(1, &stop).await;
+        let mut stream = TcpStream::connect(addresses[0]).await.unwrap();
+        assert_eq!(until_closed(&mut stream).await, b"");
+    });
+}
+
+#[test]
+fn a_connection_that_is_kept_and_not_used_again_is_closed() {
+    run(async || {
+        let stop = CancellationToken::new();
+        let (_service, addresses, _tasks) = listening(1, &stop).await;
+        let mut stream = TcpStream::connect(addresses[0]).await.unwrap();
+        for _ in 0..2 {
+            stream.write_all(GET).await.unwrap();
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"\r\n\r\nOK") {
+                answer.push(stream.read_u8().await.unwrap());
+            }
+            tokio::time::sleep(HEADER_TIME / 2).await;
+        }
+        let began = tokio::time::Instant::now();
         let mut rest = Vec::new();
-        let ended = stream.read_to_end(&mut rest).await;
-        assert!(ended.is_err() || rest.is_empty() || rest.starts_with(b"HTTP/1.1 408"), "{rest:?}");
+        let ended = tokio::time::timeout(10 * HEADER_TIME, stream.read_to_end(&mut rest)).await;
+        assert!(ended.is_ok() && rest.is_empty(), "it is still open after {:?}: {rest:?}", began.elapsed());
+        assert!(began.elapsed() <= HEADER_TIME, "closed after {:?} more", began.elapsed());
     });
 }
 
