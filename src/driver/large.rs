@@ -119,12 +119,18 @@ async fn what_was_reported_while_nothing_could_be_stored_is_stored_in_parts() {
         }
         let mut rows = Vec::new();
         while rows.len() < 120 {
-            rows.extend(service.rows.recv().await.unwrap());
+            let next = tokio::time::timeout(60 * SECOND, service.rows.recv()).await;
+            let handed_out = rows.len();
+            rows.extend(next.unwrap_or_else(|_| panic!("only {handed_out} of 120 rows go out to be told")).unwrap());
         }
         faults.fail_all(true);
         for row in rows {
             let refused = Outcome::Refused { error: "400".into(), exchange: Default::default() };
-            service.handle.settled(vec![row.id], refused, 0.5).await.unwrap();
+            let settled = service.handle.settled(vec![row.id], refused, 0.5);
+            tokio::time::timeout(60 * SECOND, settled)
+                .await
+                .expect("a report is taken, whatever the store does")
+                .unwrap();
         }
         tokio::time::sleep(5 * SECOND).await;
         assert!(service.handle.health().trouble.load().is_some());
