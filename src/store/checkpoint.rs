@@ -44,11 +44,16 @@ pub(super) enum Unreadable {
     Newer(u32),
     /// It is not what was written.
     Damaged(String),
+    /// The system would not read it, now: it may be as good as ever.
+    Io(io::Error),
 }
 
 impl From<io::Error> for Unreadable {
     fn from(error: io::Error) -> Self {
-        Self::Damaged(error.to_string())
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => Self::Damaged(error.to_string()),
+            _ => Self::Io(error),
+        }
     }
 }
 
@@ -206,7 +211,7 @@ pub(super) struct Newest {
     pub(super) bad: Vec<(PathBuf, String)>,
 }
 
-/// Finds the newest good checkpoint.
+/// Finds the newest good checkpoint. One that the system would not read is no reason to go on from an older one.
 pub(super) fn newest(folder: &Path, steps: &[Step]) -> Result<Newest, StoreError> {
     let unavailable = |error: io::Error| StoreError::Unavailable(format!("{}: {error}", folder.display()));
     let mut newest = Newest::default();
@@ -221,6 +226,9 @@ pub(super) fn newest(folder: &Path, steps: &[Step]) -> Result<Newest, StoreError
                 return Err(StoreError::Newer { found, known: u32::from(record::FORMAT) });
             }
             Err(Unreadable::Damaged(what)) => newest.bad.push((path, what)),
+            Err(Unreadable::Io(error)) => {
+                return Err(StoreError::Unavailable(format!("{}: {error}", path.display())));
+            }
         }
     }
     Ok(newest)

@@ -89,9 +89,9 @@ impl Journal {
     /// Opens the journal in this folder, or makes it.
     pub(super) fn open(folder: &Path, cache: u64) -> Result<Self, Trouble> {
         let data = folder.join("db");
-        if !folder.exists() {
+        if !folder.try_exists()? {
             make(folder, cache)?;
-        } else if !data.exists() {
+        } else if !data.try_exists()? {
             return Err(Trouble::Corrupt(format!("{} is missing", data.display())));
         }
         // What the kernel still holds from before must not be lost after we have built on it.

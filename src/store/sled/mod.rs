@@ -192,7 +192,7 @@ impl SledStore {
         let after = reading.seq;
         let scanned = journal.scan(after, |seq, found| reading.take(seq, found));
         let ended = scanned.and_then(|()| journal.last()).map(|last| reading.ends_with(last, after));
-        reading.goes_up_to(witness::last(self.folder.path()));
+        reading.goes_up_to(witness::last(self.folder.path())?);
         match ended {
             Ok(()) => Ok((reading, None)),
             Err(trouble @ Trouble::Corrupt(_)) => Ok((reading, Some(trouble))),

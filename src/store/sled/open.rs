@@ -74,7 +74,7 @@ pub(super) fn journal(
 
 fn attempt(folder: &Folder, options: &Options, damage: &mut Vec<String>) -> Result<Journal, NotOpened> {
     let path = folder.path().join(JOURNAL);
-    let new = !path.exists();
+    let new = !path.try_exists().map_err(Trouble::from)?;
     let mut journal = Journal::open(&path, options.cache)?;
     let known = u32::from(record::FORMAT);
     let format = journal.format()?;

@@ -1,5 +1,6 @@
 //! The journal as readers beside the driver see it: page by page, without keeping a commit waiting.
 
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use parking_lot::RwLock;
 use super::journal::{Journal, Trouble};
 use super::{reading, unavailable};
 use crate::core::change::Change;
+use crate::store::checkpoint::Unreadable;
 use crate::store::migrate::Step;
 use crate::store::{Entry, Past, Seq, StoreError, checkpoint};
 use crate::time::Timestamp;
@@ -69,11 +71,11 @@ impl Past for Beside {
     fn checkpoint_before(&self, at: Timestamp) -> Result<Option<(Seq, Vec<Change>)>, StoreError> {
         let unavailable = |error: std::io::Error| StoreError::Unavailable(error.to_string());
         for (_, path) in checkpoint::list(&self.folder).map_err(unavailable)?.into_iter().rev() {
-            // One that cannot be read, or that a newer one just took the place of, is not there.
-            if let Ok((head, changes)) = checkpoint::read(&path, self.steps)
-                && head.at <= at
-            {
-                return Ok(Some((head.seq, changes)));
+            match checkpoint::read(&path, self.steps) {
+                Ok((head, changes)) if head.at <= at => return Ok(Some((head.seq, changes))),
+                Err(Unreadable::Io(error)) if error.kind() != ErrorKind::NotFound => return Err(unavailable(error)),
+                // One that is damaged, or that a newer one just took the place of, is not there.
+                Ok(_) | Err(_) => {}
             }
         }
         Ok(None)

@@ -2,7 +2,7 @@
 
 mod process;
 
-use std::fs;
+use std::fs::{self, File};
 
 use proptest::prelude::*;
 use tempfile::{TempDir, tempdir};
@@ -182,6 +182,45 @@ fn a_damaged_checkpoint_costs_nothing_since_there_is_one_before_it() {
     assert_eq!((numbers(&loaded), loaded.seq), (vec![1, 2, 3], Seq(3)));
     assert!(loaded.damage.unwrap().contains("checkpoint-00000000000000000003"));
     assert_eq!(open(&folder).load().unwrap().damage, None, "it was set aside");
+}
+
+#[test]
+fn a_file_that_the_system_would_not_read_is_left_where_it_is_and_the_start_is_refused() {
+    let folder = with_entries(2);
+    let mut store = open(&folder);
+    let changes = store.load().unwrap().changes;
+    store.checkpoint(second(0), &mut changes.into_iter()).unwrap();
+    drop(store);
+    let checkpoint = checkpoint::list(folder.path()).unwrap()[0].1.clone();
+    for file in [checkpoint, folder.path().join("acknowledged")] {
+        let away = folder.path().join("away");
+        fs::rename(&file, &away).unwrap();
+        // A name that leads to itself cannot be read, and nothing is wrong with what it stood for.
+        std::os::unix::fs::symlink(&file, &file).unwrap();
+        let refused = SledStore::open(folder.path(), options()).and_then(|mut store| store.load()).map(|_| ());
+        let named = format!("{}: ", file.display());
+        assert!(matches!(&refused, Err(StoreError::Unavailable(text)) if text.starts_with(&named)), "{refused:?}");
+        fs::rename(&away, &file).unwrap();
+        let loaded = open(&folder).load().unwrap();
+        assert_eq!((loaded.damage.as_deref(), numbers(&loaded)), (None, vec![1, 2]));
+    }
+}
+
+#[test]
+fn a_note_of_the_last_entry_that_is_cut_short_is_damage_and_is_written_again() {
+    for length in [0, 11, 12, 23] {
+        let folder = with_entries(2);
+        File::options().write(true).open(folder.path().join("acknowledged")).unwrap().set_len(length).unwrap();
+        let refused = SledStore::open(folder.path(), strict()).and_then(|mut store| store.load()).map(|_| ());
+        assert!(matches!(refused, Err(StoreError::Damaged(_))), "{length}: {refused:?}");
+        let mut store = open(&folder);
+        let damage = store.load().unwrap().damage.unwrap();
+        assert!(damage.contains("acknowledged: it is cut short"), "{damage}");
+        store.commit(second(0), &[gone(3)], Fence(0)).unwrap();
+        drop(store);
+        let loaded = open(&folder).load().unwrap();
+        assert_eq!((loaded.damage.as_deref(), numbers(&loaded)), (None, vec![1, 2, 3]));
+    }
 }
 
 #[test]

@@ -10,9 +10,10 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use crate::store::{Seq, sync_folder};
+use crate::store::{Seq, StoreError, sync_folder};
 
 const NAME: &str = "acknowledged";
+const MAKING: &str = "acknowledged.tmp";
 /// A number and its CRC-32.
 const LENGTH: usize = 12;
 /// Where each of the two stands.
@@ -52,16 +53,22 @@ impl Witness {
 
 fn open(folder: &Path) -> io::Result<File> {
     let path = folder.join(NAME);
-    let new = !path.exists();
-    let file = File::options().create(true).truncate(false).write(true).open(&path)?;
-    if new {
-        for place in PLACES {
-            file.write_all_at(&sealed(Seq(0)), place)?;
-        }
-        file.sync_all()?;
-        sync_folder(folder)?;
+    if !path.try_exists()? {
+        make(folder, &path)?;
     }
-    Ok(file)
+    File::options().write(true).open(&path)
+}
+
+/// Makes the file, under another name first: neither a power cut nor a full disk leaves a part of one.
+fn make(folder: &Path, path: &Path) -> io::Result<()> {
+    let making = folder.join(MAKING);
+    let file = File::create(&making)?;
+    for place in PLACES {
+        file.write_all_at(&sealed(Seq(0)), place)?;
+    }
+    file.sync_all()?;
+    fs::rename(making, path)?;
+    sync_folder(folder)
 }
 
 fn sealed(seq: Seq) -> [u8; LENGTH] {
@@ -72,21 +79,22 @@ fn sealed(seq: Seq) -> [u8; LENGTH] {
     bytes
 }
 
-/// The last entry that was acknowledged, as far as is known; or that the file is damaged.
-pub(super) fn last(folder: &Path) -> Result<Option<Seq>, String> {
+/// The last entry that was acknowledged, as far as is known; or in what way the file is damaged.
+pub(super) fn last(folder: &Path) -> Result<Result<Option<Seq>, String>, StoreError> {
     let path = folder.join(NAME);
     let bytes = match fs::read(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        read => read.map_err(|error| format!("{}: {error}", path.display()))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Ok(None)),
+        read => read.map_err(|error| StoreError::Unavailable(format!("{}: {error}", path.display())))?,
     };
+    if bytes.len() < PLACES.len() * LENGTH {
+        return Ok(Err(format!("{}: it is cut short", path.display())));
+    }
     let numbers = bytes.chunks_exact(LENGTH).filter_map(|place| {
         let seq = Seq(u64::from_le_bytes(*place.first_chunk()?));
         (place == sealed(seq)).then_some(seq)
     });
-    match numbers.max() {
+    Ok(match numbers.max() {
         Some(seq) => Ok(Some(seq)),
-        // A power cut, or a full disk, may have come between making the file and its first number.
-        None if bytes.len() < LENGTH => Ok(None),
         None => Err(format!("{}: both checksums are wrong", path.display())),
-    }
+    })
 }
