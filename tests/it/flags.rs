@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use andon::flags::{self, Asked, Flags};
+use andon::flags::{self, Asked, Flags, Limits};
 
 fn read(line: &[&str]) -> Result<Asked, String> {
     let args: Vec<String> = line.iter().map(|arg| (*arg).to_owned()).collect();
@@ -84,7 +84,18 @@ fn defaults() {
     assert!(!flags.engine.withhold_resolved_while_muted);
     assert_eq!((flags.engine.max_silences, flags.engine.per_alertname_limit), (None, None));
     assert_eq!((flags.web.timeout, flags.web.get_concurrency), (None, None));
-    assert_eq!((flags.limits.request_body, flags.limits.alerts), (32 << 20, 2_000_000));
+    // As in the table of docs/compatibility.md.
+    let limits = Limits {
+        request_body: 32 << 20,
+        labels_per_alert: 128,
+        label_name: 1 << 10,
+        label_value: 16 << 10,
+        annotation_value: 256 << 10,
+        alerts: 2_000_000,
+        outbox: 1_000_000,
+        connections: 4_096,
+    };
+    assert_eq!(flags.limits, limits);
     assert_eq!(flags.cluster, None, "no cluster is shown unless asked for");
 }
 
