@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use andon::failpoint::Point;
 use andon::time::Clock;
@@ -21,6 +21,10 @@ use crate::support::webhook::Webhook;
 const ALERTS_PER_LOT: u64 = 5;
 /// How many attempts Andon may have in flight to one receiver: so many may be doubled by a crash.
 const IN_FLIGHT: usize = 64;
+/// How old an answer may be that was not stored when a crash came: its commit takes milliseconds, on a busy machine more.
+const UNSTORED: Duration = Duration::from_secs(2);
+/// How long after its first answer something may be told again: crashes may follow each other before it is settled.
+const UNSETTLED: Duration = Duration::from_secs(10);
 /// Every alert but those of each tenth lot is resolved once it was told.
 const KEPT: u64 = 10;
 /// Of each fifth lot but those, some alerts are over as soon as they fire.
@@ -45,7 +49,14 @@ struct Trial {
     place: Place,
     webhook: Webhook,
     accepted: Mutex<Accepted>,
-    told_at_end: Vec<usize>,
+    ends: Vec<End>,
+}
+
+/// How a life ended.
+struct End {
+    /// How much was told by then.
+    told: usize,
+    at: Instant,
 }
 
 #[test]
@@ -59,6 +70,7 @@ fn nothing_accepted_is_forgotten_by_a_hundred_kills() {
         trial.life(andon, |andon| {
             std::thread::sleep(moment);
             andon.signal("KILL");
+            Instant::now()
         });
     }
     trial.must_hold(kills);
@@ -84,9 +96,11 @@ fn nothing_accepted_is_forgotten_by_an_end_at_any_named_point() {
                 andon.signal("TERM");
             }
             assert_eq!(andon.wait().signal(), Some(9), "a failpoint kills");
+            let ended = Instant::now();
             until(Duration::from_secs(5), "the log is read", || {
                 andon.log().contains(&format!("ended at the failpoint {}", point.name())).then_some(())
             });
+            ended
         });
     }
     trial.must_hold(times);
@@ -97,22 +111,23 @@ impl Trial {
         let webhook = Webhook::start();
         webhook.has_bad_spells(Some(random));
         let place = Place::with_config(&config(&webhook, "4h"));
-        Self { place, webhook, accepted: Mutex::default(), told_at_end: Vec::new() }
+        Self { place, webhook, accepted: Mutex::default(), ends: Vec::new() }
     }
 
-    /// Loads a running Andon with alerts, resolves, silences and reloads until `end` has ended it.
-    fn life(&mut self, mut andon: Andon, end: impl FnOnce(&mut Andon)) {
+    /// Loads a running Andon with alerts, resolves, silences and reloads until `end` has ended it, and says when.
+    fn life(&mut self, mut andon: Andon, end: impl FnOnce(&mut Andon) -> Instant) {
         let (address, ended) = (andon.address().to_owned(), AtomicBool::new(false));
-        std::thread::scope(|scope| {
+        let at = std::thread::scope(|scope| {
             scope.spawn(|| fire(&address, &self.accepted));
             scope.spawn(|| resolve(&address, &self.accepted, &self.webhook));
             scope.spawn(|| silence(&address, &self.accepted));
             scope.spawn(|| reload(&address, &self.place, &self.webhook, &ended));
-            end(&mut andon);
+            let at = end(&mut andon);
             ended.store(true, Ordering::SeqCst);
+            at
         });
         andon.kill();
-        self.told_at_end.push(self.webhook.drained());
+        self.ends.push(End { told: self.webhook.drained(), at });
     }
 
     /// Starts a last time, lets everything come to rest, and compares the book with what was accepted.
@@ -149,22 +164,36 @@ impl Trial {
             "{counts:?} alerts fired, resolved and fleeting, silences, notifications, and those without an answer"
         );
         assert!(unanswered.len() > 5 && accepted.fleeting.len() > 5, "it was rough");
-        doubles_are_those_in_flight(&self.webhook.told(), &unanswered, &self.told_at_end);
+        doubles_are_those_in_flight(&self.webhook, &self.ends);
     }
 }
 
-/// The same notification comes again only if it was not answered, or after a crash, under its id, and no more often than
-/// it may have been in flight; and no other notification says the same.
-fn doubles_are_those_in_flight(told: &[Message], unanswered: &BTreeSet<usize>, told_at_end: &[usize]) {
-    let life = |place: usize| told_at_end.iter().filter(|until| **until <= place).count();
+/// The same notification comes again only if it was not answered, or after a crash that came before its answer was stored,
+/// under its id, and no more often than it may have been in flight; and no other notification says the same.
+fn doubles_are_those_in_flight(webhook: &Webhook, ends: &[End]) {
+    let (told, unanswered, answered) = (webhook.told(), webhook.unanswered(), webhook.answered());
+    let life = |place: usize| ends.iter().filter(|end| end.told <= place).count();
     let mut last_place: BTreeMap<&str, usize> = BTreeMap::new();
     let mut last_said = BTreeMap::new();
-    let mut doubles = vec![0; told_at_end.len() + 1];
+    let mut doubles = vec![0; ends.len() + 1];
+    let (mut first_answer, mut oldest) = (BTreeMap::new(), <(Duration, Duration)>::default());
     for (place, message) in told.iter().enumerate() {
         let id = message.header("webhook-id").expect("every notification has an id");
-        if let Some(before) = last_place.insert(id, place).filter(|before| !unanswered.contains(before)) {
-            assert!(life(before) < life(place), "{id} was told twice without a crash in between");
-            doubles[life(place)] += 1;
+        let before = last_place.insert(id, place);
+        if let Some(before) = before.filter(|before| !unanswered.contains(before)) {
+            let (then, now) = (life(before), life(place));
+            assert!(then < now, "{id} was told twice without a crash in between");
+            doubles[now] += 1;
+            // Where there is no moment, the crash came before the answer was on its way.
+            let age = answered.get(&before).map_or(Duration::ZERO, |at| ends[then].at.duration_since(*at));
+            assert!(age <= UNSTORED, "{id} was told again, although it was answered {age:?} before the crash");
+            let first =
+                first_answer.get(id).map_or(Duration::ZERO, |at: &Instant| ends[now - 1].at.duration_since(*at));
+            assert!(first <= UNSETTLED, "{id} was told again after a crash {first:?} after it was first answered");
+            oldest = oldest.max((age, first));
+        }
+        if let Some(at) = answered.get(&place) {
+            first_answer.entry(id).or_insert(*at);
         }
         let said = statuses(std::slice::from_ref(message));
         let lot = message.json()["groupLabels"]["lot"].to_string();
@@ -173,6 +202,8 @@ fn doubles_are_those_in_flight(told: &[Message], unanswered: &BTreeSet<usize>, t
         }
     }
     let most = doubles.iter().max().copied().unwrap_or_default();
+    let count = doubles.iter().sum::<usize>();
+    println!("{count} doubles, at most {most} by one crash, so long after the last and the first answer: {oldest:?}");
     assert!(most <= IN_FLIGHT, "{most} notifications were doubled by one crash");
 }
 

@@ -1,12 +1,12 @@
 //! A webhook receiver that takes everything and remembers what it was told. It answers `ok`, by which it passes for
 //! Slack and PagerDuty too. It may have bad spells.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::http::{Client, Message};
 use super::random::Random;
@@ -27,6 +27,8 @@ struct Shared {
     spells: Mutex<Option<Spells>>,
     /// The places in `told` of what was taken and not answered.
     unanswered: Mutex<BTreeSet<usize>>,
+    /// When it had answered what stands at these places in `told`.
+    answered: Mutex<BTreeMap<usize, Instant>>,
 }
 
 /// What comes next, for so many messages.
@@ -69,8 +71,8 @@ impl Webhook {
         let listener = TcpListener::bind(address).expect("a free port");
         let port = listener.local_addr().expect("it is bound").port();
         let answer = Mutex::new((answer("200 OK", "ok"), Duration::ZERO));
-        let (told, open, spells, unanswered) = Default::default();
-        let shared = Shared { told, open, answer, spells, unanswered };
+        let (told, open, spells, unanswered, answered) = Default::default();
+        let shared = Shared { told, open, answer, spells, unanswered, answered };
         let hook = Self { port, shared: Arc::new(shared) };
         let shared = Arc::clone(&hook.shared);
         std::thread::spawn(move || {
@@ -95,6 +97,17 @@ impl Webhook {
     pub fn has_bad_spells(&self, random: Option<Random>) {
         let spells = random.map(|random| Spells { random, mood: Mood::Answers, left: 0 });
         *self.shared.spells.lock().unwrap_or_else(PoisonError::into_inner) = spells;
+    }
+
+    /// From now on it takes every message and closes the connection.
+    pub fn never_answers(&self) {
+        let spells = Spells { random: Random::of(0), mood: Mood::Cuts, left: u64::MAX };
+        *self.shared.spells.lock().unwrap_or_else(PoisonError::into_inner) = Some(spells);
+    }
+
+    /// When it had answered what stands at these places in [`Self::told`].
+    pub fn answered(&self) -> BTreeMap<usize, Instant> {
+        self.shared.answered.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The places in [`Self::told`] of what it did not answer.
@@ -142,9 +155,10 @@ fn serve(stream: TcpStream, shared: &Shared) {
     let mut stream = BufReader::new(stream);
     while let Ok(Some(message)) = Message::read(&mut stream) {
         let (mut answer, takes) = shared.answer.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut place = None;
         if message.first_line.starts_with("POST ") {
             match shared.mood() {
-                Mood::Answers => drop(shared.take(message)),
+                Mood::Answers => place = Some(shared.take(message)),
                 Mood::Refuses => answer = self::answer("503 Service Unavailable", ""),
                 Mood::Cuts => return shared.take_unanswered(message),
             }
@@ -152,6 +166,9 @@ fn serve(stream: TcpStream, shared: &Shared) {
         std::thread::sleep(takes);
         if stream.get_mut().write_all(answer.as_bytes()).is_err() {
             return;
+        }
+        if let Some(place) = place {
+            shared.answered.lock().unwrap_or_else(PoisonError::into_inner).insert(place, Instant::now());
         }
     }
 }
