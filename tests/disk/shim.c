@@ -3,8 +3,10 @@
  *
  * DISK_FOLDER   the folder that is watched, an absolute path without links in it
  * DISK_LOG      where to append what was done
- * DISK_FAIL     N:EIO, N:ENOSPC, N:EROFS or N:SHORT: what happens to the N-th operation from the start; with `N+:` to it and all
- *               that follow, as long as the file DISK_FAIL_WHILE exists
+ * DISK_FAIL     N:EIO, N:ENOSPC, N:EROFS, N:EMFILE or N:SHORT: what happens to the N-th operation from the start; with `N+:` to it
+ *               and all that follow, as long as the file DISK_FAIL_WHILE exists
+ * DISK_READS    if set, DISK_FAIL counts and fails what reads, and only that: opening and reading files and folders, and
+ *               asking whether they are there; `all`: also reading from a place of a file, as sled does
  * DISK_HIT      a file that is made when an operation was failed
  *
  * A record of the log is a byte for the kind, two numbers and a length of eight bytes each (little endian), and data:
@@ -17,6 +19,7 @@
  * SHORT writes half of what was asked, and the next write finds no room, as a disk does that fills up; an operation that
  * is no write is done. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +39,7 @@ static const char *folder, *hit, *fail_while;
 static size_t folder_length;
 static int log_fd = -1;
 static long fail_at, operations;
-static int fail_all, fail_short, fail_errno, next_write_fails;
+static int fail_all, fail_short, fail_errno, fail_reads, next_write_fails;
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
@@ -54,7 +57,9 @@ static void init(void) {
         fail_all = *end == '+';
         end += fail_all + 1;
         fail_short = !strcmp(end, "SHORT");
-        fail_errno = !strcmp(end, "EIO") ? EIO : !strcmp(end, "EROFS") ? EROFS : ENOSPC;
+        fail_errno = !strcmp(end, "EIO") ? EIO : !strcmp(end, "EROFS") ? EROFS : !strcmp(end, "EMFILE") ? EMFILE : ENOSPC;
+        const char *which = getenv("DISK_READS");
+        fail_reads = which ? 1 + !strcmp(which, "all") : 0;
     }
 }
 
@@ -91,19 +96,40 @@ static void record(char kind, uint64_t a, uint64_t b, const void *data, size_t l
     if (REAL(writev)(log_fd, parts, length ? 2 : 1) < 0) abort();
 }
 
-/* Counts an operation and says whether it fails; `bytes` is what a write would write, which SHORT makes less. */
-static int fails(size_t *bytes) {
-    if (!fail_at) return 0;
+/* Counts an operation and says whether it is one that is meant. */
+static int this_one(void) {
     operations++;
     int meant = operations == fail_at || (fail_all && operations > fail_at);
-    if (meant && fail_while && access(fail_while, F_OK)) meant = 0;
+    return meant && !(fail_while && access(fail_while, F_OK));
+}
+
+static void make_hit(void) {
+    if (hit) close(REAL(open64)(hit, O_WRONLY | O_CREAT, 0600));
+}
+
+/* Counts something that reads and says whether it fails. */
+static int read_fails(void) {
+    if (!fail_at || !fail_reads) return 0;
+    pthread_mutex_lock(&lock);
+    int meant = this_one();
+    pthread_mutex_unlock(&lock);
+    if (!meant) return 0;
+    make_hit();
+    errno = fail_errno;
+    return 1;
+}
+
+/* Counts an operation and says whether it fails; `bytes` is what a write would write, which SHORT makes less. */
+static int fails(size_t *bytes) {
+    if (!fail_at || fail_reads) return 0;
+    int meant = this_one();
     if (bytes && next_write_fails) {
         next_write_fails = 0;
         errno = ENOSPC;
         return 1;
     }
     if (!meant) return 0;
-    if (hit) close(REAL(open64)(hit, O_WRONLY | O_CREAT, 0600));
+    make_hit();
     if (fail_short && !fail_all) {
         if (!bytes) return 0;
         *bytes /= 2;
@@ -116,6 +142,7 @@ static int fails(size_t *bytes) {
 
 static int opened(int (*real)(const char *, int, ...), const char *path, int flags, mode_t mode) {
     if (!watched(path)) return real(path, flags, mode);
+    if (!(flags & (O_CREAT | O_TRUNC)) && read_fails()) return -1;
     pthread_mutex_lock(&lock);
     int made = (flags & O_CREAT) && access(path, F_OK), fd = -1;
     if (!((flags & (O_CREAT | O_TRUNC)) && fails(NULL))) {
@@ -171,6 +198,39 @@ int ftruncate64(int fd, off64_t length) {
     STEP(fd, done, NULL, REAL(ftruncate64)(fd, length), 'T', inode(fd), length, NULL, 0)
 }
 
+/* One that writes less than it could is no fault: who calls it goes on with the rest. */
+ssize_t writev(int fd, const struct iovec *parts, int count) {
+    char path[4096];
+    if (!watched_fd(fd, path)) return REAL(writev)(fd, parts, count);
+    while (count > 1 && !parts->iov_len) parts++, count--;
+    return count < 1 ? 0 : write(fd, parts->iov_base, parts->iov_len);
+}
+
+/* Whether something that reads from this file fails. */
+static int fd_fails(int fd, int from_a_place) {
+    char path[4096];
+    pthread_once(&once, init);
+    return fail_reads > from_a_place && watched_fd(fd, path) && read_fails();
+}
+ssize_t read(int fd, void *to, size_t size) {
+    return fd_fails(fd, 0) ? -1 : REAL(read)(fd, to, size);
+}
+ssize_t readv(int fd, const struct iovec *parts, int count) {
+    return fd_fails(fd, 0) ? -1 : REAL(readv)(fd, parts, count);
+}
+ssize_t pread(int fd, void *to, size_t size, off_t at) {
+    return fd_fails(fd, 1) ? -1 : REAL(pread)(fd, to, size, at);
+}
+ssize_t pread64(int fd, void *to, size_t size, off64_t at) {
+    return fd_fails(fd, 1) ? -1 : REAL(pread64)(fd, to, size, at);
+}
+DIR *opendir(const char *path) {
+    return watched(path) && read_fails() ? NULL : REAL(opendir)(path);
+}
+int statx(int folder_fd, const char *restrict path, int flags, unsigned mask, struct statx *restrict found) {
+    return watched(path) && read_fails() ? -1 : REAL(statx)(folder_fd, path, flags, mask, found);
+}
+
 static int is_folder(int fd) {
     struct stat found;
     return !fstat(fd, &found) && S_ISDIR(found.st_mode);
@@ -202,6 +262,31 @@ ssize_t sendfile64(int to, int from, off64_t *at, size_t size) {
     return ((ssize_t(*)(int, int, off64_t *, size_t))dlsym(RTLD_NEXT, "sendfile64"))(to, from, at, size);
 }
 
+/* The path of a name in an open folder in `path`, if it is watched. */
+static int watched_at(int folder_fd, const char *name, char path[4096]) {
+    if (name[0] == '/' || folder_fd == AT_FDCWD) {
+        if (strlen(name) >= 4096) abort();
+        strcpy(path, name);
+        return watched(path);
+    }
+    if (!watched_fd(folder_fd, path)) return 0;
+    size_t length = strlen(path);
+    if (length + strlen(name) + 2 > 4096) abort();
+    path[length] = '/';
+    strcpy(path + length + 1, name);
+    return 1;
+}
+int openat64(int folder_fd, const char *name, int flags, ...) {
+    va_list rest;
+    va_start(rest, flags);
+    mode_t mode = flags & O_CREAT ? va_arg(rest, mode_t) : 0;
+    va_end(rest);
+    char path[4096];
+    if (!watched_at(folder_fd, name, path)) return REAL(openat64)(folder_fd, name, flags, mode);
+    if (flags & (O_CREAT | O_TRUNC)) return errno = EXDEV, -1;
+    return read_fails() ? -1 : REAL(openat64)(folder_fd, name, flags, mode);
+}
+
 /* Something done to a name. */
 #define NAMED(call, act, kind, data, length)                         \
     if (!watched(call)) return act;                                  \
@@ -226,6 +311,10 @@ int rename(const char *from, const char *to) {
 }
 int unlink(const char *path) {
     NAMED(path, REAL(unlink)(path), 'U', path, strlen(path))
+}
+int unlinkat(int folder_fd, const char *name, int flags) {
+    char path[4096];
+    NAMED(watched_at(folder_fd, name, path) ? path : NULL, REAL(unlinkat)(folder_fd, name, flags), 'U', path, strlen(path))
 }
 int mkdir(const char *path, mode_t mode) {
     NAMED(path, REAL(mkdir)(path, mode), 'M', path, strlen(path))

@@ -2,16 +2,20 @@
 //!
 //! Whatever fails, the program takes what it can store and refuses the rest with 503, or does not start and says why; it
 //! goes on by itself when the disk does; and the next start has all that was taken, nothing that was refused, and does
-//! not take the store for damaged.
+//! not take the store for damaged. A receiver is told all that was taken, under one name each, and nothing that was refused.
+//!
+//! What reads fails likewise, in a second test: then a start comes up whole or says why it does not, and takes no file for
+//! damaged that is not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use andon::core::outbox::group_key_hash;
 use andon::time::Clock;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::disk;
 use crate::support::copy_folder;
@@ -19,12 +23,21 @@ use crate::support::http::Message;
 use crate::support::process::{Andon, Place};
 use crate::support::random::budget;
 use crate::support::until;
+use crate::support::webhook::Webhook;
 
-const CONFIG: &str = "route: {receiver: plant}\nreceivers: [{name: plant}]\n";
 /// What an operation answers.
 const KINDS: [&str; 3] = ["EIO", "ENOSPC", "SHORT"];
 /// Runs at the same time; most of each is waiting.
 const AT_ONCE: usize = 6;
+
+/// Each alert is a group of its own, and told at once. One webhook is there for all runs, each of which has a path of its own.
+fn config(webhook: &Webhook, run: &str) -> String {
+    format!(
+        "route: {{receiver: plant, group_by: [id], group_wait: 0s, group_interval: 200ms}}\n\
+         receivers: [{{name: plant, webhook_configs: [{{url: 'http://{}/{run}'}}]}}]\n",
+        webhook.address()
+    )
+}
 
 /// What the store has been through before the run.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +53,20 @@ enum Before {
     Damaged,
 }
 
+impl Before {
+    /// In each of which a few alerts fired.
+    fn lives(self) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::EndedWellThrice => 3,
+            _ => 1,
+        }
+    }
+}
+
+/// How many alerts fired in each life before.
+const OLD: usize = 3;
+
 #[test]
 fn any_operation_on_the_store_may_fail_once() {
     let scenarios = [
@@ -50,19 +77,51 @@ fn any_operation_on_the_store_may_fail_once() {
         Before::KilledWithLarge,
         Before::Damaged,
     ];
+    let webhook = Webhook::start();
     for before in scenarios.into_iter().take(budget(1, 6) as usize) {
-        let start = prepared(before);
-        // With all other tests the kinds take turns, in the long run each operation fails in each way.
-        for kinds in if budget(0, 1) == 0 { vec![&KINDS[..]] } else { KINDS.chunks(1).collect() } {
-            let met = every_operation(&start, before, kinds);
-            println!("{before:?} {kinds:?}: {met} operations failed");
+        let start = prepared(before, &webhook);
+        for kind in KINDS {
+            let met = every_operation(|number| fails_once(&start, before, &webhook, &format!("{number}:{kind}")));
+            println!("{before:?} {kind}: {met} operations failed");
             assert!(met > 30, "{met} operations are not all");
         }
     }
 }
 
-/// Fails one operation after the other; says how many there are.
-fn every_operation(start: &Place, before: Before, kinds: &[&str]) -> u64 {
+#[test]
+fn a_start_that_may_not_read_something_comes_up_whole_or_says_why() {
+    for how in [":EIO", ":EMFILE"].into_iter().take(budget(1, 2) as usize) {
+        nothing_is_taken_for_damaged_that_is_not(how, false);
+    }
+}
+
+#[test]
+#[ignore = "fails: sled takes what it may not read for damaged or for the end of its log, and changes its files"]
+fn a_start_at_which_sled_may_not_read_something_comes_up_whole_or_says_why() {
+    for how in [":EIO", "+:EIO"] {
+        nothing_is_taken_for_damaged_that_is_not(how, true);
+    }
+}
+
+/// Has each reading fail as the shim says, in one start after the other.
+fn nothing_is_taken_for_damaged_that_is_not(how: &str, of_sled: bool) {
+    let scenarios = [Before::EndedWellThrice, Before::Killed, Before::KilledWithLarge];
+    let webhook = Webhook::start();
+    for before in scenarios.into_iter().take(budget(1, 3) as usize) {
+        let (start, refused) = (prepared(before, &webhook), AtomicU64::new(0));
+        let met = every_operation(|number| {
+            let (met, listened) = reads_fail(&start, before, &webhook, &format!("{number}{how}"), of_sled);
+            refused.fetch_add(u64::from(!listened), Ordering::SeqCst);
+            met
+        });
+        let refused = refused.into_inner();
+        println!("{before:?} N{how}: {met} times something was not read, {refused} starts were refused");
+        assert!(met > 10 && refused > 0, "{met} are not all, {refused} were refused");
+    }
+}
+
+/// Fails one operation after the other by `fails_once`; says how many there are.
+fn every_operation(fails_once: impl Fn(u64) -> bool + Sync) -> u64 {
     let (next, all_met) = (AtomicU64::new(1), AtomicBool::new(false));
     let met = AtomicU64::new(0);
     std::thread::scope(|scope| {
@@ -70,8 +129,7 @@ fn every_operation(start: &Place, before: Before, kinds: &[&str]) -> u64 {
             scope.spawn(|| {
                 while !all_met.load(Ordering::SeqCst) {
                     let number = next.fetch_add(1, Ordering::SeqCst);
-                    let kind = kinds[number as usize % kinds.len()];
-                    if fails_once(start, before, &format!("{number}:{kind}")) {
+                    if fails_once(number) {
                         met.fetch_add(1, Ordering::SeqCst);
                     } else {
                         all_met.store(true, Ordering::SeqCst);
@@ -84,15 +142,15 @@ fn every_operation(start: &Place, before: Before, kinds: &[&str]) -> u64 {
 }
 
 /// One run in which one operation fails; says whether there was one.
-fn fails_once(start: &Place, before: Before, how: &str) -> bool {
-    let place = Place::with_config(CONFIG);
-    if start.path().join("data").exists() {
-        copy_folder(&start.path().join("data"), &place.path().join("data"));
-    }
+fn fails_once(start: &Place, before: Before, webhook: &Webhook, how: &str) -> bool {
+    let run = format!("{before:?}/{how}");
+    let place = Place::with_config(&config(webhook, &run));
+    copy_folder(&start.path().join("data"), &place.path().join("data"));
     let (data, hit) = (place.path().join("data"), place.path().join("hit"));
     let mut command = place.command(&[]);
     disk::fail(&mut command, &data, how, &hit);
     let mut book = Book::default();
+    let how = &run;
     if let Some(mut andon) = Andon::spawn(command).if_it_listens() {
         book.tell(&andon, how);
         andon.signal("TERM");
@@ -102,6 +160,7 @@ fn fails_once(start: &Place, before: Before, how: &str) -> bool {
     }
     let andon = place.start(&[]);
     book.must_hold(&andon, how);
+    book.must_be_told(webhook, how);
     let ready = andon.get("/-/ready");
     let damaged = matches!(before, Before::Damaged);
     assert!(ready.status() == 200 && (damaged || ready.body == "OK"), "{how}: {}", ready.body);
@@ -111,10 +170,11 @@ fn fails_once(start: &Place, before: Before, how: &str) -> bool {
 /// The disk fails for good at the N-th operation of a start, so the end of what was opened fails as well.
 #[test]
 fn a_disk_that_fails_for_good_while_it_starts_is_told_as_an_error() {
-    let start = prepared(Before::EndedWell);
+    let webhook = Webhook::start();
+    let start = prepared(Before::EndedWell, &webhook);
     let mut refused = 0;
     for number in 1.. {
-        let place = Place::with_config(CONFIG);
+        let place = Place::with_config(&config(&webhook, "fails"));
         copy_folder(&start.path().join("data"), &place.path().join("data"));
         let mut command = place.command(&[]);
         let hit = place.path().join("hit");
@@ -130,12 +190,48 @@ fn a_disk_that_fails_for_good_while_it_starts_is_told_as_an_error() {
     assert!(refused > 10, "{refused} operations are not all that a start needs");
 }
 
+/// A start in which something is not read, once or from then on; says whether there was something, and whether the start listened.
+fn reads_fail(start: &Place, before: Before, webhook: &Webhook, how: &str, of_sled: bool) -> (bool, bool) {
+    let place = Place::with_config(&config(webhook, "reads"));
+    copy_folder(&start.path().join("data"), &place.path().join("data"));
+    let (data, hit) = (place.path().join("data"), place.path().join("hit"));
+    let is_whole = |andon: &Andon| {
+        let ready = andon.get("/-/ready");
+        assert!(ready.status() == 200 && ready.body == "OK", "{how}: {}\n{}", ready.body, andon.log());
+        let alerts = andon.get("/api/v2/alerts").json();
+        let count = alerts.as_array().expect("a list").len();
+        assert_eq!(count, OLD * before.lives(), "{how}: {alerts}\n{}", andon.log());
+    };
+    let mut command = place.command(&[]);
+    disk::fail_reads(&mut command, &data, how, &hit, of_sled);
+    let mut andon = Andon::spawn(command);
+    let listened = andon.listens();
+    if listened {
+        is_whole(&andon);
+    } else {
+        assert_eq!(andon.wait().code(), Some(1));
+        until(Duration::from_secs(5), "it says why it does not start", || {
+            andon.log().contains("os error").then_some(())
+        });
+    }
+    let met = hit.exists();
+    let log = andon.log();
+    andon.kill();
+    let names = fs::read_dir(&data).expect("a folder").flatten().map(|file| file.file_name());
+    let aside: Vec<_> = names.filter(|name| name.to_string_lossy().contains("damaged")).collect();
+    assert!(aside.is_empty(), "{how}: {aside:?} was set aside\n{log}");
+    is_whole(&place.start(&[]));
+    (met, listened)
+}
+
 /// What was taken and what was refused.
 #[derive(Default)]
 struct Book {
     taken: BTreeSet<String>,
     over: BTreeSet<String>,
     refused: BTreeSet<String>,
+    /// The groups that somebody has taken on.
+    taken_on: BTreeSet<String>,
 }
 
 impl Book {
@@ -156,6 +252,40 @@ impl Book {
             was_taken(&andon.request("POST", "/api/v2/alerts", &alert(&id, true)), how).then_some(())
         });
         self.over.insert(id);
+        let id = "again-1".to_owned();
+        let path = format!("/api/andon/v1/groups/{}/ack", group_key_hash(&group_key(&id)));
+        let body = json!({"who": "ann", "comment": "mine", "until": "1h"}).to_string();
+        until(Duration::from_secs(20), "what failed once works again", || {
+            was_taken(&andon.request("POST", &path, &body), how).then_some(())
+        });
+        self.taken_on.insert(group_key(&id));
+    }
+
+    /// All that was taken is told, once it was decided under one name however often, and nothing that was refused.
+    fn must_be_told(&self, webhook: &Webhook, how: &str) {
+        let begin = format!("POST /{how} ");
+        let told = || webhook.told().into_iter().filter(|message| message.first_line.starts_with(&begin));
+        let says = |body: &Value, id: &str, status: &str| {
+            let alerts = body["alerts"].as_array().into_iter().flatten();
+            alerts.into_iter().any(|alert| alert["labels"]["id"] == id && alert["status"] == status)
+        };
+        until(Duration::from_secs(30), &format!("{how}: all is told"), || {
+            let bodies: Vec<_> = told().map(|message| message.json()).collect();
+            let is_told = |id: &String, status| bodies.iter().any(|body| says(body, id, status));
+            let firing = self.taken.iter().map(String::as_str).chain(["after"]);
+            let firing = firing.map(str::to_owned).all(|id| is_told(&id, "firing"));
+            (firing && self.over.iter().all(|id| is_told(id, "resolved"))).then_some(())
+        });
+        let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for message in told() {
+            let body = message.json();
+            let refused = self.refused.iter().find(|id| says(&body, id, "firing"));
+            assert!(refused.is_none(), "{how}: {refused:?} was refused and is told");
+            let name = message.header("webhook-id").expect("every notification has a name").to_owned();
+            names.entry(format!("{} {}", body["groupKey"], body["status"])).or_default().insert(name);
+        }
+        let twice = names.iter().find(|(_, names)| names.len() > 1);
+        assert!(twice.is_none(), "{how}: one thing is told under several names: {twice:?}");
     }
 
     fn must_hold(&self, andon: &Andon, how: &str) {
@@ -166,9 +296,19 @@ impl Book {
         assert!(firing.is_superset(&expected), "{how}: {expected:?} were taken, {firing:?} are there");
         assert!(firing.is_disjoint(&self.refused), "{how}: {:?} were refused, {firing:?} are there", self.refused);
         assert!(firing.is_disjoint(&self.over), "{how}: {:?} are over, {firing:?} fire", self.over);
+        let groups = andon.get("/api/andon/v1/groups").json();
+        let groups = groups.as_array().expect("a list").iter();
+        let acknowledged = groups.filter(|group| !group["acknowledged"].is_null());
+        let acknowledged: BTreeSet<_> =
+            acknowledged.filter_map(|group| group["key"].as_str().map(str::to_owned)).collect();
+        assert_eq!(acknowledged, self.taken_on, "{how}: the groups that somebody has taken on");
         let answer = andon.request("POST", "/api/v2/alerts", &alert("after", false));
         assert_eq!(answer.status(), 200, "{how}: {}", answer.body);
     }
+}
+
+fn group_key(id: &str) -> String {
+    format!("{{}}:{{id=\"{id}\"}}")
 }
 
 fn was_taken(answer: &Message, how: &str) -> bool {
@@ -185,8 +325,8 @@ fn alert(id: &str, over: bool) -> String {
     json!([alert]).to_string()
 }
 
-fn prepared(before: Before) -> Place {
-    let place = Place::with_config(CONFIG);
+fn prepared(before: Before, webhook: &Webhook) -> Place {
+    let place = Place::with_config(&config(webhook, "prepared"));
     let data = place.path().join("data");
     fs::create_dir(&data).expect("a new folder");
     // Room that need not be written again in each run; a file with a hole has its length.
@@ -195,15 +335,10 @@ fn prepared(before: Before) -> Place {
         File::create(data.join(format!("ballast.{spare}"))).expect("there is room");
     }
     let text = if matches!(before, Before::KilledWithLarge) { "x".repeat(100_000) } else { String::new() };
-    let lives = match before {
-        Before::Nothing => 0,
-        Before::EndedWellThrice => 3,
-        _ => 1,
-    };
-    for life in 0..lives {
+    for life in 0..before.lives() {
         let andon = place.start(&[]);
-        for number in 0..3 {
-            let labels = json!({"alertname": "Old", "number": format!("{life}-{number}")});
+        for number in 0..OLD {
+            let labels = json!({"alertname": "Old", "id": format!("{life}-{number}")});
             let body = json!([{"labels": labels, "annotations": {"text": text}}]).to_string();
             assert_eq!(andon.request("POST", "/api/v2/alerts", &body).status(), 200);
         }

@@ -1,6 +1,6 @@
 //! Opens the journal, whatever state its folder is in.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -56,6 +56,10 @@ pub(super) fn journal(
         Err(NotOpened::Trouble(trouble @ Trouble::Corrupt(_))) => trouble,
         other => return Ok(other?),
     };
+    // sled says the same of what the system would not read. That file may be as good as ever.
+    for name in NEEDED {
+        read_through(&path.join(name))?;
+    }
     if options.strict {
         return Err(StoreError::Damaged(format!("{}: {}", path.display(), trouble.text())));
     }
@@ -122,6 +126,17 @@ pub(super) fn set_aside(folder: &Folder, trouble: &Trouble, damage: &mut Vec<Str
     let aside = folder.set_aside(JOURNAL).map_err(|error| unavailable(&error.into()))?;
     damage.push(format!("the journal cannot be read ({}) and was set aside as {}", trouble.text(), aside.display()));
     Ok(aside)
+}
+
+/// Reads a file, if it is there, to know that it can be read.
+fn read_through(path: &Path) -> Result<(), StoreError> {
+    let read = File::open(path).and_then(|mut file| io::copy(&mut file, &mut io::sink()));
+    match read {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(StoreError::Unavailable(format!("{}: {error}", path.display())))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn copy_needed(from: &Path, to: &Path) -> io::Result<()> {

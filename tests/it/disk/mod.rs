@@ -35,7 +35,13 @@ pub fn fail(command: &mut Command, folder: &Path, how: &str, hit: &Path) {
     watch(command, folder).env("DISK_FAIL", how).env("DISK_HIT", hit);
 }
 
-/// Likewise, as long as the file `reason` exists.
+/// Has what reads the files under `folder` fail, and nothing else, as the shim says; also sled's own reading, or all but that.
+pub fn fail_reads(command: &mut Command, folder: &Path, how: &str, hit: &Path, of_sled: bool) {
+    fail(command, folder, how, hit);
+    command.env("DISK_READS", if of_sled { "all" } else { "others" });
+}
+
+/// Has the operations fail, as long as the file `reason` exists.
 pub fn fail_while(command: &mut Command, folder: &Path, how: &str, reason: &Path) {
     watch(command, folder).env("DISK_FAIL", how).env("DISK_FAIL_WHILE", reason);
 }
