@@ -1,4 +1,4 @@
-//! Damaged files: cut, zeroed or flipped somewhere. The store starts all the same; what is missing is said; and nobody
+//! Damaged files: each kind of them, cut, zeroed, flipped somewhere, emptied, of an earlier life, or in another's place. The store starts all the same; what is missing is said; and nobody
 //! takes a part for the whole.
 
 use std::fs;
@@ -24,7 +24,7 @@ const CONFIG: &str = "route: {receiver: plant}\nreceivers: [{name: plant}]\n";
 #[test]
 fn whatever_is_damaged_the_store_starts_and_says_what_is_missing() {
     let mut random = Random::for_test("damaged_store");
-    let place = used();
+    let (place, earlier) = used();
     let data = place.path().join("data");
     let whole = {
         let copy = TempDir::new().expect("a folder for the test");
@@ -32,19 +32,21 @@ fn whatever_is_damaged_the_store_starts_and_says_what_is_missing() {
         State::open(&copy.path().join("data"), true).expect("it is whole").0
     };
     assert!(whole.alerts.len() > 40 && whole.silences.len() > 4, "there is something to lose: {whole:?}");
-    let files = files(&data);
-    assert!(files.len() >= 5, "{files:?}");
+    let store = Files { now: files(&data), earlier: files(earlier.path()), folder: earlier.path().to_owned() };
     let wrong = Mutex::new(Vec::new());
-    let cases: Vec<_> = (0..budget(100, 6_000)).map(|_| random.next()).collect();
+    let each = budget(21, 1_000) as usize;
+    let cases: Vec<_> =
+        KINDS.iter().flat_map(|kind| (0..each).map(move |number| (*kind, WAYS[number % WAYS.len()]))).collect();
+    let cases: Vec<_> = cases.into_iter().map(|(kind, way)| (kind, way, random.next())).collect();
     for at_once in cases.chunks(4) {
         std::thread::scope(|scope| {
-            for seed in at_once {
+            for (kind, way, seed) in at_once {
                 scope.spawn(|| {
                     let mut random = Random::of(*seed);
                     let copy = TempDir::new().expect("a folder for the test");
                     let (loose, strict) = (copy.path().join("loose"), copy.path().join("strict"));
                     copy_folder(&data, &loose);
-                    let what = damage(&loose, &files, &mut random);
+                    let what = store.damage(&loose, kind, *way, &mut random);
                     copy_folder(&loose, &strict);
                     if let Err(why) = look(&loose, &strict, &whole) {
                         wrong.lock().expect("no thread panicked").push(format!("{what}: {why}"));
@@ -83,48 +85,91 @@ fn look(loose: &Path, strict: &Path, whole: &State) -> Result<(), String> {
     Ok(())
 }
 
-/// Damages one file, and says how.
-fn damage(folder: &Path, files: &[PathBuf], random: &mut Random) -> String {
-    let file = &files[random.below(files.len() as u64) as usize];
-    let path = folder.join(file);
-    let mut bytes = fs::read(&path).expect("it is there");
-    // What sled has not written to yet is nobody's loss.
-    let used = bytes.iter().rposition(|byte| *byte != 0).map_or(1, |last| last + 1);
-    let at = random.below(used as u64) as usize;
-    let how = match random.below(4) {
-        0 => {
-            bytes.truncate(at);
-            "cut"
-        }
-        1 => {
-            let end = (at + 1 + random.below(8_192) as usize).min(bytes.len());
-            bytes[at..end].fill(0);
-            "zeroed"
-        }
-        2 => {
-            bytes[at..].fill(0);
-            "zeroed to its end"
-        }
-        _ => {
-            for _ in 0..=random.below(20) {
-                let at = random.below(used as u64) as usize;
-                bytes[at] ^= 1 << random.below(8);
-            }
-            "flipped"
-        }
-    };
-    fs::write(path, bytes).expect("there is room");
-    format!("{} {how} at {at} of {used}", file.display())
+/// How the names of the kinds of files begin.
+const KINDS: [&str; 6] =
+    ["acknowledged", "checkpoint-", "journal/conf", "journal/db", "journal/kept.snap", "journal/snap."];
+
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Cut,
+    Zeroed,
+    ZeroedToItsEnd,
+    Flipped,
+    Emptied,
+    /// It is as it was some lives ago, under the name that it has now.
+    OfAnEarlierLife,
+    /// It and another file are in each other's place.
+    Swapped,
 }
 
-/// The store's files that hold something, relative to its folder.
+const WAYS: [Way; 7] =
+    [Way::Cut, Way::Zeroed, Way::ZeroedToItsEnd, Way::Flipped, Way::Emptied, Way::OfAnEarlierLife, Way::Swapped];
+
+/// The files of the store, and those of an earlier life of it.
+struct Files {
+    now: Vec<PathBuf>,
+    earlier: Vec<PathBuf>,
+    folder: PathBuf,
+}
+
+impl Files {
+    /// Damages a file of this kind, and says how.
+    fn damage(&self, folder: &Path, kind: &str, way: Way, random: &mut Random) -> String {
+        let file = any(&self.now, random, |file| file.starts_with(kind));
+        let path = folder.join(file);
+        let mut bytes = fs::read(&path).expect("it is there");
+        // What sled has not written to yet is nobody's loss.
+        let used = bytes.iter().rposition(|byte| *byte != 0).map_or(1, |last| last + 1);
+        let at = random.below(used as u64) as usize;
+        let mut with = String::new();
+        match way {
+            Way::Cut => bytes.truncate(at),
+            Way::Zeroed => {
+                let end = (at + 1 + random.below(8_192) as usize).min(bytes.len());
+                bytes[at..end].fill(0);
+            }
+            Way::ZeroedToItsEnd => bytes[at..].fill(0),
+            Way::Flipped => {
+                for _ in 0..=random.below(20) {
+                    let at = random.below(used as u64) as usize;
+                    bytes[at] ^= 1 << random.below(8);
+                }
+            }
+            Way::Emptied => bytes.clear(),
+            Way::OfAnEarlierLife => {
+                let before = any(&self.earlier, random, |file| file.starts_with(kind));
+                bytes = fs::read(self.folder.join(before)).expect("it is there");
+                with = format!(" ({})", before.display());
+            }
+            Way::Swapped => {
+                let other = any(&self.now, random, |other| other != file.to_string_lossy());
+                let others = fs::read(folder.join(other)).expect("it is there");
+                fs::write(folder.join(other), std::mem::replace(&mut bytes, others)).expect("there is room");
+                with = format!(" with {}", other.display());
+            }
+        }
+        fs::write(path, bytes).expect("there is room");
+        format!("{} {way:?}{with} at {at} of {used}", file.display())
+    }
+}
+
+/// One of the files whose names are so.
+fn any<'a>(files: &'a [PathBuf], random: &mut Random, is: impl Fn(&str) -> bool) -> &'a Path {
+    let such: Vec<_> = files.iter().filter(|file| is(&file.to_string_lossy())).collect();
+    assert!(!such.is_empty(), "{files:?} are not of every kind");
+    such[random.below(such.len() as u64) as usize]
+}
+
+/// The store's files that hold something of the state, relative to its folder. The key of mail links is none: the state does not
+/// need it.
 fn files(data: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for folder in [data.to_owned(), data.join("journal")] {
         for entry in fs::read_dir(folder).expect("a folder") {
             let path = entry.expect("an entry").path();
             let name = path.file_name().expect("it has a name").to_string_lossy().into_owned();
-            if path.is_file() && name != "lock" && !name.starts_with("ballast") {
+            let other = name == "lock" || name == "mail-link.key" || name.starts_with("ballast");
+            if path.is_file() && !other {
                 found.push(path.strip_prefix(data).expect("it is in the folder").to_owned());
             }
         }
@@ -133,10 +178,13 @@ fn files(data: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// A store with two checkpoints, and a journal that goes on after them.
-fn used() -> Place {
-    let place = Place::with_config(CONFIG);
+/// A store with two checkpoints, and a journal that goes on after them; and a copy of it from before its last two lives.
+fn used() -> (Place, TempDir) {
+    let (place, earlier) = (Place::with_config(CONFIG), TempDir::new().expect("a folder for the test"));
     for life in 0..4 {
+        if life == 2 {
+            copy_folder(&place.path().join("data/."), earlier.path());
+        }
         let andon = place.start(&[]);
         for number in 0..12 {
             let over = if number % 3 == 0 { json!(Clock::System.now().to_string()) } else { json!(null) };
@@ -162,12 +210,12 @@ fn used() -> Place {
             _ => assert_eq!(andon.stop().code(), Some(0)),
         }
     }
-    place
+    (place, earlier)
 }
 
 #[test]
 fn a_damaged_store_is_named_by_log_metric_and_readiness_and_refused_if_strict() {
-    let place = used();
+    let (place, _) = used();
     let journal = place.path().join("data/journal/db");
     let mut bytes = fs::read(&journal).expect("it was written");
     let used = bytes.iter().rposition(|byte| *byte != 0).expect("it is not empty");
