@@ -6,6 +6,7 @@
 //! before, and is known to have been: two receivers are there to see it, one with bad spells and one that never answers. One
 //! such disk is then the start of another life.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
@@ -291,10 +292,12 @@ fn holds(folder: &Path, expected: &[What]) -> Result<(), String> {
     let now = Clock::System.now();
     let is_over = |id: &String| state.alerts.get(id) == Some(&true);
     let believes = |hook: usize, alert: &str| {
-        let of = |thread: &Thread| thread.index as usize == hook && *thread.group_key == *group_key(alert);
+        let group_key = group_key(alert);
+        let of = |thread: &Thread| thread.index as usize == hook && *thread.group_key == *group_key;
         state.told.iter().any(|(thread, told)| of(thread) && !(told.open.is_empty() && told.firing.is_empty()))
     };
-    let waits = |name: &String| state.outbox.values().any(|row| row.notification_id() == *name);
+    let waiting: BTreeSet<_> = state.outbox.values().map(|row| row.notification_id()).collect();
+    let waits = |name: &String| waiting.contains(name);
     let missing = expected.iter().find(|what| match what {
         What::Fires(id) => !state.alerts.contains_key(id),
         What::Over(id) => state.alerts.get(id) != Some(&true),
