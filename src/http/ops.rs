@@ -10,7 +10,6 @@ use http::{Method, Request, StatusCode};
 use super::path::Ops;
 use super::{AppState, page, peer, reply};
 use crate::core::change::Actor;
-use crate::driver::Unavailable;
 use crate::metrics::{self, Metrics};
 
 const V1_GONE: &str = concat!(
@@ -59,9 +58,13 @@ fn other_method(endpoint: Ops, method: &Method) -> Response {
 /// Ready is who can take alerts in: the driver is asked, since it is what everything waits for. A store that was found
 /// damaged at start is named, and so is that no checkpoint can be written, but neither keeps the service from paging.
 async fn ready(state: &AppState) -> Response {
-    let busy = |_| Err(Unavailable(format!("nothing was decided for {READY_WITHIN:?}")));
-    if let Err(error) = tokio::time::timeout(READY_WITHIN, state.driver.view()).await.unwrap_or_else(busy) {
-        return reply::text(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {error}\n"));
+    let why = match tokio::time::timeout(READY_WITHIN, state.driver.view()).await {
+        Ok(Ok(_)) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(_) => Some(format!("nothing was decided for {READY_WITHIN:?}")),
+    };
+    if let Some(why) = why {
+        return reply::text(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n"));
     }
     if let Some(trouble) = &*state.driver.health().trouble.load() {
         return reply::text(StatusCode::SERVICE_UNAVAILABLE, format!("not ready, nothing can be stored: {trouble}\n"));
