@@ -191,11 +191,16 @@ async fn a_server_that_hangs_up_in_the_middle_of_the_mail_is_heard() {
         mails
     };
     let other = MailServer::start(BARE, |_| None).await;
-    // More than lies between two sockets.
-    let text = "é".repeat(500_000);
+    // The built-in texts hold more than lies between two sockets, which no template may give.
     let smarthost = ("127.0.0.1".into(), port.to_string());
-    let config = EmailConfig { smarthost, text: text.clone(), html: text, ..config(&other) };
-    let (result, mails) = tokio::join!(send(&config, PATIENT), server);
+    let config = EmailConfig { smarthost, text: "{{ nope }}".into(), html: "{{ nope }}".into(), ..config(&other) };
+    let mut row = row();
+    let long = "x".repeat(80_000);
+    let alert = |n: i32| told(&[("n", &n.to_string())], &[("long", &long)], false);
+    row.alerts = (0..200).map(alert).collect::<Vec<_>>().into();
+    let (email, context) = (Email::new(&config), context());
+    let (result, mails) = tokio::join!(email.send(&row, &context), tokio::time::timeout(PATIENT, server));
+    let mails = mails.expect("a second conversation");
     assert_eq!(result.unwrap().cut.len(), 1);
     assert!(read(&mails[0]).1.contains("552 5.3.4 enough"), "{}", mails[0]);
 }
@@ -227,8 +232,13 @@ async fn mails_about_orders_keep_their_links_as_long_as_they_fit() {
     row.news = Some(News::Order(Arc::new(OrderNews { order: Arc::new(order), event: OrderEvent::Opened, told })));
     for (offers, has_links) in [(&["SIZE 9000"], true), (&["SIZE 1500"], false)] {
         let server = MailServer::start(Offers { clear: offers, ..LIMITED }, |_| None).await;
-        let sent = Email::new(&config(&server)).send(&row, &context()).await.unwrap();
-        let mail = server.mails().remove(0);
+        let email = Email::new(&config(&server));
+        let context = context();
+        let (sent, kept) = exchange::of(email.send(&row, &context)).await;
+        let (sent, mail) = (sent.unwrap(), server.mails().remove(0));
+        // Whoever looks at what was sent cannot act in its recipient's name.
+        assert_eq!(kept.request.contains("/mail/<secret>"), has_links, "{}", kept.request);
+        assert!(!kept.request.contains("/mail/Y") && kept.answer.starts_with("the server took a shorter mail: "));
         let (headers, text) = read(&mail);
         assert!(headers.contains(&format!("Message-Id: <{number}@plant.example>")), "{headers}");
         assert!(headers.contains("Subject: ") && headers.contains("To: a@plant.example"), "{headers}");
