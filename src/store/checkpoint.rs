@@ -12,6 +12,7 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::folder::{asked_again, is_lost};
 use super::migrate::{self, Step};
 use super::record::{self, Reader};
 use super::{Seq, StoreError, sync_folder};
@@ -211,12 +212,14 @@ pub(super) struct Newest {
     pub(super) bad: Vec<(PathBuf, String)>,
 }
 
-/// Finds the newest good checkpoint. One that the system would not read is no reason to go on from an older one.
+/// Finds the newest good checkpoint. One that the system would not read is no reason to go on from an older one, unless the
+/// disk has lost it.
 pub(super) fn newest(folder: &Path, steps: &[Step]) -> Result<Newest, StoreError> {
     let unavailable = |error: io::Error| StoreError::Unavailable(format!("{}: {error}", folder.display()));
     let mut newest = Newest::default();
     for (_, path) in list(folder).map_err(unavailable)?.into_iter().rev() {
-        match read(&path, steps) {
+        let lost = |error: &Unreadable| matches!(error, Unreadable::Io(error) if is_lost(error));
+        match asked_again(|| read(&path, steps), lost) {
             Ok((head, changes)) => {
                 let bytes = fs::metadata(&path).map_err(unavailable)?.len();
                 newest.good = Some((head, bytes, changes));
@@ -226,6 +229,7 @@ pub(super) fn newest(folder: &Path, steps: &[Step]) -> Result<Newest, StoreError
                 return Err(StoreError::Newer { found, known: u32::from(record::FORMAT) });
             }
             Err(Unreadable::Damaged(what)) => newest.bad.push((path, what)),
+            Err(Unreadable::Io(error)) if is_lost(&error) => newest.bad.push((path, error.to_string())),
             Err(Unreadable::Io(error)) => {
                 return Err(StoreError::Unavailable(format!("{}: {error}", path.display())));
             }

@@ -10,6 +10,8 @@ use super::{StoreError, sync_folder};
 
 /// How long to wait for whoever holds the folder.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// How long to wait before the disk is asked again for what it did not give.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 /// A folder that this process holds.
 #[derive(Debug)]
@@ -64,6 +66,22 @@ impl Folder {
         sync_folder(&self.path)?;
         Ok(to)
     }
+}
+
+/// Whether the disk itself says that it cannot give what stands there (EIO). All else may be otherwise the next time.
+pub(super) fn is_lost(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(5)
+}
+
+/// Reads, and asks twice more for what the disk has lost, if it says so: it may be the trouble of a moment.
+pub(super) fn asked_again<T, E>(read: impl Fn() -> Result<T, E>, lost: impl Fn(&E) -> bool) -> Result<T, E> {
+    for _ in 0..2 {
+        match read() {
+            Err(error) if lost(&error) => sleep(ASK_AGAIN),
+            read => return read,
+        }
+    }
+    read()
 }
 
 /// Makes a folder, and those above it that are missing: each is durable before there is anything in it.

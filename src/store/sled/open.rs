@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::Options;
 use super::journal::{Journal, NEEDED, Trouble};
 use super::unavailable;
-use crate::store::folder::{Ballast, Folder};
+use crate::store::folder::{Ballast, Folder, asked_again, is_lost};
 use crate::store::{StoreError, checkpoint, record};
 
 /// The folder of sled's files.
@@ -56,7 +56,7 @@ pub(super) fn journal(
         Err(NotOpened::Trouble(trouble @ Trouble::Corrupt(_))) => trouble,
         other => return Ok(other?),
     };
-    // sled says the same of what the system would not read. That file may be as good as ever.
+    // sled says the same of what the system would not read, and that file may be as good as ever.
     for name in NEEDED {
         read_through(&path.join(name))?;
     }
@@ -128,11 +128,11 @@ pub(super) fn set_aside(folder: &Folder, trouble: &Trouble, damage: &mut Vec<Str
     Ok(aside)
 }
 
-/// Reads a file, if it is there, to know that it can be read.
+/// Reads a file, if it is there and the disk has not lost it, to know that it can be read.
 fn read_through(path: &Path) -> Result<(), StoreError> {
-    let read = File::open(path).and_then(|mut file| io::copy(&mut file, &mut io::sink()));
-    match read {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+    let read = || File::open(path).and_then(|mut file| io::copy(&mut file, &mut io::sink()));
+    match asked_again(read, is_lost) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound && !is_lost(&error) => {
             Err(StoreError::Unavailable(format!("{}: {error}", path.display())))
         }
         _ => Ok(()),

@@ -184,6 +184,28 @@ fn a_damaged_checkpoint_costs_nothing_since_there_is_one_before_it() {
     assert_eq!(open(&folder).load().unwrap().damage, None, "it was set aside");
 }
 
+/// A bad sector is damage like any other: who is to be told at three in the morning is told from what is left.
+#[test]
+fn a_file_that_the_disk_has_lost_is_set_aside() {
+    let folder = with_entries(2);
+    let mut store = open(&folder);
+    store.checkpoint(second(1), &mut [gone(1), gone(2)].into_iter()).unwrap();
+    store.commit(second(2), &[gone(3)], Fence(0)).unwrap();
+    store.checkpoint(second(3), &mut [gone(1), gone(2), gone(3)].into_iter()).unwrap();
+    drop(store);
+    for file in ["checkpoint-00000000000000000003", "acknowledged"] {
+        let path = folder.path().join(file);
+        fs::remove_file(&path).unwrap();
+        // Reading from where no memory is answers EIO, each time.
+        std::os::unix::fs::symlink("/proc/self/mem", &path).unwrap();
+        let loaded = open(&folder).load().unwrap();
+        assert_eq!((numbers(&loaded), loaded.seq), (vec![1, 2, 3], Seq(3)), "{file}");
+        let damage = loaded.damage.unwrap();
+        assert!(damage.contains(file) && damage.contains("os error 5"), "{damage}");
+        assert_eq!(open(&folder).load().unwrap().damage, None, "{file} was set aside");
+    }
+}
+
 #[test]
 fn a_file_that_the_system_would_not_read_is_left_where_it_is_and_the_start_is_refused() {
     let folder = with_entries(2);

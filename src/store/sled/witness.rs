@@ -10,6 +10,7 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
+use crate::store::folder::{asked_again, is_lost};
 use crate::store::{Seq, StoreError, sync_folder};
 
 const NAME: &str = "acknowledged";
@@ -82,8 +83,9 @@ fn sealed(seq: Seq) -> [u8; LENGTH] {
 /// The last entry that was acknowledged, as far as is known; or in what way the file is damaged.
 pub(super) fn last(folder: &Path) -> Result<Result<Option<Seq>, String>, StoreError> {
     let path = folder.join(NAME);
-    let bytes = match fs::read(&path) {
+    let bytes = match asked_again(|| fs::read(&path), is_lost) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Ok(None)),
+        Err(error) if is_lost(&error) => return Ok(Err(format!("{}: {error}", path.display()))),
         read => read.map_err(|error| StoreError::Unavailable(format!("{}: {error}", path.display())))?,
     };
     if bytes.len() < PLACES.len() * LENGTH {
