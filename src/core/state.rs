@@ -5,6 +5,7 @@
 
 mod letters;
 mod orders;
+mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -298,51 +299,6 @@ impl State {
         }
     }
 
-    pub(super) fn put_delivery(&mut self, delivery: Delivery, log: &mut Log) {
-        let (id, delivery) = (delivery.id, Arc::new(delivery));
-        let same = self.outbox.get(&id).is_some_and(|old| old.says_what(&delivery));
-        log.changes.push(match same {
-            true => Change::Standing(id, delivery.standing()),
-            false => Change::Outbox(Arc::clone(&delivery)),
-        });
-        let parked = self.parked.contains(&id);
-        let old = self.set_delivery(id, Some(delivery));
-        log.undo.push(Undo::Delivery(id, old, parked));
-    }
-
-    /// Puts a row into another thread; whoever has it keeps it.
-    pub(super) fn move_delivery(&mut self, row: Delivery, log: &mut Log) {
-        let (id, parked) = (row.id, self.parked.contains(&row.id));
-        self.remove_delivery(id, log);
-        self.put_delivery(row, log);
-        if parked {
-            Arc::make_mut(&mut self.parked).insert(id);
-        }
-    }
-
-    pub(super) fn remove_delivery(&mut self, id: DeliveryId, log: &mut Log) {
-        let parked = self.parked.contains(&id);
-        if let Some(old) = self.set_delivery(id, None) {
-            log.changes.push(Change::OutboxGone(id));
-            log.undo.push(Undo::Delivery(id, Some(old), parked));
-        }
-    }
-
-    /// Notes that no worker has the row any more.
-    pub(super) fn land(&mut self, id: DeliveryId, log: &mut Log) {
-        if Arc::make_mut(&mut self.in_flight).remove(&id) {
-            log.undo.push(Undo::InFlight(id));
-        }
-    }
-
-    /// Notes that the worker that has the row does not send it yet.
-    pub(super) fn park(&mut self, id: DeliveryId, log: &mut Log) {
-        if Arc::make_mut(&mut self.in_flight).remove(&id) {
-            Arc::make_mut(&mut self.parked).insert(id);
-            log.undo.push(Undo::Parked(id));
-        }
-    }
-
     pub(super) fn put_ack(&mut self, ack: Arc<Ack>, log: &mut Log) {
         let key = Arc::clone(&ack.group_key);
         log.changes.push(Change::Ack(Arc::clone(&ack)));
@@ -459,43 +415,6 @@ impl State {
         drop(self.drop_alert(fingerprint));
         if let Some(old) = old {
             drop(self.judge(old));
-        }
-    }
-
-    pub(super) fn set_delivery(&mut self, id: DeliveryId, row: Option<Arc<Delivery>>) -> Option<Arc<Delivery>> {
-        match row {
-            Some(row) => {
-                self.queues.entry(row.thread.clone()).or_default().insert(id);
-                let digest = row.told_with;
-                let old = self.outbox.insert(id, row);
-                self.take_out_of_digest(old.as_deref());
-                if let Some(digest) = digest {
-                    self.digests.entry(digest).or_default().insert(id);
-                }
-                old
-            }
-            None => {
-                let old = self.outbox.remove(&id)?;
-                self.take_out_of_digest(Some(&old));
-                Arc::make_mut(&mut self.parked).remove(&id);
-                if let Some(queue) = self.queues.get_mut(&old.thread) {
-                    queue.remove(&id);
-                    if queue.is_empty() {
-                        self.queues.remove(&old.thread);
-                    }
-                }
-                Some(old)
-            }
-        }
-    }
-
-    fn take_out_of_digest(&mut self, row: Option<&Delivery>) {
-        let Some((id, digest)) = row.and_then(|row| Some((row.id, row.told_with?))) else { return };
-        if let Some(rows) = self.digests.get_mut(&digest) {
-            rows.remove(&id);
-            if rows.is_empty() {
-                self.digests.remove(&digest);
-            }
         }
     }
 }
