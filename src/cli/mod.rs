@@ -80,12 +80,41 @@ enum Output {
 
 /// Reads the command line, does what it says and tells how it went.
 pub fn run() -> ExitCode {
-    let args: Vec<String> = std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let args = in_order(std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect());
     match args.first().map(String::as_str) {
         Some("serve") => serve::run(args.get(1..).unwrap_or_default()),
         Some(word) if Arguments::command().find_subcommand(word).is_some() => subcommand(&args),
         _ => serve::run(&args),
     }
+}
+
+/// The flags that amtool takes before a command, and before its action, as well as behind them.
+const ANYWHERE: [&str; 4] = ["--alertmanager.url", "--url", "--output", "-o"];
+
+/// The words with those flags behind the command and its action, where they are read.
+fn in_order(args: Vec<String>) -> Vec<String> {
+    let (mut words, mut flags) = (Vec::new(), Vec::new());
+    let (mut command, mut at) = (Arguments::command(), 0);
+    while let Some(word) = args.get(at) {
+        if let Some(found) = command.find_subcommand(word).cloned() {
+            words.push(word.clone());
+            (command, at) = (found, at + 1);
+            continue;
+        }
+        let (name, value) = word.split_once('=').map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
+        if !ANYWHERE.contains(&name) {
+            break;
+        }
+        let length = if value.is_some() { 1 } else { 2 };
+        flags.extend(args.iter().skip(at).take(length).cloned());
+        at += length;
+    }
+    if words.is_empty() {
+        return args;
+    }
+    words.extend(flags);
+    words.extend(args.into_iter().skip(at));
+    words
 }
 
 /// A line for each subcommand, and below those that have actions of their own a line with these: what clap itself reads
@@ -140,6 +169,23 @@ fn say(text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn flags_may_stand_where_amtool_takes_them() {
+        let rows = [
+            ("silence --alertmanager.url=http://a query x=y", "silence query --alertmanager.url=http://a x=y"),
+            ("--alertmanager.url http://a alert -o json query", "alert query --alertmanager.url http://a -o json"),
+            ("silence query --url=http://a", "silence query --url=http://a"),
+            ("silence x=query query", "silence x=query query"),
+            ("--alertmanager.url=http://a", "--alertmanager.url=http://a"),
+            ("--config.file=a silence", "--config.file=a silence"),
+            ("silence --url", "silence --url"),
+            ("explain --output json query", "explain --output json query"),
+        ];
+        for (typed, read) in rows {
+            assert_eq!(in_order(typed.split(' ').map(str::to_owned).collect()).join(" "), read, "{typed}");
+        }
+    }
 
     #[test]
     fn help_lists_every_subcommand_with_its_actions() {

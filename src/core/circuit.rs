@@ -165,7 +165,7 @@ impl Circuit {
             // Who only says when to come again is taken at its word, but never asked again at once.
             let pace = if told_to_wait && !long { 1 } else { self.faring.failures.min(SLOWEST) };
             let wait = wait_after(pace, jitter, asked);
-            (self.faring.probed_at, self.asked) = (Some(now.after(wait)), asked.is_some());
+            (self.faring.probed_at, self.asked) = (Some(now.after(wait)), told_to_wait);
         }
     }
 }

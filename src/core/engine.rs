@@ -102,7 +102,7 @@ pub enum Input {
     Reload(Actor, Arc<Policy>, String, String),
     /// The wall clock was put back by so much: what is stored follows. The rest does with [`Engine::clock_put_back`].
     PutBack(Duration),
-    /// The wall clock leapt forward by so much, or the machine slept.
+    /// The wall clock leapt forward by so much, or the machine slept, or the service was not there.
     Away(Duration),
     /// Time passed.
     Tick,

@@ -40,9 +40,8 @@ impl Engine {
             engine.state.grace = Grace { from: last, until: now.after(engine.options.resend_grace) };
         }
         engine.adopt_names();
-        engine.was_away(last.map_or(Duration::ZERO, |last| now.since(last)));
-        // That, and names that receivers were given meanwhile, are the only news to the store.
-        let news = std::mem::take(&mut engine.log).changes;
+        // Names that receivers were given while we were away are the only news to the store.
+        let renamed = std::mem::take(&mut engine.log).changes;
         engine.regroup(now, groups);
         engine.watch_anew(now);
         engine.reopen_circuits(now);
@@ -50,7 +49,7 @@ impl Engine {
         engine.doubtful = engine.state.outbox.iter().map(|(id, _)| *id).collect();
         engine.stored_orphan_check = engine.next_orphan_check;
         engine.log = Default::default();
-        engine.log.changes = news;
+        engine.log.changes = renamed;
         engine
     }
 

@@ -87,7 +87,7 @@ pub struct Driver {
     looked: (Timestamp, tokio::time::Instant),
     /// By how much the clock was put back, which the engine does not know yet.
     put_back: Duration,
-    /// By how much it leapt forward, which the engine does not know yet.
+    /// By how much it leapt forward, or how long nobody was there before the start, which the engine does not know yet.
     away: Duration,
     /// When it was last looked how large the store is.
     sized_at: std::time::Instant,
@@ -144,7 +144,7 @@ impl Driver {
             checkpoints: Checkpoints::default(),
             looked: (now, tokio::time::Instant::now()),
             put_back: Duration::ZERO,
-            away: Duration::ZERO,
+            away: loaded.last.map_or(Duration::ZERO, |last| now.since(last)),
             sized_at: std::time::Instant::now(),
             gathering,
             expected: (0, tokio::time::Instant::now()),

@@ -15,6 +15,9 @@ use super::reply::FrameworkError;
 
 /// How many bytes may be under way in bodies at once, where one body may not have more.
 const AT_ONCE: usize = 256 << 20;
+/// So many bytes of each are not counted: how many there may be is limited by the connections, and a few senders that stall
+/// with large bodies keep nobody's alerts out.
+const FREE: usize = 128 << 10;
 
 /// How many bytes of bodies may still be taken in.
 pub struct Room(Semaphore);
@@ -64,12 +67,13 @@ async fn collect(room: &Room, most: usize, mut body: Body) -> Result<Read<'_>, F
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| FrameworkError::new(400, "the body could not be read"))?;
         let Ok(part) = frame.into_data() else { continue };
+        let counted = usize::saturating_sub(length, FREE);
         length += part.len();
         if length > most {
             return Err(FrameworkError::new(413, format!("the body is larger than the limit of {most} bytes")));
         }
         let full = || FrameworkError::new(503, "too many bytes of requests are under way: try again later");
-        let more = u32::try_from(part.len()).map_err(|_| full())?;
+        let more = u32::try_from(length.saturating_sub(FREE) - counted).map_err(|_| full())?;
         let more = room.0.try_acquire_many(more).map_err(|_| full())?;
         match &mut taken {
             Some(taken) => taken.merge(more),

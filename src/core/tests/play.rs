@@ -238,6 +238,8 @@ impl World {
         let policy = Arc::clone(&self.engine.view().policy);
         let (changes, last) = (self.stored.clone(), self.last_commit);
         self.engine = Engine::restore(policy, self.options.clone(), changes, last, self.now);
+        // As the driver does with its first commit.
+        self.input(Input::Away(last.map_or(Duration::ZERO, |last| self.now.since(last))));
         self.send_due();
     }
 

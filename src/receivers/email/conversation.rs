@@ -15,6 +15,7 @@ use lettre::transport::smtp::extension::{ClientId, MailBodyParameter, MailParame
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use super::auth::{Login, Mechanism};
 use super::connection::{Connection, Reply, Step, Trouble};
@@ -80,7 +81,8 @@ pub(super) struct HandedOver {
     pub(super) shortened: Option<String>,
 }
 
-/// Hands `letter` over, or what is made of `outline` where the letter is too large.
+/// Hands `letter` over, or what is made of `outline` where the letter is too large. What only some are still to get is waited
+/// for `until` then: the others have theirs.
 ///
 /// # Errors
 /// Why nobody has it, as far as is known: after a lost connection the server may have taken it.
@@ -88,10 +90,11 @@ pub(super) async fn deliver(
     access: &Access,
     letter: &Letter,
     outline: &Outline<'_>,
+    until: Instant,
     step: &Step,
 ) -> Result<HandedOver, SendError> {
     let mut entered = enter(access, step).await?;
-    let result = hand_over_what_fits(&mut entered, access, letter, outline, step).await;
+    let result = hand_over_what_fits(&mut entered, access, letter, outline, until, step).await;
     // Politeness only, so neither its failure nor its silence counts.
     let _ = tokio::time::timeout(QUIT_LIMIT, entered.0.command("QUIT", Quit, 2)).await;
     result
@@ -103,11 +106,12 @@ async fn hand_over_what_fits<'a>(
     access: &Access,
     letter: &Letter,
     outline: &Outline<'_>,
+    until: Instant,
     step: &'a Step,
 ) -> Result<HandedOver, SendError> {
     let (size, limit) = (letter.message.len(), entered.1.size());
-    let (why, to, mut refused) = match limit {
-        Some(limit) if size > limit => (Why::over(limit, size), letter.to.clone(), Vec::new()),
+    let (why, to, mut refused, begun) = match limit {
+        Some(limit) if size > limit => (Why::over(limit, size), letter.to.clone(), Vec::new(), false),
         _ => {
             let (said, to, refused) = match hand_over(&mut entered.0, &entered.1, letter).await {
                 Err(Stopped::TooLarge(_, trouble)) => (trouble.text().to_owned(), letter.to.clone(), Vec::new()),
@@ -118,31 +122,51 @@ async fn hand_over_what_fits<'a>(
                     (why.text().to_owned(), large.into_iter().map(|(address, _)| address).collect(), refused)
                 }
             };
-            // Whatever the server still holds of the whole one is to be forgotten; some hang up instead.
-            let forgotten = tokio::time::timeout(RESET_LIMIT, entered.0.command("RSET", Rset, 2)).await;
-            if !matches!(forgotten, Ok(Ok(_))) {
-                *entered = enter(access, step).await?;
-            }
-            (Why::refused(&said, limit, size), to, refused)
+            (Why::refused(&said, limit, size), to, refused, true)
         }
     };
     let others_have_it = letter.to.len() > to.len() + refused.len();
     let short = Letter { from: letter.from.clone(), to, message: outline.write(&why) };
     // Whoever may read what was sent is not to act in its recipient's name.
     exchange::request(|| mail_link::without_tokens(&short.to_string()));
-    match hand_over(&mut entered.0, &entered.1, &short).await {
+    let handing = hand_over_instead(entered, access, begun, &short, step);
+    let handed = match others_have_it {
+        true => {
+            tokio::time::timeout_at(until, handing).await.unwrap_or_else(|_| Err(SendError::retry("no answer in time")))
+        }
+        false => handing.await,
+    };
+    match handed {
         Ok(more) => refused.extend(more),
         // To fail would be to send it to the others again.
-        Err(stopped) if others_have_it => {
-            let trouble = match SendError::from(stopped) {
+        Err(error) if others_have_it => {
+            let trouble = match error {
                 SendError::Refused { error, .. } => Trouble::Never(error),
                 error => Trouble::NotNow(error.to_string()),
             };
             refused.extend(short.to.into_iter().map(|address| (address, trouble.clone())));
         }
-        Err(stopped) => return Err(stopped.into()),
+        Err(error) => return Err(error),
     }
     all_or_nobody(letter, refused, Some(why.said))
+}
+
+/// A mail in the place of one that was begun, or not.
+async fn hand_over_instead<'a>(
+    entered: &mut (Connection<'a>, Capabilities),
+    access: &Access,
+    begun: bool,
+    letter: &Letter,
+    step: &'a Step,
+) -> Result<Vec<(Address, Trouble)>, SendError> {
+    if begun {
+        // Whatever the server still holds of the other one is to be forgotten; some hang up instead.
+        let forgotten = tokio::time::timeout(RESET_LIMIT, entered.0.command("RSET", Rset, 2)).await;
+        if !matches!(forgotten, Ok(Ok(_))) {
+            *entered = enter(access, step).await?;
+        }
+    }
+    Ok(hand_over(&mut entered.0, &entered.1, letter).await?)
 }
 
 fn all_or_nobody(

@@ -214,11 +214,13 @@ impl Email {
     async fn converse(&self, letter: &Letter, outline: &Outline<'_>) -> Result<HandedOver, SendError> {
         let step = Step::new("reading the secrets");
         let mut redactor = Redactor::default();
+        // Before the whole attempt is over: who has the mail is not to get it again.
+        let until = tokio::time::Instant::now() + self.limit.mul_f64(0.9);
         let talk = async {
             let access = self.access(&mut redactor).await?;
             // Whoever may read what was sent is not to act in its recipient's name.
             exchange::request(|| mail_link::without_tokens(&letter.to_string()));
-            conversation::deliver(&access, letter, outline, &step).await
+            conversation::deliver(&access, letter, outline, until, &step).await
         };
         let result = tokio::time::timeout(self.limit, talk).await;
         let result = result.map_or_else(

@@ -40,7 +40,7 @@ impl Email {
         let id = delivery.notification_id();
         let has_it =
             |address: &Address| self.partly.lock().get(&id).is_some_and(|have| have.contains(&address.to_string()));
-        let mut result = Ok(());
+        let (mut result, mut cuts) = (Ok(()), Vec::new());
         for address in to.into_iter().filter(|address| !has_it(address)).collect::<Vec<_>>() {
             let (texts, frame, links) = self.write_news(delivery, news, context, &mut notice, (&from, &address));
             let letter =
@@ -55,7 +55,7 @@ impl Email {
             };
             match self.converse(&letter, &outline).await {
                 Ok(HandedOver { refused, shortened }) if refused.is_empty() => {
-                    shortened.into_iter().for_each(|why| notice.cut(why));
+                    cuts.extend(shortened);
                     self.remember(&id, &[address]);
                 }
                 Ok(HandedOver { refused, .. }) => {
@@ -68,6 +68,8 @@ impl Email {
         }
         result?;
         self.partly.lock().remove(&id);
+        // Only now: a mail to somebody else was whole.
+        cuts.into_iter().for_each(|why| notice.cut(why));
         Ok(notice.sent(ReceiverData::new()))
     }
 

@@ -15,6 +15,7 @@ use super::guard::{Guarded, guarded};
 use super::key::Key;
 use super::squeeze;
 use crate::failpoint::{self, Point};
+use crate::store::folder::{asked_again, is_lost};
 use crate::store::record::{self, Reader};
 use crate::store::{Seq, sync_folder};
 
@@ -322,7 +323,7 @@ const KEPT: &str = "kept.snap";
 /// Copies sled's snapshot before sled is opened, or puts the copy back where there is none. When it is opened, sled removes
 /// the old one for a new one and syncs neither name. A power cut may leave none of both, and from a log whose beginning was
 /// written over by then nothing is found without one.
-fn keep_snapshot(folder: &Path) -> io::Result<()> {
+fn keep_snapshot(folder: &Path) -> Result<(), Trouble> {
     let kept = folder.join(KEPT);
     let names = fs::read_dir(folder)?.map(|file| Ok(file?.path())).collect::<io::Result<Vec<_>>>()?;
     let is_snapshot =
@@ -332,9 +333,13 @@ fn keep_snapshot(folder: &Path) -> io::Result<()> {
         None if kept.exists() => (kept, folder.join("snap.0000000000000000")),
         None => return Ok(()),
     };
+    let snapshot = match asked_again(|| fs::read(&from), is_lost) {
+        Err(error) if is_lost(&error) => return Err(Trouble::Corrupt(format!("{}: {error}", from.display()))),
+        read => read?,
+    };
     let mut copy = File::create(to)?;
-    copy.write_all(&fs::read(from)?)?;
-    copy.sync_all()
+    copy.write_all(&snapshot)?;
+    Ok(copy.sync_all()?)
 }
 
 /// A snapshot that sled was writing when it was killed would be taken for its newest one.

@@ -53,12 +53,14 @@ pub(super) fn journal(
         opened = attempt(folder, options, damage);
     }
     let trouble = match opened {
-        Err(NotOpened::Trouble(trouble @ Trouble::Corrupt(_))) => trouble,
+        Err(NotOpened::Trouble(trouble @ (Trouble::Corrupt(_) | Trouble::Io(_)))) => trouble,
         other => return Ok(other?),
     };
-    // sled says the same of what the system would not read, and that file may be as good as ever.
-    for name in NEEDED {
-        read_through(&path.join(name))?;
+    // sled says that a file is damaged where the system would not read it, which may be as good as ever, and the other way
+    // round.
+    let lost = NEEDED.map(|name| is_lost_there(&path.join(name))).into_iter().collect::<Result<Vec<_>, _>>()?;
+    if matches!(trouble, Trouble::Io(_)) && !lost.contains(&true) {
+        return Err(unavailable(&trouble));
     }
     if options.strict {
         return Err(StoreError::Damaged(format!("{}: {}", path.display(), trouble.text())));
@@ -128,14 +130,15 @@ pub(super) fn set_aside(folder: &Folder, trouble: &Trouble, damage: &mut Vec<Str
     Ok(aside)
 }
 
-/// Reads a file, if it is there and the disk has not lost it, to know that it can be read.
-fn read_through(path: &Path) -> Result<(), StoreError> {
+/// Reads a file, if it is there, and says whether the disk has lost it.
+fn is_lost_there(path: &Path) -> Result<bool, StoreError> {
     let read = || File::open(path).and_then(|mut file| io::copy(&mut file, &mut io::sink()));
     match asked_again(read, is_lost) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound && !is_lost(&error) => {
+        Err(error) if is_lost(&error) => Ok(true),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(StoreError::Unavailable(format!("{}: {error}", path.display())))
         }
-        _ => Ok(()),
+        _ => Ok(false),
     }
 }
 

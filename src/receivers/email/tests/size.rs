@@ -128,22 +128,29 @@ async fn one_that_takes_no_size_at_all_refuses_for_good() {
 
 #[tokio::test]
 async fn a_recipient_who_takes_less_gets_the_short_mail_and_the_others_the_whole() {
-    for fails in [false, true] {
-        let asked = AtomicUsize::new(0);
-        let server = MailServer::start(BARE, move |line| match line.starts_with("RCPT TO:<b@") {
-            true if asked.fetch_add(1, Ordering::SeqCst) == 0 => Some(Fault::Say("552 5.2.3 too big for b")),
-            true if fails => Some(Fault::Close),
-            _ => None,
+    // It goes well; it is cut off; it hangs; the server hangs up after the whole mail, and lets nobody in again.
+    for (at, fault) in
+        [("", Fault::Close), ("RCPT TO:<b@", Fault::Close), ("RCPT TO:<b@", Fault::Hang), ("RSET", Fault::Close)]
+    {
+        let fails = !at.is_empty();
+        let (asked, greeted) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let server = MailServer::start(BARE, move |line| match line {
+            "greeting" if greeted.fetch_add(1, Ordering::SeqCst) > 0 => Some(Fault::Say("421 not so often")),
+            _ if line.starts_with("RCPT TO:<b@") && asked.fetch_add(1, Ordering::SeqCst) == 0 => {
+                Some(Fault::Say("552 5.2.3 too big for b"))
+            }
+            _ => (fails && line.starts_with(at)).then_some(fault),
         })
         .await;
         let (config, row) = large(&server);
-        let email = Email::new(&EmailConfig { to: "a@plant.example, b@plant.example".into(), ..config });
+        let mut email = Email::new(&EmailConfig { to: "a@plant.example, b@plant.example".into(), ..config });
+        email.limit = if fails { Duration::from_secs(2) } else { email.limit };
         let result = email.send(&row, &context()).await;
         let mails = server.mails();
         assert!(mails[0].contains("text/html"), "a has the whole");
         if fails {
             // It is not sent to the others again, who have it.
-            assert_eq!(verdict(&result), Verdict::Again(Some(60)), "{result:?}");
+            assert_eq!(verdict(&result), Verdict::Again(Some(60)), "{at} {fault:?}: {result:?}");
             assert!(result.unwrap_err().to_string().ends_with("(the others have it)"));
             assert_eq!(mails.len(), 1);
         } else {
