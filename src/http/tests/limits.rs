@@ -54,7 +54,7 @@ fn bodies_that_are_under_way_have_a_limit_together() {
             }
         }
         assert_eq!(held.len(), 16, "256 MiB");
-        let large = || format!("[{}]", " ".repeat(1 << 20));
+        let large = || format!("[{}]", " ".repeat(4 << 20));
         assert_eq!(service.post("/api/v2/alerts", large()).await.status, 503);
         assert_eq!(service.post("/api/v2/alerts", "[]").await.status, 200, "what is small has room");
         held.clear();

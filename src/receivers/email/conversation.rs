@@ -95,8 +95,9 @@ pub(super) async fn deliver(
 ) -> Result<HandedOver, SendError> {
     let mut entered = enter(access, step).await?;
     let result = hand_over_what_fits(&mut entered, access, letter, outline, until, step).await;
-    // Politeness only, so neither its failure nor its silence counts.
-    let _ = tokio::time::timeout(QUIT_LIMIT, entered.0.command("QUIT", Quit, 2)).await;
+    // Politeness only, so neither its failure nor its silence counts, nor may it make the attempt too long.
+    let patience = Instant::now() + QUIT_LIMIT;
+    let _ = tokio::time::timeout_at(patience.min(until), entered.0.command("QUIT", Quit, 2)).await;
     result
 }
 
