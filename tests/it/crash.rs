@@ -19,6 +19,10 @@ use crate::support::until;
 use crate::support::webhook::Webhook;
 
 const ALERTS_PER_LOT: u64 = 5;
+/// How many kills one trial consists of.
+const KILLS: u64 = 100;
+/// How often it ends at each named point.
+const TIMES: usize = 3;
 /// How many attempts Andon may have in flight to one receiver: so many may be doubled by a crash.
 const IN_FLIGHT: usize = 64;
 /// How old an answer may be that was not stored when a crash came: its commit takes milliseconds, on a busy machine more.
@@ -62,34 +66,52 @@ struct End {
 #[test]
 fn nothing_accepted_is_forgotten_by_a_hundred_kills() {
     let mut random = Random::for_test("crash");
-    let mut trial = Trial::new(random.clone());
-    let kills = budget(100, 2_000);
-    for _ in 0..kills {
-        let moment = Duration::from_millis(30 + random.below(370));
-        let andon = trial.place.start(&["--alerts.gc-interval=1s"]);
-        trial.life(andon, |andon| {
-            std::thread::sleep(moment);
-            andon.signal("KILL");
-            Instant::now()
-        });
+    // Each time in a folder of its own: what many lives leave behind makes the next start take long, and finds nothing more.
+    for _ in 0..budget(1, 20) {
+        let mut trial = Trial::new(random.clone());
+        for _ in 0..KILLS {
+            let moment = Duration::from_millis(30 + random.below(370));
+            let andon = trial.place.start(&["--alerts.gc-interval=1s"]);
+            trial.life(andon, |andon| {
+                std::thread::sleep(moment);
+                andon.signal("KILL");
+                Instant::now()
+            });
+        }
+        trial.must_hold(KILLS);
     }
-    trial.must_hold(kills);
 }
 
 #[test]
 fn nothing_accepted_is_forgotten_by_an_end_at_any_named_point() {
     let mut random = Random::for_test("crash_at_points");
-    let mut trial = Trial::new(random.clone());
-    let times = budget(3, 50);
-    for point in Point::ALL.into_iter().flat_map(|point| (0..times).map(move |_| point)) {
+    for _ in 0..budget(1, 17) {
+        let mut trial = Trial::new(random.clone());
+        for point in Point::ALL.into_iter().flat_map(|point| [point; TIMES]) {
+            trial.end_at(point, &mut random);
+        }
+        trial.must_hold(TIMES as u64);
+    }
+}
+
+impl Trial {
+    fn new(random: Random) -> Self {
+        let webhook = Webhook::start();
+        webhook.has_bad_spells(Some(random));
+        let place = Place::with_config(&config(&webhook, "4h"));
+        Self { place, webhook, accepted: Mutex::default(), ends: Vec::new() }
+    }
+
+    /// A life that ends at a named point.
+    fn end_at(&mut self, point: Point, random: &mut Random) {
         let passing = match point {
             Point::ReloadCommitted | Point::Drained | Point::CheckpointWritten | Point::CheckpointRenamed => 1,
             _ => 2 + random.below(20),
         };
         let failpoint = format!("{}:{passing}", point.name());
-        let mut command = trial.place.command(&["--alerts.gc-interval=1s"]);
+        let mut command = self.place.command(&["--alerts.gc-interval=1s"]);
         command.env("ANDON_FAILPOINT", &failpoint);
-        trial.life(Andon::start(command), |andon| {
+        self.life(Andon::start(command), |andon| {
             // Those that only the end reaches, and those that a slow machine takes long to reach.
             let patience = Duration::from_secs(if passing == 1 { 1 } else { 10 });
             if !andon.ends_within(patience) {
@@ -102,16 +124,6 @@ fn nothing_accepted_is_forgotten_by_an_end_at_any_named_point() {
             });
             ended
         });
-    }
-    trial.must_hold(times);
-}
-
-impl Trial {
-    fn new(random: Random) -> Self {
-        let webhook = Webhook::start();
-        webhook.has_bad_spells(Some(random));
-        let place = Place::with_config(&config(&webhook, "4h"));
-        Self { place, webhook, accepted: Mutex::default(), ends: Vec::new() }
     }
 
     /// Loads a running Andon with alerts, resolves, silences and reloads until `end` has ended it, and says when.
