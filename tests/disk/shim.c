@@ -6,7 +6,7 @@
  * DISK_FAIL     N:EIO, N:ENOSPC, N:EROFS, N:EMFILE or N:SHORT: what happens to the N-th operation from the start; with `N+:` to it
  *               and all that follow, as long as the file DISK_FAIL_WHILE exists
  * DISK_READS    if set, DISK_FAIL counts and fails what reads, and only that: opening and reading files and folders, and
- *               asking whether they are there; `all`: also reading from a place of a file, as sled does
+ *               asking whether they are there; not reading from a place of a file, as sled does
  * DISK_HIT      a file that is made when an operation was failed
  *
  * A record of the log is a byte for the kind, two numbers and a length of eight bytes each (little endian), and data:
@@ -58,8 +58,7 @@ static void init(void) {
         end += fail_all + 1;
         fail_short = !strcmp(end, "SHORT");
         fail_errno = !strcmp(end, "EIO") ? EIO : !strcmp(end, "EROFS") ? EROFS : !strcmp(end, "EMFILE") ? EMFILE : ENOSPC;
-        const char *which = getenv("DISK_READS");
-        fail_reads = which ? 1 + !strcmp(which, "all") : 0;
+        fail_reads = getenv("DISK_READS") != NULL;
     }
 }
 
@@ -207,22 +206,16 @@ ssize_t writev(int fd, const struct iovec *parts, int count) {
 }
 
 /* Whether something that reads from this file fails. */
-static int fd_fails(int fd, int from_a_place) {
+static int fd_fails(int fd) {
     char path[4096];
     pthread_once(&once, init);
-    return fail_reads > from_a_place && watched_fd(fd, path) && read_fails();
+    return fail_reads && watched_fd(fd, path) && read_fails();
 }
 ssize_t read(int fd, void *to, size_t size) {
-    return fd_fails(fd, 0) ? -1 : REAL(read)(fd, to, size);
+    return fd_fails(fd) ? -1 : REAL(read)(fd, to, size);
 }
 ssize_t readv(int fd, const struct iovec *parts, int count) {
-    return fd_fails(fd, 0) ? -1 : REAL(readv)(fd, parts, count);
-}
-ssize_t pread(int fd, void *to, size_t size, off_t at) {
-    return fd_fails(fd, 1) ? -1 : REAL(pread)(fd, to, size, at);
-}
-ssize_t pread64(int fd, void *to, size_t size, off64_t at) {
-    return fd_fails(fd, 1) ? -1 : REAL(pread64)(fd, to, size, at);
+    return fd_fails(fd) ? -1 : REAL(readv)(fd, parts, count);
 }
 DIR *opendir(const char *path) {
     return watched(path) && read_fails() ? NULL : REAL(opendir)(path);

@@ -91,25 +91,18 @@ fn any_operation_on_the_store_may_fail_once() {
 #[test]
 fn a_start_that_may_not_read_something_comes_up_whole_or_says_why() {
     for how in [":EIO", ":EMFILE"].into_iter().take(budget(1, 2) as usize) {
-        nothing_is_taken_for_damaged_that_is_not(how, false);
+        nothing_is_taken_for_damaged_that_is_not(how);
     }
 }
 
-/// sled's readings too, of a disk that fails and goes on failing. (What fails once, in sled's hands, and was read well just
-/// before, is taken for damaged: it stands aside.)
-#[test]
-fn a_start_on_a_disk_that_does_not_read_any_more_says_why() {
-    nothing_is_taken_for_damaged_that_is_not("+:EIO", true);
-}
-
 /// Has each reading fail as the shim says, in one start after the other.
-fn nothing_is_taken_for_damaged_that_is_not(how: &str, of_sled: bool) {
+fn nothing_is_taken_for_damaged_that_is_not(how: &str) {
     let scenarios = [Before::EndedWellThrice, Before::Killed, Before::KilledWithLarge];
     let webhook = Webhook::start();
     for before in scenarios.into_iter().take(budget(1, 3) as usize) {
         let (start, refused) = (prepared(before, &webhook), AtomicU64::new(0));
         let met = every_operation(|number| {
-            let (met, listened) = reads_fail(&start, before, &webhook, &format!("{number}{how}"), of_sled);
+            let (met, listened) = reads_fail(&start, before, &webhook, &format!("{number}{how}"));
             refused.fetch_add(u64::from(!listened), Ordering::SeqCst);
             met
         });
@@ -189,8 +182,8 @@ fn a_disk_that_fails_for_good_while_it_starts_is_told_as_an_error() {
     assert!(refused > 10, "{refused} operations are not all that a start needs");
 }
 
-/// A start in which something is not read, once or from then on; says whether there was something, and whether the start listened.
-fn reads_fail(start: &Place, before: Before, webhook: &Webhook, how: &str, of_sled: bool) -> (bool, bool) {
+/// A start in which something is not read; says whether there was something, and whether the start listened.
+fn reads_fail(start: &Place, before: Before, webhook: &Webhook, how: &str) -> (bool, bool) {
     let place = Place::with_config(&config(webhook, "reads"));
     copy_folder(&start.path().join("data"), &place.path().join("data"));
     let (data, hit) = (place.path().join("data"), place.path().join("hit"));
@@ -202,7 +195,7 @@ fn reads_fail(start: &Place, before: Before, webhook: &Webhook, how: &str, of_sl
         assert_eq!(count, OLD * before.lives(), "{how}: {alerts}\n{}", andon.log());
     };
     let mut command = place.command(&[]);
-    disk::fail_reads(&mut command, &data, how, &hit, of_sled);
+    disk::fail_reads(&mut command, &data, how, &hit);
     let mut andon = Andon::spawn(command);
     let listened = andon.listens();
     if listened {

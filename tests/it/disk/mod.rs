@@ -35,10 +35,10 @@ pub fn fail(command: &mut Command, folder: &Path, how: &str, hit: &Path) {
     watch(command, folder).env("DISK_FAIL", how).env("DISK_HIT", hit);
 }
 
-/// Has what reads the files under `folder` fail, and nothing else, as the shim says; also sled's own reading, or all but that.
-pub fn fail_reads(command: &mut Command, folder: &Path, how: &str, hit: &Path, of_sled: bool) {
+/// Has what reads the files under `folder` fail, and nothing else, as the shim says; but for sled's own reading of its log.
+pub fn fail_reads(command: &mut Command, folder: &Path, how: &str, hit: &Path) {
     fail(command, folder, how, hit);
-    command.env("DISK_READS", if of_sled { "all" } else { "others" });
+    command.env("DISK_READS", "1");
 }
 
 /// Has the operations fail, as long as the file `reason` exists.
