@@ -28,7 +28,7 @@ const IN_FLIGHT: usize = 64;
 /// How old an answer may be that was not stored when a crash came: its commit takes milliseconds, on a busy machine more.
 const UNSTORED: Duration = Duration::from_secs(2);
 /// How long after its first answer something may be told again: crashes may follow each other before it is settled.
-const UNSETTLED: Duration = Duration::from_secs(10);
+const UNSETTLED: Duration = Duration::from_secs(30);
 /// Every alert but those of each tenth lot is resolved once it was told.
 const KEPT: u64 = 10;
 /// Of each fifth lot but those, some alerts are over as soon as they fire.
@@ -210,7 +210,18 @@ fn doubles_are_those_in_flight(webhook: &Webhook, ends: &[End]) {
         let said = statuses(std::slice::from_ref(message));
         let lot = message.json()["groupLabels"]["lot"].to_string();
         if let Some((other, same)) = last_said.insert(lot, (id, said.clone())) {
-            assert!(other == id || same != said, "{other} and {id} say the same: {said:?}");
+            let of_lot = || {
+                let of_lot = told
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, told)| told.json()["groupLabels"] == message.json()["groupLabels"]);
+                let line = |(place, told): (usize, &Message)| {
+                    let (id, answered) = (told.header("webhook-id"), answered.get(&place).is_some());
+                    format!("life {}, answered {answered}: {id:?} {}", life(place), told.json())
+                };
+                of_lot.map(line).collect::<Vec<_>>().join("\n")
+            };
+            assert!(other == id || same != said, "{other} and {id} say the same:\n{}", of_lot());
         }
     }
     let most = doubles.iter().max().copied().unwrap_or_default();
