@@ -216,7 +216,7 @@ fn doubles_are_those_in_flight(webhook: &Webhook, ends: &[End]) {
                     .enumerate()
                     .filter(|(_, told)| told.json()["groupLabels"] == message.json()["groupLabels"]);
                 let line = |(place, told): (usize, &Message)| {
-                    let (id, answered) = (told.header("webhook-id"), answered.get(&place).is_some());
+                    let (id, answered) = (told.header("webhook-id"), answered.contains_key(&place));
                     format!("life {}, answered {answered}: {id:?} {}", life(place), told.json())
                 };
                 of_lot.map(line).collect::<Vec<_>>().join("\n")
