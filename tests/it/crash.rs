@@ -28,7 +28,7 @@ const IN_FLIGHT: usize = 64;
 /// How old an answer may be that was not stored when a crash came: its commit takes milliseconds, on a busy machine more.
 const UNSTORED: Duration = Duration::from_secs(2);
 /// How long after its first answer something may be told again: crashes may follow each other before it is settled.
-const UNSETTLED: Duration = Duration::from_secs(30);
+const UNSETTLED: Duration = Duration::from_secs(10);
 /// Every alert but those of each tenth lot is resolved once it was told.
 const KEPT: u64 = 10;
 /// Of each fifth lot but those, some alerts are over as soon as they fire.

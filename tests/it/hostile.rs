@@ -379,8 +379,7 @@ fn so_many_alerts_and_rows_as_there_may_be_are_held_in_bounded_memory_and_over_a
     healthy(&andon);
     let memory = resident_mib(&andon);
     println!("{alerts} alerts, {rows} rows: {empty} MiB before, {memory} MiB with them");
-    // A million took 1 567 MiB.
-    assert!(memory <= empty + 60 + ((rows as u64 * 1_700) >> 20), "{memory} MiB, {empty} MiB before");
+    assert!(memory <= empty + 60 + ((rows as u64 * 1_500) >> 20), "{memory} MiB, {empty} MiB before");
     let refused = post(&andon, "OneMore");
     assert_eq!(refused.status(), 503, "{}", refused.body);
     andon.kill();
