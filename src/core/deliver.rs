@@ -16,7 +16,7 @@
 //! Only the first row of a thread is ever due: within a thread order holds. A row that a worker keeps back, since its
 //! receiver may not be told so often, is parked: it may be superseded until the worker claims it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -377,9 +377,12 @@ impl Engine {
 
     /// Takes back from the ledger what a row would have told. What was to be told resolved is told firing still, and
     /// goes back into its group, so that the next flush tells it, unless it ended too long ago to be tried anew. What an
-    /// earlier attempt may have told firing stays owed: better told over twice than never.
+    /// earlier attempt may have told firing stays owed: better told over twice than never. Of what a later row tells
+    /// there is nothing to take back.
     fn untell(&mut self, now: Timestamp, row: &Delivery) {
+        let later = self.leave_to_later_rows(row);
         let resolved = row.alerts.iter().filter(|told| told.resolved).map(|told| told.alert.fingerprint());
+        let resolved = resolved.filter(|alert| !later.contains(alert));
         let (mut owed, mut orphaned) = (Vec::new(), false);
         for alert in resolved {
             let ended = self.state.alerts.get(alert).map(|kept| kept.alert.ends_at);
@@ -405,9 +408,10 @@ impl Engine {
             let told = Told::without(row);
             Told { next_sequence: told.next_sequence.max(next), ..told }
         });
-        told.firing.retain(|alert| !row.new.contains(alert));
+        let told_by_it = |alert: &Fingerprint| row.new.contains(alert) && !later.contains(alert);
+        told.firing.retain(|alert| !told_by_it(alert));
         if !self.doubtful.contains(&row.id) {
-            told.open.retain(|alert| !row.new.contains(alert));
+            told.open.retain(|alert| !told_by_it(alert));
         }
         // A repetition that was not heard is due again at the next flush.
         told.at = Timestamp::ZERO;
@@ -418,6 +422,33 @@ impl Engine {
         }
         let over = told.firing.is_empty() && told.open.is_empty();
         self.state.put_told(&row.thread, (!over).then_some(told), &mut self.log);
+    }
+
+    /// What the rows that wait behind this one, which is not told, say of its alerts themselves. What this one would have
+    /// told first is new in the one that does; what this one would have ended is not new to whoever has it open.
+    fn leave_to_later_rows(&mut self, row: &Delivery) -> BTreeSet<Fingerprint> {
+        let says = |told: &ToldAlert| (told.alert.fingerprint(), told.resolved);
+        let ended: BTreeMap<_, _> = row.alerts.iter().map(says).collect();
+        let mut left = BTreeSet::new();
+        let later = self.waiting(&row.thread).into_iter().filter(|later| later.id > row.id);
+        for later in later.filter(|later| later.reason != Reason::Acknowledged) {
+            let mut new = later.new.clone();
+            for (alert, over) in later.alerts.iter().map(says) {
+                let Some(ends_it) = ended.get(&alert) else { continue };
+                if !left.insert(alert) || over {
+                    continue;
+                }
+                if *ends_it {
+                    new.remove(&alert);
+                } else if row.new.contains(&alert) {
+                    new.insert(alert);
+                }
+            }
+            if new != later.new {
+                self.state.put_delivery(Delivery { new, ..Delivery::clone(&later) }, &mut self.log);
+            }
+        }
+        left
     }
 
     /// Puts an alert that is over back into the group of the row, making it anew if need be. Says whether it could.

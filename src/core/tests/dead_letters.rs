@@ -188,3 +188,48 @@ fn there_are_only_so_many_letters_and_the_oldest_go_first() {
     let oldest = *letters.keys().next().unwrap();
     assert!(put_away.iter().all(|(id, reason)| *id < oldest && reason.contains("more than 10000")), "{put_away:?}");
 }
+
+/// A pager has `Disk a` open, and takes nothing for a while: its end waits, and behind it that it fires anew.
+fn with_an_end_that_waits() -> World {
+    let mut rules = policy();
+    (rules.receivers[0].integrations[0].kind, rules.receivers[0].integrations[0].says_both) = ("pagerduty", false);
+    let mut world = World::new(rules);
+    world.post(&["Disk a"], true);
+    world.pass(MINUTE);
+    let later = Outcome::Retry { error: "429".into(), after: Some(20 * MINUTE), exchange: Default::default() };
+    world.receivers.0.insert("hook".into(), vec![later]);
+    world.post(&["Disk a"], false);
+    world.pass(6 * MINUTE);
+    world.post(&["Disk a"], true);
+    world.pass(MINUTE);
+    let lines = world.lines();
+    assert_eq!(world.told.len(), 1, "it was paged once so far: {lines:?}");
+    world
+}
+
+#[test]
+fn an_end_that_is_refused_is_left_to_the_one_that_waits_behind_it() {
+    let mut world = with_an_end_that_waits();
+    world.post(&["Disk a"], false);
+    world.pass(6 * MINUTE);
+    world.receivers.0.insert("hook".into(), vec![refused()]);
+    world.pass(60 * MINUTE);
+    let told: Vec<_> = world.told.iter().skip(1).map(|row| (row.firing(), row.sequence)).collect();
+    assert_eq!(told, [(true, 0), (false, 1)], "of the later episode");
+    assert!(world.engine.view().ledger.is_empty() && world.engine.view().outbox.is_empty());
+}
+
+#[test]
+fn what_stays_open_since_its_end_was_refused_is_told_as_over_though_its_new_start_was_refused_too() {
+    let mut world = with_an_end_that_waits();
+    world.receivers.0.insert("hook".into(), vec![refused(), refused()]);
+    while world.engine.view().dead_letters.values().all(|letter| !letter.delivery.firing()) {
+        world.post(&["Disk a"], true);
+        world.pass(MINUTE);
+    }
+    world.post(&["Disk a"], false);
+    world.pass(60 * MINUTE);
+    let told: Vec<_> = world.told.iter().skip(1).map(|row| row.firing()).collect();
+    assert_eq!(told, [false]);
+    assert!(world.engine.view().ledger.is_empty() && world.engine.view().outbox.is_empty());
+}
