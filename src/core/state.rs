@@ -134,7 +134,7 @@ pub struct State {
     /// The dead letters of each thread. Follows from them.
     letters_of: BTreeMap<Thread, BTreeSet<DeliveryId>>,
     /// The rows of each thread, oldest first. Follows from the outbox.
-    pub(super) queues: BTreeMap<Thread, BTreeSet<DeliveryId>>,
+    pub(super) queues: BTreeMap<Thread, Vec<DeliveryId>>,
     /// The rows of each message that stands for several. Follows from the outbox.
     pub(super) digests: BTreeMap<DeliveryId, BTreeSet<DeliveryId>>,
     /// The orders of each key, the oldest first; only the last may be open. Follows from the orders.

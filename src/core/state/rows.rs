@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Log, State, Undo};
 use crate::core::change::Change;
-use crate::core::outbox::{Delivery, DeliveryId};
+use crate::core::outbox::{Delivery, DeliveryId, Thread};
 
 impl State {
     pub(in crate::core) fn put_delivery(&mut self, delivery: Delivery, log: &mut Log) {
@@ -59,7 +59,7 @@ impl State {
     ) -> Option<Arc<Delivery>> {
         match row {
             Some(row) => {
-                self.queues.entry(row.thread.clone()).or_default().insert(id);
+                self.queue_up(&row.thread, id);
                 let digest = row.told_with;
                 let old = self.outbox.insert(id, row);
                 self.take_out_of_digest(old.as_deref());
@@ -73,13 +73,24 @@ impl State {
                 self.take_out_of_digest(Some(&old));
                 Arc::make_mut(&mut self.parked).remove(&id);
                 if let Some(queue) = self.queues.get_mut(&old.thread) {
-                    queue.remove(&id);
+                    queue.retain(|waiting| *waiting != id);
                     if queue.is_empty() {
                         self.queues.remove(&old.thread);
                     }
                 }
                 Some(old)
             }
+        }
+    }
+
+    /// Most threads have one row, and there may be a million: a vector takes as much as they need.
+    fn queue_up(&mut self, thread: &Thread, id: DeliveryId) {
+        let Some(queue) = self.queues.get_mut(thread) else {
+            self.queues.insert(thread.clone(), vec![id]);
+            return;
+        };
+        if let Err(place) = queue.binary_search(&id) {
+            queue.insert(place, id);
         }
     }
 
