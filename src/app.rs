@@ -18,7 +18,6 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -181,7 +180,7 @@ impl Parts<'_> {
         let state = Arc::new(state);
 
         let (stop_driver, mut tasks) = (CancellationToken::new(), Tasks::default());
-        let mut driver = spawn_driver(driver, stop_driver.clone());
+        let mut driver = TaskTracker::new().spawn(driver.run(stop_driver.clone()));
         let path = self.flags.config_file.clone();
         let (mirrors, mirror_settings) = watch::channel(mirror::Settings::of(&self.config));
         let reloading = Reloading { path, state: Arc::clone(&state), receivers: Arc::clone(&receivers), mirrors };
@@ -313,10 +312,4 @@ fn status(started: Timestamp, cluster: Option<http::ClusterInfo>) -> StatusInfo 
         build_date: unknown(),
         build_user: unknown(),
     }
-}
-
-/// The driver's commits block, so it has a thread of its own.
-fn spawn_driver(driver: Driver, stop: CancellationToken) -> JoinHandle<Result<(), StoreError>> {
-    let runtime = tokio::runtime::Handle::current();
-    tokio::task::spawn_blocking(move || runtime.block_on(driver.run(stop)))
 }

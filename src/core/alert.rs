@@ -24,7 +24,73 @@ pub struct Alert {
     pub timeout: bool,
 }
 
+/// Since when a version of an alert holds, and until when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// Since when it fires.
+    pub starts_at: Timestamp,
+    /// When it ends or has ended.
+    pub ends_at: Timestamp,
+    /// When it was received.
+    pub updated_at: Timestamp,
+    /// Whether `ends_at` is ours, and not the sender's.
+    pub timeout: bool,
+}
+
+impl Times {
+    /// Alertmanager's merge of a stored version with one that arrived now; `now` decides which of them are resolved.
+    ///
+    /// Versions that do not overlap in time replace each other. Of overlapping ones the later received counts, with the
+    /// earlier start, and an end that a sender gave is not shortened by a timeout.
+    #[must_use]
+    pub fn merged(stored: Self, arrived: Self, now: Timestamp) -> Self {
+        if !stored.overlaps(arrived) {
+            return arrived;
+        }
+        let (newer, older) = if arrived.updated_at < stored.updated_at { (stored, arrived) } else { (arrived, stored) };
+        let mut merged = newer;
+        merged.starts_at = stored.starts_at.min(arrived.starts_at);
+        let longer = older.ends_at > newer.ends_at;
+        if longer && if newer.ends_at <= now { older.ends_at <= now } else { !older.timeout } {
+            merged.ends_at = older.ends_at;
+        }
+        merged
+    }
+
+    fn overlaps(self, arrived: Self) -> bool {
+        let inside = |at: Timestamp| self.starts_at < at && at < self.ends_at;
+        inside(arrived.ends_at) || inside(arrived.starts_at)
+    }
+
+    /// Whether it differs in nothing but how long it holds.
+    pub fn begins_as(self, other: Self) -> bool {
+        self.starts_at == other.starts_at
+            && self.starts_at.offset_minutes() == other.starts_at.offset_minutes()
+            && self.timeout == other.timeout
+    }
+}
+
 impl Alert {
+    /// Its times.
+    pub fn times(&self) -> Times {
+        let Self { starts_at, ends_at, updated_at, timeout, .. } = *self;
+        Times { starts_at, ends_at, updated_at, timeout }
+    }
+
+    /// Gives it other times.
+    pub fn set_times(&mut self, times: Times) {
+        (self.starts_at, self.ends_at) = (times.starts_at, times.ends_at);
+        (self.updated_at, self.timeout) = (times.updated_at, times.timeout);
+    }
+
+    /// The same alert at other times.
+    #[must_use]
+    pub fn at(&self, times: Times) -> Self {
+        let mut alert = self.clone();
+        alert.set_times(times);
+        alert
+    }
+
     /// About how many bytes it takes where it is stored.
     pub fn weight(&self) -> usize {
         self.text() + 48
@@ -50,27 +116,16 @@ impl Alert {
         self.ends_at <= self.updated_at
     }
 
-    /// Alertmanager's merge of a stored version with one that arrived now; `now` decides which of them are resolved.
-    ///
-    /// Versions that do not overlap in time replace each other. Of overlapping ones the later received counts, with the
-    /// earlier start, and an end that a sender gave is not shortened by a timeout.
+    /// A stored version with one that arrived now: as [`Times::merged`], with the texts of the later received where both
+    /// overlap.
     #[must_use]
-    pub fn merged(stored: &Self, arrived: Self, now: Timestamp) -> Self {
-        let inside = |at: Timestamp| stored.starts_at < at && at < stored.ends_at;
-        if !inside(arrived.ends_at) && !inside(arrived.starts_at) {
-            return arrived;
+    pub fn merged(stored: &Self, mut arrived: Self, now: Timestamp) -> Self {
+        let (was, came) = (stored.times(), arrived.times());
+        let times = Times::merged(was, came, now);
+        if was.overlaps(came) && came.updated_at < was.updated_at {
+            return stored.at(times);
         }
-        let (newer, older) =
-            if arrived.updated_at < stored.updated_at { (stored, &arrived) } else { (&arrived, stored) };
-        let mut merged = newer.clone();
-        merged.starts_at = stored.starts_at.min(arrived.starts_at);
-        if newer.ended(now) {
-            if older.ended(now) && older.ends_at > newer.ends_at {
-                merged.ends_at = older.ends_at;
-            }
-        } else if older.ends_at > newer.ends_at && !older.timeout {
-            merged.ends_at = older.ends_at;
-        }
-        merged
+        arrived.set_times(times);
+        arrived
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::alert::Alert;
+use super::alert::{Alert, Times};
 use super::alert_set::Kept;
 use super::change::{Actor, Change, GroupId, StoredGroup};
 use super::engine::{Engine, Options, Output};
@@ -41,10 +41,9 @@ impl Engine {
     }
 
     fn put_alert(&mut self, now: Timestamp, arriving: &Arriving<'_>) -> Result<(), Rejected> {
-        let stored = self.state.alerts.get(arriving.fingerprint);
-        let (starts_at, ends_at, timeout) = self.times(now, arriving);
-        self.counters.received[usize::from(ends_at <= now)] += 1;
-        let valid = if ends_at < starts_at {
+        let times = self.times(now, arriving);
+        self.counters.received[usize::from(times.ends_at <= now)] += 1;
+        let valid = if times.ends_at < times.starts_at {
             Err(Rejected::EndsBeforeStart)
         } else if arriving.labels.is_empty() {
             Err(Rejected::NoLabels)
@@ -52,6 +51,43 @@ impl Engine {
             Ok(())
         };
         valid.inspect_err(|_| self.counters.invalid += 1)?;
+        if !self.refresh(now, arriving, times) {
+            self.renew(now, arriving, times);
+        }
+        Ok(())
+    }
+
+    /// Takes in what says nothing new but how long it holds, as nearly everything does that arrives: it takes no memory,
+    /// and is in its groups. Says whether it was that.
+    fn refresh(&mut self, now: Timestamp, arriving: &Arriving<'_>, arrived: Times) -> bool {
+        let Some(known) = self.state.alerts.get(arriving.fingerprint).map(|kept| &kept.alert) else { return false };
+        let times = Times::merged(known.times(), arrived, now);
+        let same = known.times().begins_as(times)
+            && known.labels.packed() == arriving.labels
+            && known.annotations.packed() == arriving.annotations
+            && *known.generator_url == *arriving.generator_url;
+        if !same || !self.is_grouped(known, times.ends_at, now) {
+            return false;
+        }
+        if arrived.ends_at > now && !self.state.last_seen.is_empty() {
+            let labels = known.labels.clone();
+            self.watched(now, &labels);
+        }
+        self.state.refresh_alert(arriving.fingerprint, times, &mut self.log);
+        true
+    }
+
+    /// Whether a version of a known alert with this end is in its groups already: what fires and fired is, and what is
+    /// over and was over has been.
+    fn is_grouped(&self, known: &Alert, ends_at: Timestamp, now: Timestamp) -> bool {
+        let (was_firing, firing) = (!self.state.grace.resolved(known, now), ends_at > now);
+        (was_firing && firing) || (!was_firing && !firing && known.ends_at == ends_at)
+    }
+
+    /// Takes in an alert that is new, or says something new.
+    fn renew(&mut self, now: Timestamp, arriving: &Arriving<'_>, times: Times) {
+        let Times { starts_at, ends_at, updated_at, timeout } = times;
+        let stored = self.state.alerts.get(arriving.fingerprint);
         let same = |text: &str, known: Option<&LabelSet>| match known {
             Some(known) if known.packed() == text => known.clone(),
             // What a batch holds was packed by it.
@@ -67,7 +103,7 @@ impl Engine {
             },
             starts_at,
             ends_at,
-            updated_at: now,
+            updated_at,
             timeout,
         };
         let alert = match known {
@@ -78,11 +114,10 @@ impl Engine {
             self.watched(now, &alert.labels);
         }
         self.store_alert(now, arriving, alert);
-        Ok(())
     }
 
     /// The times of an alert that does not say them all: it starts now (or when it ended), and ends by a timeout.
-    fn times(&self, now: Timestamp, arriving: &Arriving<'_>) -> (Timestamp, Timestamp, bool) {
+    fn times(&self, now: Timestamp, arriving: &Arriving<'_>) -> Times {
         let (mut starts_at, mut ends_at) = (arriving.starts_at, arriving.ends_at);
         if starts_at.is_zero() {
             starts_at = if ends_at.is_zero() { now } else { ends_at };
@@ -91,24 +126,20 @@ impl Engine {
         if timeout {
             ends_at = now.after(self.state.policy.resolve_timeout);
         }
-        (starts_at, ends_at, timeout)
+        Times { starts_at, ends_at, updated_at: now, timeout }
     }
 
     fn store_alert(&mut self, now: Timestamp, arriving: &Arriving<'_>, alert: Alert) {
         let fingerprint = arriving.fingerprint;
-        let (firing, ends_at, updated_at) = (!alert.ended(now), alert.ends_at, alert.updated_at);
+        let firing = !alert.ended(now);
         let alert = Arc::new(alert);
-        let (mut newer, mut refresh, mut grouped, mut changed) = (None, false, false, false);
+        let (mut newer, mut grouped, mut changed) = (None, false, false);
         if let Some(known) = self.state.alerts.get(fingerprint) {
             let was_firing = !self.state.grace.resolved(&known.alert, now);
             if known.alert.labels == alert.labels {
                 newer = Some(known.newer(Arc::clone(&alert)));
-                let same = says_the_same(&known.alert, &alert);
-                // What fires and fired is in its groups; what is over and was over has been there.
-                let over_as_before = !was_firing && !firing && known.alert.ends_at == ends_at;
-                grouped = (was_firing && firing) || over_as_before;
-                refresh = same && grouped;
-                changed = was_firing && firing && !same;
+                grouped = self.is_grouped(&known.alert, alert.ends_at, now);
+                changed = was_firing && firing && !says_the_same(&known.alert, &alert);
             }
         } else if firing && self.limited(&alert, now) {
             self.counters.limited += 1;
@@ -119,12 +150,7 @@ impl Engine {
             None => Kept::new(fingerprint, Arc::clone(&alert), self.state.verdict(&alert.labels)),
         };
         let verdict = Arc::clone(&kept.verdict);
-        let change = if refresh {
-            Change::Refreshed { fingerprint, ends_at, updated_at }
-        } else {
-            Change::Alert(Arc::clone(&alert))
-        };
-        self.state.put_alert(kept, change, &mut self.log);
+        self.state.put_alert(kept, Change::Alert(Arc::clone(&alert)), &mut self.log);
         if changed {
             self.note(Note::Changed(fingerprint));
         }
@@ -171,7 +197,5 @@ impl Engine {
 fn says_the_same(known: &Alert, alert: &Alert) -> bool {
     known.annotations == alert.annotations
         && known.generator_url == alert.generator_url
-        && known.starts_at == alert.starts_at
-        && known.starts_at.offset_minutes() == alert.starts_at.offset_minutes()
-        && known.timeout == alert.timeout
+        && known.times().begins_as(alert.times())
 }

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::ack::{Ack, AckEnd};
+use super::alert::Times;
 use super::alert_set::{AlertSet, Kept, Verdict};
 use super::asset::Assets;
 use super::change::{Change, StoredGroup};
@@ -71,6 +72,7 @@ impl Log {
 #[derive(Debug)]
 enum Undo {
     Alert(Fingerprint, Option<Kept>),
+    Refreshed(Fingerprint, Times),
     Added(GroupIdx),
     Removed(GroupIdx, Box<Group>),
     Updated(GroupIdx, Arc<StoredGroup>),
@@ -212,6 +214,23 @@ impl State {
         let fingerprint = kept.fingerprint;
         let old = self.judge(kept);
         log.undo.push(Undo::Alert(fingerprint, old));
+        log.changes.push(change);
+    }
+
+    /// An alert of which nothing is new but how long it holds.
+    pub(super) fn refresh_alert(&mut self, fingerprint: Fingerprint, times: Times, log: &mut Log) {
+        let change = Change::Refreshed { fingerprint, ends_at: times.ends_at, updated_at: times.updated_at };
+        if self.per_name.is_some() {
+            if let Some(newer) = self.alerts.get(fingerprint).map(|kept| kept.newer(Arc::new(kept.alert.at(times)))) {
+                self.put_alert(newer, change, log);
+            }
+            return;
+        }
+        let Some(before) = self.alerts.set_times(fingerprint, times) else { return };
+        if let Some(kept) = self.alerts.get(fingerprint) {
+            self.inhibitor.put(&self.policy, &self.alerts, kept);
+        }
+        log.undo.push(Undo::Refreshed(fingerprint, before));
         log.changes.push(change);
     }
 
@@ -367,6 +386,10 @@ impl State {
     fn undo_step(&mut self, step: Undo) {
         match step {
             Undo::Alert(fingerprint, old) => self.undo_alert(fingerprint, old),
+            Undo::Refreshed(fingerprint, times) => {
+                let old = self.alerts.get(fingerprint).map(|kept| kept.newer(Arc::new(kept.alert.at(times))));
+                self.undo_alert(fingerprint, old);
+            }
             Undo::Added(at) => drop(self.groups.take(at)),
             Undo::Removed(at, group) => self.groups.put_back(at, *group),
             Undo::Updated(at, stored) => drop(self.groups.update(at, stored)),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::Driver;
+use super::{Driver, aside};
 use crate::core::change::Change;
 use crate::core::engine::ROOM;
 use crate::store::{Fence, StoreError};
@@ -43,6 +43,11 @@ impl Driver {
                 return Ok(());
             }
         }
+        aside(|| self.store_all(now, taken))
+    }
+
+    /// Stores what must not wait, and what may.
+    fn store_all(&mut self, now: Timestamp, taken: usize) -> Result<(), StoreError> {
         let lazy = self.lazy.len();
         if lazy > 0 {
             self.lazy.extend_from_slice(self.engine.pending());

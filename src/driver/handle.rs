@@ -63,6 +63,18 @@ pub(crate) enum Request {
     },
 }
 
+impl Request {
+    /// Whether it is decided in no time.
+    pub(super) fn is_quick(&self) -> bool {
+        match self {
+            Self::Alerts { batch, .. } => batch.len() <= super::FEW_ALERTS,
+            Self::Settled { deliveries, .. } | Self::Claim { deliveries, .. } => deliveries.len() <= super::FEW,
+            Self::Parked { .. } | Self::View { .. } => true,
+            Self::Command { .. } => false,
+        }
+    }
+}
+
 /// How the driver fares, for metrics and readiness.
 #[derive(Debug, Default)]
 pub struct Health {

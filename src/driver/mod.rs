@@ -3,7 +3,8 @@
 //! It takes all inputs that wait, lets the engine decide, commits once, and only then answers, shows the new state to
 //! readers and hands rows to the workers. A commit that fails leaves the engine as it was: whoever asked is told so,
 //! what a worker reported is kept and tried again, and when the store works again nothing runs out until senders have
-//! had time to send again. Commits block this task's own thread and nothing else.
+//! had time to send again. What takes long, a commit above all, keeps no other task waiting ([`aside`]); what does not is
+//! done where it was asked for, since to wake another thread costs more than to refresh the alerts of a request.
 
 mod checkpoint;
 mod commit;
@@ -57,6 +58,19 @@ const LINGER: Duration = Duration::from_millis(1);
 const EXPECTED_WITHIN: Duration = Duration::from_millis(5);
 /// No sleep is longer, so that a corrected clock is noticed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// So many requests, and alerts in one of them, are decided at once without anybody noticing.
+const FEW: usize = 16;
+const FEW_ALERTS: usize = 256;
+
+/// Does what may take long. Other tasks go on meanwhile, on another thread. Where there is one thread for all, in tests,
+/// they wait.
+fn aside<T>(long: impl FnOnce() -> T) -> T {
+    match tokio::runtime::Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(tokio::runtime::RuntimeFlavor::MultiThread) => tokio::task::block_in_place(long),
+        _ => long(),
+    }
+}
 
 /// Owns the engine and the store.
 pub struct Driver {
@@ -171,7 +185,7 @@ impl Driver {
             let now = self.clock.now();
             if self.kept.is_some() && !stop.is_cancelled() {
                 let kept = self.kept.take();
-                self.round(kept)?;
+                aside(|| self.round(kept))?;
                 tokio::task::yield_now().await;
                 continue;
             }
@@ -188,9 +202,13 @@ impl Driver {
             if first.is_some() {
                 self.gather().await;
             }
-            self.round(first)?;
+            if self.inbox.len() < FEW && first.as_ref().is_none_or(Request::is_quick) {
+                self.round(first)?;
+            } else {
+                aside(|| self.round(first))?;
+            }
         }
-        self.finish()
+        aside(|| self.finish())
     }
 
     /// Waits a moment for those who are likely to share the next commit: whoever was answered by the last one, and is
@@ -275,7 +293,7 @@ impl Driver {
 
     fn tick(&mut self, now: Timestamp) {
         if self.engine.next_deadline() <= now && (!self.failing || self.retry_at <= now) {
-            self.engine.handle(now, Input::Tick);
+            aside(|| self.engine.handle(now, Input::Tick));
         }
     }
 
