@@ -91,7 +91,7 @@ impl Engine {
         let same = |text: &str, known: Option<&LabelSet>| match known {
             Some(known) if known.packed() == text => known.clone(),
             // What a batch holds was packed by it.
-            _ => LabelSet::from_packed(text).unwrap_or_else(LabelSet::empty),
+            _ => LabelSet::from_pack(text),
         };
         let known = stored.map(|stored| &stored.alert);
         let arrived = Alert {

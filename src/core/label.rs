@@ -96,6 +96,12 @@ impl LabelSet {
         Some(Self(Arc::from(packed)))
     }
 
+    /// Takes what [`pack`] wrote in this process back into a set; it is not looked at again.
+    pub(super) fn from_pack(packed: &str) -> Self {
+        debug_assert!(Self::from_packed(packed).is_some(), "{packed:?}");
+        Self(Arc::from(packed))
+    }
+
     /// The packed text: equal sets have equal texts.
     pub fn packed(&self) -> &str {
         &self.0
