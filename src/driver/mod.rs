@@ -224,7 +224,7 @@ impl Driver {
 
     /// One batch: all that waits, decided, committed, answered.
     fn round(&mut self, first: Option<Request>) -> Result<(), StoreError> {
-        let now = self.look_at_clocks();
+        let mut now = self.look_at_clocks();
         if !self.put_back.is_zero() {
             self.engine.handle(now, Input::PutBack(self.put_back));
         }
@@ -252,6 +252,7 @@ impl Driver {
                 break;
             }
             let Some(request) = self.kept.take().or_else(|| self.inbox.try_recv().ok()) else { break };
+            now = self.later(now);
             self.take(now, request, &mut waiting, &mut settled);
             taken += 1;
         }
@@ -377,6 +378,13 @@ impl Driver {
         let idle = self.unsettled.is_empty() && self.put_back.is_zero() && self.away.is_zero();
         let work = if idle { work } else { Timestamp::ZERO };
         if self.failing { work.max(self.retry_at) } else { work }
+    }
+
+    /// The moment of what comes while others are decided: an alert that ended just before it was sent is over, and would
+    /// fire once more at the moment at which the others came. A leap of the clock is the next look's business.
+    fn later(&self, now: Timestamp) -> Timestamp {
+        let later = self.clock.now();
+        if later.since(now) < Duration::from_secs(1) { now.max(later) } else { now }
     }
 
     /// The present moment; a wall clock that jumped forward, or a machine that slept, is an outage.

@@ -74,6 +74,30 @@ async fn tells_after_the_group_wait_and_forgets_the_row_when_it_was_delivered() 
     assert!(service.handle.view().await.unwrap().outbox.is_empty());
 }
 
+#[test]
+fn what_comes_while_others_are_decided_is_over_if_it_ended_before() {
+    let store = Box::new(Memory::new(Retention::default()));
+    let (policy, options) = (Arc::new(testing::policy()), Options::default());
+    let (mut driver, handle, _) =
+        Driver::load(store, policy, options, Clock::System, mpsc::unbounded_channel().0).unwrap();
+    let ask = |batch| Request::Alerts { actor: sender(), batch, done: oneshot::channel().0 };
+    // To decide so many takes longer.
+    let (mut many, mut one) = (Batch::default(), Batch::default());
+    for number in 0..20_000 {
+        let number = number.to_string();
+        let mut labels = vec![("alertname", "Disk"), ("n", &number)];
+        many.push(&mut labels, &mut vec![], "", Timestamp::ZERO, Timestamp::ZERO).unwrap();
+    }
+    let ends_at = Clock::System.now().after(Duration::from_millis(2));
+    one.push(&mut vec![("alertname", "Net")], &mut vec![], "", Timestamp::ZERO, ends_at).unwrap();
+    let fingerprint = one.iter().next().unwrap().fingerprint;
+    handle.inbox.try_send(ask(one)).ok().unwrap();
+    driver.round(Some(ask(many))).unwrap();
+    let view = driver.engine.view();
+    let net = &view.alerts.get(fingerprint).unwrap().alert;
+    assert!(net.ended_explicitly(), "it was decided at {} and ended at {ends_at}", net.updated_at);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_store_that_fails_refuses_alerts_keeps_answers_and_lets_nothing_run_out_afterwards() {
     let clock = clock();
