@@ -12,9 +12,18 @@ use tokio::net::TcpListener;
 pub async fn bind_all(addresses: &[String]) -> Result<Vec<TcpListener>, String> {
     let mut listeners = Vec::new();
     for address in addresses {
-        listeners.push(bind(address).await.map_err(|error| format!("listen tcp {address}: {error}"))?);
+        listeners.push(bind(address).await.map_err(|error| refused(address, &error))?);
     }
     Ok(listeners)
+}
+
+fn refused(address: &str, error: &io::Error) -> String {
+    let hint = match error.kind() {
+        io::ErrorKind::AddrInUse => "; something listens there already: end it, or choose another --web.listen-address",
+        io::ErrorKind::PermissionDenied => "; choose a --web.listen-address with a port above 1023",
+        _ => "",
+    };
+    format!("listen tcp {address}: {error}{hint}")
 }
 
 async fn bind(address: &str) -> io::Result<TcpListener> {
@@ -71,6 +80,15 @@ mod tests {
         ] {
             assert_eq!(split(address), expected, "{address}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_port_that_is_taken_is_named_with_a_way_out() {
+        let taken = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
+        let address = taken.local_addr().expect("it is bound").to_string();
+        let error = bind_all(std::slice::from_ref(&address)).await.expect_err("it is taken");
+        assert!(error.starts_with(&format!("listen tcp {address}: ")), "{error}");
+        assert!(error.ends_with("end it, or choose another --web.listen-address"), "{error}");
     }
 
     #[tokio::test]

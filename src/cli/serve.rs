@@ -1,5 +1,6 @@
 //! `andon` with flags: read them, start the log, serve.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use crate::flags::{self, Asked, Flags};
@@ -25,6 +26,10 @@ fn serve(flags: &Flags) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
             tracing::error!(err, "Andon cannot go on");
+            // A line of a log has its ends of lines escaped, which a person who has just started it cannot read.
+            if err.contains('\n') && std::io::stderr().is_terminal() {
+                eprintln!("\n{err}");
+            }
             ExitCode::FAILURE
         }
     }

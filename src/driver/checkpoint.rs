@@ -1,6 +1,6 @@
 //! When a checkpoint is written; and that one which cannot be written is left alone for a while.
 //!
-//! To write one is to serialise everything that there is, on the driver's thread: tried again with each commit it would
+//! To write one is to serialise everything that there is, while the driver does nothing else: tried again with each commit it would
 //! keep every page waiting, on a disk that has room for entries and not for the whole state.
 
 use std::sync::Arc;

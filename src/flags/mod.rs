@@ -167,6 +167,9 @@ pub enum Asked {
 /// # Errors
 /// One line for a person, as kingpin would end it.
 pub fn read(args: &[String]) -> Result<Asked, String> {
+    if matches!(args, [only] if only == "help") {
+        return Ok(Asked::Help);
+    }
     let try_help = |error: String| format!("{error}, try --help");
     let given = kingpin::parse(FLAGS, args).map_err(try_help)?;
     if given.get("help").is_some() {

@@ -136,6 +136,8 @@ fn values_arrive() {
 #[test]
 fn help_and_version_win_over_values_but_not_over_mistakes() {
     assert_eq!(read(&["-h"]), Ok(Asked::Help));
+    assert_eq!(read(&["help"]), Ok(Asked::Help));
+    assert!(read(&["help", "--bogus"]).is_err());
     assert_eq!(read(&["--web.config.file=x", "--help"]), Ok(Asked::Help));
     assert_eq!(read(&["--data.retention=-5m", "--version"]), Ok(Asked::Version));
     assert!(read(&["--version", "--bogus"]).is_err());
