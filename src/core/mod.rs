@@ -56,6 +56,7 @@ mod silence_rules;
 mod state;
 mod texts;
 pub mod together;
+mod untold;
 pub mod urgency;
 pub mod view;
 mod watchdog;

@@ -65,7 +65,7 @@ const FEW_ALERTS: usize = 256;
 
 /// Does what may take long. Other tasks go on meanwhile, on another thread. Where there is one thread for all, in tests,
 /// they wait.
-fn aside<T>(long: impl FnOnce() -> T) -> T {
+pub fn aside<T>(long: impl FnOnce() -> T) -> T {
     match tokio::runtime::Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
         Ok(tokio::runtime::RuntimeFlavor::MultiThread) => tokio::task::block_in_place(long),
         _ => long(),
@@ -180,7 +180,7 @@ impl Driver {
     /// # Errors
     /// [`StoreError::Conflict`] if the store is another's now.
     pub async fn run(mut self, stop: CancellationToken) -> Result<(), StoreError> {
-        self.hand_out(self.clock.now());
+        aside(|| self.hand_out(self.clock.now()));
         loop {
             let now = self.clock.now();
             if self.kept.is_some() && !stop.is_cancelled() {
@@ -202,7 +202,7 @@ impl Driver {
             if first.is_some() {
                 self.gather().await;
             }
-            if self.inbox.len() < FEW && first.as_ref().is_none_or(Request::is_quick) {
+            if self.inbox.len() < FEW && self.unsettled.is_empty() {
                 self.round(first)?;
             } else {
                 aside(|| self.round(first))?;
@@ -226,10 +226,10 @@ impl Driver {
     fn round(&mut self, first: Option<Request>) -> Result<(), StoreError> {
         let mut now = self.look_at_clocks();
         if !self.put_back.is_zero() {
-            self.engine.handle(now, Input::PutBack(self.put_back));
+            aside(|| self.engine.handle(now, Input::PutBack(self.put_back)));
         }
         if !self.away.is_zero() {
-            self.engine.handle(now, Input::Away(self.away));
+            aside(|| self.engine.handle(now, Input::Away(self.away)));
         }
         let (mut waiting, mut settled, mut taken) = (Vec::new(), Vec::new(), 0);
         while self.has_room(taken)
@@ -253,7 +253,10 @@ impl Driver {
             }
             let Some(request) = self.kept.take().or_else(|| self.inbox.try_recv().ok()) else { break };
             now = self.later(now);
-            self.take(now, request, &mut waiting, &mut settled);
+            match request.is_quick() {
+                true => self.take(now, request, &mut waiting, &mut settled),
+                false => aside(|| self.take(now, request, &mut waiting, &mut settled)),
+            }
             taken += 1;
         }
         if !ticks_first {
@@ -342,7 +345,7 @@ impl Driver {
                 Waiting::Command(done, output) => drop(done.send(Ok(output))),
                 Waiting::Claim(done, deliveries) => self.give(done, deliveries),
                 Waiting::View(done) => {
-                    let view = view.get_or_insert_with(|| Arc::new(self.engine.view()));
+                    let view = view.get_or_insert_with(|| aside(|| Arc::new(self.engine.view())));
                     drop(done.send(Arc::clone(view)));
                 }
             }
@@ -384,7 +387,8 @@ impl Driver {
     /// fire once more at the moment at which the others came. A leap of the clock is the next look's business.
     fn later(&self, now: Timestamp) -> Timestamp {
         let later = self.clock.now();
-        if later.since(now) < Duration::from_secs(1) { now.max(later) } else { now }
+        let (looked, instant) = self.looked;
+        now.max(later.min(looked.after(instant.elapsed())))
     }
 
     /// The present moment; a wall clock that jumped forward, or a machine that slept, is an outage.

@@ -28,8 +28,9 @@ const IN_FLIGHT: usize = 64;
 /// How old an answer may be that was not stored when a crash came: its commit takes milliseconds, on a busy machine more.
 const UNSTORED: Duration = Duration::from_secs(2);
 /// How many requests, one after the other, may be accepted between an answer and a crash that it was not stored by: each
-/// is a commit, and an answer is in the one that follows it, or a little later where it took long to be read.
-const UNSTORED_COMMITS: usize = 3;
+/// is a commit, and an answer is in the one that follows it, or a little later where who reads it was kept from running.
+/// Every link of a chain of crashes is held to that; how long a chain is depends on the receiver, which may refuse meanwhile.
+const UNSTORED_COMMITS: usize = 10;
 /// Every alert but those of each tenth lot is resolved once it was told.
 const KEPT: u64 = 10;
 /// Of each fifth lot but those, some alerts are over as soon as they fire.

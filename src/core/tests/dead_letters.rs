@@ -233,3 +233,106 @@ fn what_stays_open_since_its_end_was_refused_is_told_as_over_though_its_new_star
     assert_eq!(told, [false]);
     assert!(world.engine.view().ledger.is_empty() && world.engine.view().outbox.is_empty());
 }
+
+/// Until something is due, which is on its way from then on; gives its row. Nothing else is sent meanwhile.
+fn until_on_its_way(world: &mut World) -> DeliveryId {
+    world.hold_back = true;
+    loop {
+        world.now = world.engine.next_deadline();
+        world.input(Input::Tick);
+        if let Some(bundle) = world.engine.take_due(world.now).first() {
+            return bundle[0].id;
+        }
+    }
+}
+
+/// `Disk a` is on its way to a webhook.
+fn with_a_row_on_its_way() -> (World, DeliveryId) {
+    let mut world = World::new(policy());
+    world.post(&["Disk a"], true);
+    let id = until_on_its_way(&mut world);
+    (world, id)
+}
+
+/// `Disk a` waits for five minutes, without an attempt, since its receiver is not configured.
+fn with_a_row_that_waits() -> World {
+    let mut world = World::new(policy());
+    let missing = Outcome::NotConfigured { error: "no URL".into() };
+    world.receivers.0.insert("hook".into(), vec![missing; 5]);
+    world.post(&["Disk a"], true);
+    world.pass(MINUTE);
+    world
+}
+
+/// All of these fire for so many minutes, or end and are over for so long.
+fn lasts(world: &mut World, alerts: &[&str], firing: bool, minutes: u32) {
+    for _ in 0..minutes {
+        world.post(alerts, firing);
+        world.pass(MINUTE);
+    }
+}
+
+/// What was told and how: why, and which instances fire and are over.
+fn told(world: &mut World) -> Vec<String> {
+    world.hold_back = false;
+    world.input(Input::Tick);
+    let lines = world.lines();
+    lines.iter().filter_map(|line| line.split_once("{alertname=\"Disk\"}: ")).map(|(_, told)| told.to_owned()).collect()
+}
+
+#[test]
+fn what_waits_behind_a_refusal_is_told_once() {
+    let (mut world, first) = with_a_row_on_its_way();
+    lasts(&mut world, &["Disk a", "Disk b"], true, 6);
+    world.input(Input::Settled(vec![first], refused(), 0.5));
+    let mut heard = told(&mut world);
+    lasts(&mut world, &["Disk a", "Disk b"], true, 60);
+    heard.extend(told(&mut world));
+    assert_eq!(heard, ["new alerts added firing=[a b] resolved=[]"]);
+}
+
+#[test]
+fn what_an_earlier_attempt_may_have_told_is_owed_though_a_later_row_was_to_tell_it() {
+    let (mut world, first) = with_a_row_on_its_way();
+    world.input(Input::Settled(vec![first], lost(), 0.5));
+    assert_eq!(until_on_its_way(&mut world), first);
+    lasts(&mut world, &["Disk a", "Disk b"], true, 6);
+    world.input(Input::Settled(vec![first], refused(), 0.5));
+    world.receivers.0.insert("hook".into(), vec![refused()]);
+    assert_eq!(told(&mut world), ["new alerts added firing=[a b] resolved=[] (refused)"]);
+    lasts(&mut world, &["Disk a", "Disk b"], false, 30);
+    let heard = told(&mut world);
+    assert!(heard.iter().any(|line| line.contains("firing=[] resolved=[a")), "{heard:?}");
+}
+
+#[test]
+fn what_was_muted_when_it_was_to_be_told_is_left_to_the_later_row_as_well() {
+    let mut world = with_a_row_that_waits();
+    world.silence("instance", "a", 6 * MINUTE);
+    lasts(&mut world, &["Disk a", "Disk b"], true, 4);
+    let without = until_on_its_way(&mut world);
+    world.lines();
+    lasts(&mut world, &["Disk a", "Disk b"], true, 6);
+    world.input(Input::Settled(vec![without], refused(), 0.5));
+    let mut heard = told(&mut world);
+    lasts(&mut world, &["Disk a", "Disk b"], true, 60);
+    heard.extend(told(&mut world));
+    assert_eq!(heard.len(), 1, "{heard:?}");
+    assert!(heard[0].ends_with("firing=[a b] resolved=[]"), "{heard:?}");
+}
+
+#[test]
+fn what_was_never_told_firing_is_told_as_new_though_its_end_was_refused_too() {
+    let mut world = with_a_row_that_waits();
+    lasts(&mut world, &["Disk a"], false, 4);
+    let over = until_on_its_way(&mut world);
+    world.lines();
+    lasts(&mut world, &["Disk a"], true, 2);
+    world.input(Input::Settled(vec![over], refused(), 0.5));
+    world.receivers.0.insert("hook".into(), vec![refused()]);
+    let mut heard = told(&mut world);
+    lasts(&mut world, &["Disk a"], true, 10);
+    heard.extend(told(&mut world));
+    let first = "first notification firing=[a] resolved=[]";
+    assert_eq!(heard, [&format!("{first} (refused)"), first]);
+}

@@ -12,12 +12,15 @@ use crate::core::ingest::{Batch, Rejected};
 use crate::core::label::Fingerprint;
 use crate::core::matcher::Mode;
 use crate::core::view::View;
+use crate::driver::aside;
 use crate::http::alerts_body::{Refused, parse_alerts};
 use crate::http::pieces::{self, Document, PIECE};
 use crate::http::query::Query;
 use crate::http::{AppState, reply};
 use crate::time::Timestamp;
 
+/// A body that is longer keeps others waiting while it is read.
+const LONG: usize = 1 << 20;
 /// How many alerts are looked at in one step of an answer, at most.
 const LOOKED_AT: usize = 4096;
 
@@ -75,7 +78,8 @@ impl Document for Listing {
 
 /// Takes alerts in. What is not named in a 400 is durable when this answers.
 pub async fn post(state: &AppState, address: String, body: &[u8]) -> Response {
-    let parsed = match parse_alerts(body, state.mode, &state.limits) {
+    let parse = || parse_alerts(body, state.mode, &state.limits);
+    let parsed = match if body.len() > LONG { aside(parse) } else { parse() } {
         Ok(parsed) => parsed,
         Err(error) => return error.reply(),
     };
