@@ -64,11 +64,13 @@ impl Engine {
         }
         let told = self.state.ledger.get(&row.thread).map(|told| Told::clone(told));
         let mut told = told.unwrap_or_else(|| {
-            // What waits in the thread has its number already.
-            let numbers = self.waiting(&row.thread).into_iter().filter(|later| later.episode == row.episode);
-            let next = numbers.map(|later| later.sequence.saturating_add(1)).max().unwrap_or_default();
-            let told = Told::without(row);
-            Told { next_sequence: told.next_sequence.max(next), ..told }
+            // What waits in the thread has its number already, maybe in a later episode: what is told anew comes after it.
+            let last = self.waiting(&row.thread).into_iter().max_by_key(|later| (later.episode, later.sequence));
+            Told::without(
+                last.as_deref()
+                    .filter(|last| (last.episode, last.sequence) > (row.episode, row.sequence))
+                    .unwrap_or(row),
+            )
         });
         let told_by_it = |alert: &Fingerprint| row.new.contains(alert) && !later.contains(alert);
         told.firing.retain(|alert| !told_by_it(alert));

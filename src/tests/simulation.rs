@@ -34,7 +34,7 @@ static SMALL: Scenario = Scenario {
     receivers,
 };
 /// Seeds that once found a fault; they are played again each time.
-const FOUND: [u64; 5] = [169_907_169, 1_714_981_348, 3_412_961_801, 3_590_284_837, 3_590_289_290];
+const FOUND: [u64; 6] = [169_907_169, 759_818_780, 1_714_981_348, 3_412_961_801, 3_590_284_837, 3_590_289_290];
 /// How long everything has to come to rest, in minutes: longer than any wait between two attempts, and several flushes.
 const REST: u64 = 45;
 
