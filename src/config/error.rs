@@ -112,11 +112,6 @@ impl Errors {
         self.add(refusal(node, path, sentence));
     }
 
-    /// A value of the wrong type, or a field that does not exist or exists twice. The sentence comes without its line.
-    pub fn mistype(&self, node: &Node, path: &FieldPath, sentence: impl Into<String>) {
-        self.add(mistyped(node, path, sentence));
-    }
-
     /// A mistake that only the whole configuration can tell; these keep the order in which they are added.
     pub fn whole(&self, node: Option<&Node>, path: &FieldPath, sentence: impl Into<String>) {
         self.add(on_the_whole(node, path, sentence));
@@ -152,7 +147,7 @@ pub fn refusal(node: &Node, path: &FieldPath, sentence: impl Into<String>) -> Co
     make(Some(node), path, sentence, Stage::Value)
 }
 
-/// See [`Errors::mistype`].
+/// A value of the wrong type, or a field that does not exist or exists twice. The sentence comes without its line.
 pub fn mistyped(node: &Node, path: &FieldPath, sentence: impl Into<String>) -> ConfigError {
     make(Some(node), path, sentence, Stage::Type)
 }

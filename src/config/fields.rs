@@ -137,11 +137,6 @@ impl<'n, 'e> Fields<'n, 'e> {
         value
     }
 
-    /// A whole number, not negative.
-    pub fn unsigned(&mut self, key: &'static str) -> Option<u64> {
-        self.integer(key, "uint64", 0..=i128::from(u64::MAX)).and_then(|value| u64::try_from(value).ok())
-    }
-
     /// A number.
     pub fn float(&mut self, key: &'static str) -> Option<f64> {
         let node = self.take(key)?;
@@ -162,19 +157,6 @@ impl<'n, 'e> Fields<'n, 'e> {
         duration::parse(text)
             .map_err(|reason| self.errors.add(refusal(node, &path, reason).allowed(duration::ALLOWED)))
             .ok()
-    }
-
-    /// A duration as Go writes it: `1m30s`, `1.5h`; a bare number counts nanoseconds.
-    pub fn go_duration(&mut self, key: &'static str) -> Option<Duration> {
-        let node = self.take(key)?;
-        let value = match node.untyped() {
-            Some(Untyped::Integer(nanos)) => u64::try_from(nanos).ok().map(Duration::from_nanos),
-            _ => node.text().and_then(duration::parse_go),
-        };
-        if value.is_none() {
-            mismatch(node, &self.at(key), "time.Duration", duration::ALLOWED_GO, self.errors);
-        }
-        value
     }
 
     /// The elements of a list, null ones among them. An absent list is nothing, an empty one is empty.

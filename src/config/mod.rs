@@ -5,7 +5,6 @@
 //! (inheritance, names to indices, shorthands); and [`print`](mod@print) shows the result as Alertmanager would.
 
 pub mod assets;
-pub mod check;
 mod cmms;
 mod document;
 pub mod duration;

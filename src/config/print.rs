@@ -75,13 +75,6 @@ impl Map {
         self.put(key, Printed::Bool(value));
     }
 
-    /// Adds `<secret>` if there is one.
-    pub fn secret_if(&mut self, key: &str, present: bool) {
-        if present {
-            self.put(key, Printed::secret());
-        }
-    }
-
     /// Adds a list unless it is empty.
     pub fn list_unless_empty(&mut self, key: &str, list: Vec<Printed>) {
         if !list.is_empty() {

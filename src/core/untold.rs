@@ -37,12 +37,34 @@ impl Engine {
         }
     }
 
-    /// Takes back from the ledger what a row would have told. What was to be told resolved is told firing still, and
-    /// goes back into its group, so that the next flush tells it, unless it ended too long ago to be tried anew. What an
-    /// earlier attempt may have told firing stays owed: better told over twice than never. Of what a later row tells
+    /// Takes back from the ledger what a row would have told. What was to be told resolved is told firing still, and what
+    /// an earlier attempt may have told firing stays owed: better told over twice than never. Of what a later row tells
     /// there is nothing to take back.
     fn untell(&mut self, now: Timestamp, row: &Delivery) {
         let later = self.leave_to_later_rows(row);
+        let owed = self.owed_again(now, row, &later);
+        let mut told = self.told_to_thread_of(row);
+        let told_by_it = |alert: &Fingerprint| row.new.contains(alert) && !later.contains(alert);
+        told.firing.retain(|alert| !told_by_it(alert));
+        if !self.doubtful.contains(&row.id) {
+            told.open.retain(|alert| !told_by_it(alert));
+        }
+        // A repetition that was not heard is due again at the next flush; where more is to be told, that is what counts.
+        if self.waiting_behind(row).next().is_none() {
+            told.at = Timestamp::ZERO;
+        }
+        told.resolved.retain(|alert| !owed.contains(alert));
+        told.firing.extend(owed.iter().copied());
+        if self.options.resolved_while_muted {
+            told.open.extend(owed);
+        }
+        let over = told.firing.is_empty() && told.open.is_empty();
+        self.state.put_told(&row.thread, (!over).then_some(told), &mut self.log);
+    }
+
+    /// The alerts whose end is owed still: the row did not tell it, and no later row does. They go back into their group,
+    /// so that the next flush tells it, unless they ended too long ago to be tried anew.
+    fn owed_again(&mut self, now: Timestamp, row: &Delivery, later: &BTreeSet<Fingerprint>) -> Vec<Fingerprint> {
         let resolved = row.alerts.iter().filter(|told| told.resolved).map(|told| told.alert.fingerprint());
         let resolved = resolved.filter(|alert| !later.contains(alert));
         let (mut owed, mut orphaned) = (Vec::new(), false);
@@ -62,32 +84,19 @@ impl Engine {
             self.refused_orphans.insert(row.thread.clone(), not_before);
             self.next_orphan_check = self.next_orphan_check.min(not_before);
         }
-        let told = self.state.ledger.get(&row.thread).map(|told| Told::clone(told));
-        let mut told = told.unwrap_or_else(|| {
-            // What waits in the thread has its number already, maybe in a later episode: what is told anew comes after it.
-            let last = self.waiting(&row.thread).into_iter().max_by_key(|later| (later.episode, later.sequence));
-            Told::without(
-                last.as_deref()
-                    .filter(|last| (last.episode, last.sequence) > (row.episode, row.sequence))
-                    .unwrap_or(row),
-            )
-        });
-        let told_by_it = |alert: &Fingerprint| row.new.contains(alert) && !later.contains(alert);
-        told.firing.retain(|alert| !told_by_it(alert));
-        if !self.doubtful.contains(&row.id) {
-            told.open.retain(|alert| !told_by_it(alert));
+        owed
+    }
+
+    /// What the thread of a row was told, or nothing under the number of the row or of one that waits behind it: what waits
+    /// has its number already, maybe in a later episode, and what is told anew comes after it.
+    fn told_to_thread_of(&self, row: &Delivery) -> Told {
+        if let Some(told) = self.state.ledger.get(&row.thread) {
+            return Told::clone(told);
         }
-        // A repetition that was not heard is due again at the next flush; where more is to be told, that is what counts.
-        if self.waiting_behind(row).next().is_none() {
-            told.at = Timestamp::ZERO;
-        }
-        told.resolved.retain(|alert| !owed.contains(alert));
-        told.firing.extend(owed.iter().copied());
-        if self.options.resolved_while_muted {
-            told.open.extend(owed);
-        }
-        let over = told.firing.is_empty() && told.open.is_empty();
-        self.state.put_told(&row.thread, (!over).then_some(told), &mut self.log);
+        let number = |row: &Delivery| (row.episode, row.sequence);
+        let waiting = self.waiting(&row.thread);
+        let last = waiting.iter().map(|later| &**later).chain([row]).max_by_key(|row| number(row));
+        Told::without(last.unwrap_or(row))
     }
 
     /// What the rows that wait behind this one, which is not told, say of its alerts themselves. What this one would have

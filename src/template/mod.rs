@@ -20,7 +20,7 @@ mod yaml;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::time::Timestamp;
 
@@ -140,18 +140,6 @@ impl Templates {
     /// That of the first template that fails.
     pub fn render_payload(&self, value: &Value, context: &Context) -> Result<Value, TemplateError> {
         payload::render(value, &mut |text| self.render_text(text, context))
-    }
-
-    /// [`Templates::render_payload`] of each entry: PagerDuty's details.
-    ///
-    /// # Errors
-    /// That of the first template that fails.
-    pub fn render_details(
-        &self,
-        details: &Map<String, Value>,
-        context: &Context,
-    ) -> Result<Map<String, Value>, TemplateError> {
-        details.iter().map(|(key, value)| Ok((key.clone(), self.render_payload(value, context)?))).collect()
     }
 
     /// Renders one of the templates that Andon ships, or the file that replaces it, whatever language the configuration

@@ -122,20 +122,6 @@ impl Matcher {
         }
     }
 
-    /// Whether a silence's check takes this matcher for one that the empty value meets. A pattern counts as written, so
-    /// that `x*y|` is met, and a negative matcher never is.
-    ///
-    /// # Errors
-    /// [`PatternError`] if the pattern compiles only between the anchors that a matcher adds.
-    pub fn matches_empty_unanchored(&self) -> Result<bool, PatternError> {
-        match self.op {
-            Op::Equal => Ok(self.value.is_empty()),
-            Op::NotEqual => Ok(false),
-            Op::Regex => Ok(Pattern::compile(&self.value, Anchored::No)?.matches("")),
-            Op::NotRegex => Pattern::compile(&self.value, Anchored::No).map(|_| false),
-        }
-    }
-
     fn key(&self) -> (&str, &str, Op) {
         (&self.name, &self.value, self.op)
     }

@@ -63,23 +63,6 @@ fn filters_ask_for_the_label_where_the_value_is_empty() {
 }
 
 #[test]
-fn silences_take_patterns_as_written() {
-    for (op, value, met) in [
-        (Op::Equal, "", Some(true)),
-        (Op::Equal, "a", Some(false)),
-        (Op::NotEqual, "a", Some(false)),
-        (Op::Regex, "a", Some(false)),
-        (Op::Regex, "a?", Some(true)),
-        (Op::Regex, "x*y|", Some(true)),
-        (Op::Regex, "a)|(b", None),
-        (Op::NotRegex, "a", Some(false)),
-        (Op::NotRegex, "a)|(b", None),
-    ] {
-        assert_eq!(matcher("a", op, value).matches_empty_unanchored().ok(), met, "{value}");
-    }
-}
-
-#[test]
 fn the_modes_differ() {
     let open = "error parsing regexp: missing closing ]: `[)$`";
     let create = format!("failed to create matcher: {open}");

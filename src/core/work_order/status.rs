@@ -55,11 +55,6 @@ impl Status {
         !matches!(self, Self::Completed | Self::Cancelled)
     }
 
-    /// Whether somebody has begun.
-    pub fn is_started(self) -> bool {
-        matches!(self, Self::InProgress | Self::OnHold)
-    }
-
     /// The shortest way to a status, without the beginning; empty where it is reached already. Every status leads to
     /// every other: so somebody else's word that the work stands elsewhere can always be followed.
     pub fn way_to(self, to: Self) -> Vec<Self> {

@@ -24,6 +24,7 @@ use super::query::{Query, decode};
 use super::{AppState, peer, read_body, reply};
 use crate::core::change::Actor;
 use crate::core::view::View;
+use crate::driver::aside;
 
 /// What stands behind `/api/andon/v1/`: the method, and the path with names in braces where anything may stand.
 const ENDPOINTS: &[(Method, &str)] = &[
@@ -121,7 +122,8 @@ impl Call<'_> {
     /// Answers from the committed state.
     async fn with_view(self, answer: impl FnOnce(&View, &Self) -> Response) -> Response {
         match self.state.driver.view().await {
-            Ok(view) => answer(&view, &self),
+            // It is made in one step, of all there is.
+            Ok(view) => aside(|| answer(&view, &self)),
             Err(error) => reply::unavailable(&error),
         }
     }

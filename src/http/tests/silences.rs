@@ -76,6 +76,16 @@ fn what_is_refused() {
         ),
         (body(r#"{"isRegex":false,"name":"a","value":""}"#), handler(400, empty)),
         (body(r#"{"isRegex":true,"name":"a","value":"x*"}"#), handler(400, empty)),
+        // Patterns count as written, and not between the anchors that a matcher adds.
+        (body(r#"{"isRegex":true,"name":"a","value":"x*y|"}"#), handler(400, empty)),
+        (
+            body(r#"{"isRegex":true,"name":"a","value":"a)|(b"}"#),
+            handler(
+                400,
+                "invalid silence: invalid label matcher 0 in set 0: invalid regular expression \"a)|(b\": error parsing \
+                 regexp: unexpected ): `a)|(b`",
+            ),
+        ),
         (
             body(r#"{"isRegex":false,"name":"a","value":"b"}"#).replacen('{', r#"{"id":"zz","#, 1),
             handler(404, "silence not found"),

@@ -14,6 +14,7 @@ use crate::core::notification::Data;
 use crate::core::outbox::ToldAlert;
 use crate::core::policy::RouteIdx;
 use crate::core::view::{GroupView, View};
+use crate::driver::aside;
 use crate::http::pieces::{self, Document, PIECE};
 use crate::http::query::Query;
 use crate::http::{AppState, reply};
@@ -30,7 +31,9 @@ pub async fn list(state: &AppState, query: &Query) -> Response {
         Ok(view) => view,
         Err(error) => return reply::unavailable(&error),
     };
-    match Listing::of(view, query, state) {
+    let many = view.groups.len() > LOOKED_AT;
+    let listing = || Listing::of(view, query, state);
+    match if many { aside(listing) } else { listing() } {
         Ok(listing) => pieces::json(listing).await,
         Err(error) => error.reply(),
     }
@@ -196,7 +199,9 @@ impl Document for Listing {
                     let Some(group) = self.groups.get(self.next).cloned() else { break };
                     self.next += 1;
                     looked_at += group.members.len().max(1);
-                    let Some(open) = self.open(group) else { continue };
+                    let many = group.members.len() > LOOKED_AT;
+                    let open = || self.open(group);
+                    let Some(open) = (if many { aside(open) } else { open() }) else { continue };
                     out.push(std::mem::replace(&mut self.separator, ','));
                     out.push_str("{\"alerts\":[");
                     open
