@@ -84,8 +84,7 @@ async fn send(receivers: &Receivers, row: &Delivery) -> Result<Sent, SendError> 
         let error = format!("the receiver's rate limit lets the next one through in {seconds} s");
         return Err(SendError::retry(error));
     }
-    let attempt = tokio::time::timeout(integration.timeout, integration.send(row, receivers.context()));
-    attempt.await.unwrap_or_else(|_| Err(SendError::timed_out(integration.timeout)))
+    integration.attempt(row, receivers.context()).await
 }
 
 fn notification(now: Timestamp, thread: Thread) -> Delivery {

@@ -400,10 +400,7 @@ fn log(row: &Delivery, result: &Result<Sent, SendError>, duration: Duration) {
 
 async fn send(shared: &Shared, row: &Delivery) -> Result<Sent, SendError> {
     let receivers = shared.receivers.load_full();
-    let integration = receivers.find(&row.thread)?;
-    let limit = integration.timeout;
-    let attempt = tokio::time::timeout(limit, integration.send(row, receivers.context()));
-    attempt.await.unwrap_or_else(|_| Err(SendError::timed_out(limit)))
+    receivers.find(&row.thread)?.attempt(row, receivers.context()).await
 }
 
 /// What succeeds or is refused is one notification. What is still tried after about ten seconds counts as a failed one

@@ -12,6 +12,8 @@ mod handle;
 mod jump;
 #[cfg(test)]
 mod large;
+#[cfg(test)]
+mod meanwhile;
 mod past;
 #[cfg(test)]
 mod tests;

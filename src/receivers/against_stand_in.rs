@@ -134,6 +134,29 @@ async fn answers_decide() {
     }
 }
 
+/// Where a redirect leads to nobody but the receiver knows: what is secret goes to the receiver alone, and so does the rest.
+#[tokio::test]
+async fn nothing_follows_a_redirect() {
+    let elsewhere = StandIn::start(|_| Reply::json(r#"{"access_token":"token","token_type":"bearer"}"#)).await;
+    for status in [301, 302, 303, 307, 308] {
+        let location = elsewhere.url("/elsewhere");
+        let reply = move |_: &Seen| Reply::With(status, vec![("location", location.clone())], String::new());
+        let server = StandIn::start(reply).await;
+        let mut config = webhook_config(&server.url("/hook"));
+        config.http.auth = Auth::Header { scheme: "Bearer".into(), credentials: Some(inline("token")) };
+        config.http.headers = [("X-Token".to_owned(), vec![inline("sesame")])].into();
+        assert!(config.http.follow_redirects, "not even where Alertmanager would");
+        let error = send(&Webhook::new(&config)).await.unwrap_err();
+        assert!(matches!(error, SendError::Refused { .. }), "{status}: {error}");
+        config.http.auth = Auth::OAuth2(Box::new(oauth2(&server.url("/token"))));
+        let error = send(&Webhook::new(&config)).await.unwrap_err().to_string();
+        assert_eq!(error, format!("oauth2: no token: the token endpoint answered with status code {status}"));
+        let asked: Vec<_> = server.seen().into_iter().map(|seen| seen.line).collect();
+        assert_eq!(asked, ["POST /hook", "POST /token"]);
+    }
+    assert!(elsewhere.seen().is_empty(), "{:?}", elsewhere.seen());
+}
+
 #[tokio::test]
 async fn network_errors_are_worth_another_attempt_and_hide_the_url() {
     // A port that was just free, on which nobody listens.
@@ -257,13 +280,10 @@ async fn tokens_are_fetched_kept_and_fetched_again_when_they_are_not_accepted() 
     let server = server.await;
     let mut config = webhook_config(&server.url("/hook"));
     config.http.auth = Auth::OAuth2(Box::new(OAuth2 {
-        client_id: "id".into(),
         client_secret: Some(inline("s&t")),
         scopes: vec!["a".into(), "b".into()],
-        token_url: server.url("/token"),
         endpoint_params: [("audience".to_owned(), "x".to_owned())].into(),
-        tls: TlsConfig::default(),
-        proxy: Proxy::default(),
+        ..oauth2(&server.url("/token"))
     }));
     let webhook = Webhook::new(&config);
     // A fresh token that is not accepted is the receiver's answer; a kept one is fetched anew once.
@@ -289,6 +309,18 @@ async fn tokens_are_fetched_kept_and_fetched_again_when_they_are_not_accepted() 
     );
 }
 
+fn oauth2(token_url: &str) -> OAuth2 {
+    OAuth2 {
+        client_id: "id".into(),
+        client_secret: Some(inline("very-secret")),
+        scopes: Vec::new(),
+        token_url: token_url.into(),
+        endpoint_params: Default::default(),
+        tls: TlsConfig::default(),
+        proxy: Proxy::default(),
+    }
+}
+
 #[tokio::test]
 async fn without_a_token_the_attempt_is_made_again_later() {
     let rows = [
@@ -299,15 +331,7 @@ async fn without_a_token_the_attempt_is_made_again_later() {
     for (reply, status, expected) in rows {
         let server = StandIn::start(move |_| reply(status)).await;
         let mut config = webhook_config(&server.url("/hook"));
-        config.http.auth = Auth::OAuth2(Box::new(OAuth2 {
-            client_id: "id".into(),
-            client_secret: Some(inline("very-secret")),
-            scopes: Vec::new(),
-            token_url: server.url("/token"),
-            endpoint_params: Default::default(),
-            tls: TlsConfig::default(),
-            proxy: Proxy::default(),
-        }));
+        config.http.auth = Auth::OAuth2(Box::new(oauth2(&server.url("/token"))));
         let error = send(&Webhook::new(&config)).await.unwrap_err();
         assert_eq!(error, SendError::retry(format!("oauth2: no token: {expected}")));
     }

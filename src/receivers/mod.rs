@@ -114,11 +114,17 @@ impl Integration {
         self.config.kind() == "webhook"
     }
 
-    /// Tries once to send, where there is somebody to send to.
+    /// One attempt, which is given up when its time is over, whatever still comes of an answer by then.
     ///
     /// # Errors
     /// As the sender's; [`SendError::NotConfigured`] where a variable that the settings name is not set.
-    pub async fn send(&self, delivery: &Delivery, context: &Context) -> Result<Sent, SendError> {
+    pub async fn attempt(&self, delivery: &Delivery, context: &Context) -> Result<Sent, SendError> {
+        let attempt = tokio::time::timeout(self.timeout, self.send(delivery, context)).await;
+        attempt.unwrap_or_else(|_| Err(SendError::timed_out(self.timeout)))
+    }
+
+    /// Tries once to send, where there is somebody to send to.
+    async fn send(&self, delivery: &Delivery, context: &Context) -> Result<Sent, SendError> {
         if let Some(missing) = self.config.unset() {
             return Err(SendError::NotConfigured { missing });
         }

@@ -81,6 +81,18 @@ pub(super) struct HandedOver {
     pub(super) shortened: Option<String>,
 }
 
+/// What the server did with the mail, as a person reads it.
+impl fmt::Display for HandedOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.shortened {
+            Some(why) => write!(f, "the server took a shorter mail: {why}")?,
+            None => write!(f, "the server took it")?,
+        }
+        let mut refused = self.refused.iter();
+        refused.try_for_each(|(address, trouble)| write!(f, "; not for {address}: {}", trouble.text()))
+    }
+}
+
 /// Hands `letter` over, or what is made of `outline` where the letter is too large. What only some are still to get is waited
 /// for `until` then: the others have theirs.
 ///

@@ -231,8 +231,7 @@ impl Email {
             |result| result.map_err(|error| redacted(error, &redactor)),
         );
         exchange::answer(|| match &result {
-            Ok(HandedOver { shortened: Some(why), .. }) => format!("the server took a shorter mail: {why}"),
-            Ok(_) => "the server took it".to_owned(),
+            Ok(handed) => redactor.redact(&handed.to_string()),
             Err(error) => error.to_string(),
         });
         result

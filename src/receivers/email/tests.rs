@@ -53,7 +53,7 @@ fn row() -> Delivery {
 
 async fn send(config: &EmailConfig, limit: Duration) -> Result<Sent, SendError> {
     let email = Email { limit, ..Email::new(config) };
-    email.send(&row(), &context()).await
+    tokio::time::timeout(limit + PATIENT, email.send(&row(), &context())).await.expect("the conversation ends")
 }
 
 const PATIENT: Duration = Duration::from_secs(30);

@@ -16,8 +16,10 @@ async fn one_recipient_does_not_keep_the_mail_from_the_others() {
 
     let mut config = EmailConfig { to: "a@plant.example, b@plant.example".into(), ..config(&for_good) };
     let email = Email::new(&config);
-    assert_eq!(verdict(&email.send(&row(), &context()).await), Verdict::Sent);
+    let (result, said) = exchange::of(email.send(&row(), &context())).await;
+    assert_eq!(verdict(&result), Verdict::Sent);
     assert_eq!((asked(&for_good, 0), for_good.mails().len()), (2, 1));
+    assert_eq!(said.answer, "the server took it; not for b@plant.example: 550 5.1.1 who is that");
 
     later(&greylisted, &mut config);
     let mut email = Email::new(&config);
