@@ -19,7 +19,9 @@ use crate::support::process::Place;
 use crate::support::random::{Random, budget};
 use crate::support::until;
 
-const CONFIG: &str = "route: {receiver: plant}\nreceivers: [{name: plant}]\n";
+/// Nobody listens there, so what is to be told waits.
+const CONFIG: &str = "route: {receiver: plant, group_by: [id], group_wait: 0s}\n\
+    receivers: [{name: plant, webhook_configs: [{url: 'http://127.0.0.1:1/'}]}]\n";
 
 #[test]
 fn whatever_is_damaged_the_store_starts_and_says_what_is_missing() {
@@ -32,6 +34,7 @@ fn whatever_is_damaged_the_store_starts_and_says_what_is_missing() {
         State::open(&copy.path().join("data"), true).expect("it is whole").0
     };
     assert!(whole.alerts.len() > 40 && whole.silences.len() > 4, "there is something to lose: {whole:?}");
+    assert!(whole.outbox.len() > 40 && whole.told.len() > 40, "to be told as well: {whole:?}");
     let store = Files { now: files(&data), earlier: files(earlier.path()), folder: earlier.path().to_owned() };
     let wrong = Mutex::new(Vec::new());
     let each = budget(21, 1_000) as usize;

@@ -1,11 +1,14 @@
 //! How the program starts, reloads and ends, as a service manager and an administrator meet it.
 
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use crate::support::http::Client;
 use crate::support::process::{Andon, Place};
 use crate::support::until;
+use crate::support::webhook::Webhook;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -237,6 +240,38 @@ fn one_of_its_tasks_that_fails_ends_it_so_that_it_is_started_again() {
     assert!(place.start(&[]).get("/api/v2/alerts").body.contains("PumpHot"));
 }
 
+/// One attempt is answered while it ends, another never.
+#[test]
+fn what_is_being_sent_when_it_is_told_to_end_has_ten_seconds_and_what_is_left_is_sent_again() {
+    let (late, never) = (Webhook::start(), Webhook::start());
+    late.answers("200 OK", "ok", 5 * SECOND);
+    never.answers("200 OK", "ok", 3600 * SECOND);
+    let place = Place::with_config(&format!(
+        "route: {{receiver: plant, group_wait: 0s}}\n\
+         receivers: [{{name: plant, webhook_configs: [{{url: '{}'}}, {{url: '{}'}}]}}]\n",
+        late.url(),
+        never.url()
+    ));
+    let mut andon = place.start(&[]);
+    assert_eq!(andon.request("POST", "/api/v2/alerts", r#"[{"labels": {"alertname": "PumpHot"}}]"#).status(), 200);
+    let told = |hook: &Webhook| hook.told().into_iter().map(|told| told.header("webhook-id").map(str::to_owned));
+    until(10 * SECOND, "both are told", || (told(&late).len() + told(&never).len() == 2).then_some(()));
+    andon.signal("TERM");
+    until(5 * SECOND, "nothing new is accepted", || TcpStream::connect(andon.address()).is_err().then_some(()));
+    assert!(andon.ends_within(15 * SECOND), "{}", andon.log());
+    assert_eq!(andon.wait().code(), Some(0), "{}", andon.log());
+
+    never.answers("200 OK", "ok", Duration::ZERO);
+    let andon = place.start(&[]);
+    let waits = || {
+        andon.get("/metrics").body.lines().any(|line| line.starts_with("andon_outbox_rows") && !line.ends_with(" 0"))
+    };
+    until(10 * SECOND, "all is told", || (!waits()).then_some(()));
+    let names: Vec<_> = told(&never).collect();
+    assert!(names.len() == 2 && names[0] == names[1], "what was cut off is told again under its name: {names:?}");
+    assert_eq!(told(&late).len(), 1, "what was answered meanwhile is not");
+}
+
 /// Files that nobody can read to their end, as on a mount that hangs.
 #[test]
 fn a_secret_and_a_configuration_that_hang_do_not_keep_it_from_ending() {
@@ -259,9 +294,13 @@ fn a_secret_and_a_configuration_that_hang_do_not_keep_it_from_ending() {
     let _secret = is_read(secret);
     std::fs::remove_file(place.config_file()).expect("it was written");
     pipe(&place.config_file());
-    andon.signal("HUP");
+    // Whoever asked for the reload waits for it.
+    let mut client = Client::connect(andon.address()).expect("it listens");
+    let asking = std::thread::spawn(move || client.request("POST", "/-/reload", ""));
     let _config = is_read(place.config_file());
     andon.signal("TERM");
     assert!(andon.ends_within(15 * SECOND), "{}", andon.log());
+    let answer = asking.join().expect("it does not panic").expect("whoever waits is answered");
+    assert_eq!((answer.status(), answer.body.trim_end()), (500, "failed to reload config: the service is stopping"));
     assert_eq!(andon.wait().code(), Some(0), "{}", andon.log());
 }

@@ -155,24 +155,49 @@ fn an_answer_that_nobody_reads_is_given_up() {
     });
 }
 
+/// A connection whose request waits for its body.
+async fn half_asked(address: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = "POST /api/v2/alerts HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // The server says when it reads the body, so that the stop comes in the middle of the request.
+    stream.write_all(b"Expect: 100-continue\r\n\r\n").await.unwrap();
+    let mut go_on = vec![0; 25];
+    stream.read_exact(&mut go_on).await.unwrap();
+    assert_eq!(go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream
+}
+
 #[test]
 fn what_is_being_answered_at_a_stop_is_answered() {
     in_real_time(async || {
         let stop = CancellationToken::new();
         let (_service, addresses, tasks) = listening(1, &stop).await;
-        let mut stream = TcpStream::connect(addresses[0]).await.unwrap();
-        let head = "POST /api/v2/alerts HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\n";
-        stream.write_all(head.as_bytes()).await.unwrap();
-        // The server says when it reads the body, so that the stop comes in the middle of the request.
-        stream.write_all(b"Expect: 100-continue\r\n\r\n").await.unwrap();
-        let mut go_on = vec![0; 25];
-        stream.read_exact(&mut go_on).await.unwrap();
-        assert_eq!(go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+        let mut stream = half_asked(addresses[0]).await;
         stop.cancel();
         stream.write_all(b"[]").await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
         tasks.wait().await;
+    });
+}
+
+/// In paused time: nothing but the limit can end it.
+#[test]
+fn what_is_not_answered_within_ten_seconds_of_a_stop_is_cut_off() {
+    run(async || {
+        let stop = CancellationToken::new();
+        let (_service, addresses, tasks) = listening(1, &stop).await;
+        let mut stream = half_asked(addresses[0]).await;
+        let stopped = tokio::time::Instant::now();
+        stop.cancel();
+        let ended = tokio::time::timeout(Duration::from_secs(3600), tasks.wait()).await;
+        assert!(ended.is_ok(), "it is waited for");
+        assert_eq!(stopped.elapsed().as_secs(), 10);
+        let mut rest = Vec::new();
+        // It may end with a reset.
+        let _ = stream.read_to_end(&mut rest).await;
+        assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
     });
 }

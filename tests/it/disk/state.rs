@@ -40,6 +40,11 @@ impl State {
                 }
                 Change::Silence(silence) => drop(state.silences.insert(silence.id.0.to_string(), silence.ends_at)),
                 Change::Outbox(row) => drop(state.outbox.insert(row.id, Arc::clone(row))),
+                Change::Standing(id, now) => {
+                    if let Some(row) = state.outbox.get_mut(id) {
+                        *row = Arc::new(Delivery::clone(row).stands(now.clone()));
+                    }
+                }
                 Change::OutboxGone(id) => drop(state.outbox.remove(id)),
                 Change::Told(thread, Some(told)) => drop(state.told.insert(thread.clone(), Arc::clone(told))),
                 Change::Told(thread, None) => drop(state.told.remove(thread)),
