@@ -8,6 +8,7 @@
 mod cluster;
 pub mod external_url;
 mod listen;
+mod open_files;
 mod signals;
 mod tasks;
 
@@ -135,6 +136,7 @@ fn engine_options(flags: &Flags, started: Timestamp) -> engine::Options {
         max_silences: flags.engine.max_silences.unwrap_or(0),
         per_alertname_limit: flags.engine.per_alertname_limit.unwrap_or(0),
         max_alerts: flags.limits.alerts,
+        max_alert_bytes: flags.limits.alert_bytes,
         max_outbox: flags.limits.outbox,
         ..engine::Options::default()
     }
@@ -199,7 +201,7 @@ impl Parts<'_> {
         });
         let router = http::router(state);
         self.say_where(&listeners)?;
-        let serving = http::server::serve(listeners, router, self.flags.limits.connections, metrics, stop.clone());
+        let serving = http::server::serve(listeners, router, self.connections(), metrics, stop.clone());
         tasks.spawn("the listener", serving);
 
         let mut fault = None;
@@ -236,6 +238,16 @@ impl Parts<'_> {
             let _ = listening.send(address);
         }
         Ok(())
+    }
+
+    /// How many connections of clients there may be at a time.
+    fn connections(&self) -> usize {
+        let (wanted, open_files) = (self.flags.limits.connections, open_files::raised_limit());
+        let connections = open_files::connections(wanted, open_files);
+        if connections < wanted {
+            tracing::warn!(connections, wanted, open_files, "Fewer connections at a time: files are left for telling");
+        }
+        connections
     }
 
     fn external_url(&self, listeners: &[TcpListener]) -> Result<String, String> {

@@ -60,11 +60,12 @@ impl Kept {
 pub struct AlertSet {
     chunks: Vec<Arc<Vec<Kept>>>,
     len: usize,
+    text: usize,
 }
 
 impl Default for AlertSet {
     fn default() -> Self {
-        Self { chunks: vec![Arc::default(); 1 << CHUNK_BITS], len: 0 }
+        Self { chunks: vec![Arc::default(); 1 << CHUNK_BITS], len: 0, text: 0 }
     }
 }
 
@@ -77,6 +78,11 @@ impl AlertSet {
     /// Whether none is kept.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// How many bytes the texts of all of them have, each for itself.
+    pub fn text(&self) -> usize {
+        self.text
     }
 
     /// In ascending order of fingerprint.
@@ -100,8 +106,13 @@ impl AlertSet {
     /// Puts the alert in; gives back the one it replaces.
     pub fn insert(&mut self, kept: Kept) -> Option<Kept> {
         let chunk = Arc::make_mut(&mut self.chunks[chunk_of(kept.fingerprint)]);
+        self.text += kept.alert.text();
         match place(chunk, kept.fingerprint) {
-            Ok(at) => Some(std::mem::replace(&mut chunk[at], kept)),
+            Ok(at) => {
+                let old = std::mem::replace(&mut chunk[at], kept);
+                self.text -= old.alert.text();
+                Some(old)
+            }
             Err(at) => {
                 chunk.insert(at, kept);
                 self.len += 1;
@@ -127,8 +138,10 @@ impl AlertSet {
     pub fn remove(&mut self, fingerprint: Fingerprint) -> Option<Kept> {
         let chunk = Arc::make_mut(&mut self.chunks[chunk_of(fingerprint)]);
         let at = place(chunk, fingerprint).ok()?;
+        let old = chunk.remove(at);
         self.len -= 1;
-        Some(chunk.remove(at))
+        self.text -= old.alert.text();
+        Some(old)
     }
 }
 
@@ -200,13 +213,14 @@ mod tests {
             let (mut set, mut tree) = (AlertSet::default(), BTreeMap::new());
             for (fingerprint, put) in &steps {
                 match put {
-                    true => prop_assert_eq!(set.insert(kept(*fingerprint, "")).is_some(), tree.insert(*fingerprint, ()).is_some()),
+                    true => prop_assert_eq!(set.insert(kept(*fingerprint, &"x".repeat(fingerprint.count_ones() as usize))).is_some(), tree.insert(*fingerprint, ()).is_some()),
                     false => prop_assert_eq!(set.remove(Fingerprint(*fingerprint)).is_some(), tree.remove(fingerprint).is_some()),
                 }
             }
             let all: Vec<_> = set.iter().map(|kept| kept.fingerprint.0).collect();
             prop_assert_eq!(&all, &tree.keys().copied().collect::<Vec<_>>());
             prop_assert_eq!(set.len(), tree.len());
+            prop_assert_eq!(set.text(), set.iter().map(|kept| kept.alert.text()).sum::<usize>());
             for (fingerprint, _) in &steps {
                 prop_assert_eq!(set.get(Fingerprint(*fingerprint)).is_some(), tree.contains_key(fingerprint));
                 let next = set.from(Fingerprint(*fingerprint)).next().map(|kept| kept.fingerprint.0);

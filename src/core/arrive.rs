@@ -26,14 +26,23 @@ impl Engine {
         Output::Rejected(rejected)
     }
 
-    /// The limit that keeps what is new in the batch out. What is known may always be sent again, and end.
+    /// The limit that keeps what is new in the batch out. What is known may always be sent again as it is, and end.
     fn full(&self, batch: &Batch) -> Option<String> {
-        let Options { max_alerts, max_outbox, .. } = self.options;
-        let (kept, waiting) = (self.state.alerts.len(), self.state.outbox.len());
-        if kept + batch.len() <= max_alerts && waiting < max_outbox {
+        let Options { max_alerts, max_alert_bytes, max_outbox, .. } = self.options;
+        let (kept, waiting, text) = (self.state.alerts.len(), self.state.outbox.len(), self.state.alerts.text());
+        if kept + batch.len() <= max_alerts && waiting < max_outbox && text + batch.text() <= max_alert_bytes {
             return None;
         }
-        let new = batch.iter().filter(|arriving| self.state.alerts.get(arriving.fingerprint).is_none()).count();
+        let known = |arriving: &Arriving<'_>| self.state.alerts.get(arriving.fingerprint);
+        let new = batch.iter().filter(|arriving| known(arriving).is_none()).count();
+        let grows = |arriving: Arriving<'_>| {
+            let before = known(&arriving).map_or(0, |kept| kept.alert.text());
+            arriving.text().saturating_sub(before)
+        };
+        let more: usize = batch.iter().map(grows).sum();
+        if more > 0 && text + more > max_alert_bytes {
+            return Some(format!("all alerts may have {max_alert_bytes} bytes of text together, which is the limit"));
+        }
         if kept + new > max_alerts {
             return Some(format!("{max_alerts} alerts are kept, which is the limit"));
         }

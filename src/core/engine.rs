@@ -45,10 +45,14 @@ pub struct Options {
     pub not_before: Timestamp,
     /// How many silences may be kept; 0 means any number (`--silences.max-silences`).
     pub max_silences: usize,
+    /// How many bytes the patterns of all silences may take: a silence is a small request, and its patterns may be large.
+    pub max_silence_memory: usize,
     /// How many alerts of one alertname may fire; 0 means any number (`--alerts.per-alertname-limit`).
     pub per_alertname_limit: usize,
     /// How many alerts may be kept.
     pub max_alerts: usize,
+    /// How many bytes the texts of all alerts may have.
+    pub max_alert_bytes: usize,
     /// How many outbox rows may wait; beyond it alerts are refused until some were told.
     pub max_outbox: usize,
 }
@@ -63,8 +67,10 @@ impl Default for Options {
             gc_interval: Duration::from_secs(30 * 60),
             not_before: Timestamp::ZERO,
             max_silences: 0,
+            max_silence_memory: 256 << 20,
             per_alertname_limit: 0,
             max_alerts: 2_000_000,
+            max_alert_bytes: 1 << 30,
             max_outbox: 1_000_000,
         }
     }

@@ -89,6 +89,11 @@ impl Batch {
         })
     }
 
+    /// How many bytes the texts of all its alerts have.
+    pub fn text(&self) -> usize {
+        self.text.len()
+    }
+
     /// How many alerts it holds.
     pub fn len(&self) -> usize {
         self.items.len()
@@ -101,6 +106,11 @@ impl Batch {
 }
 
 impl<'a> Arriving<'a> {
+    /// How many bytes its texts have.
+    pub fn text(&self) -> usize {
+        self.labels.len() + self.annotations.len() + self.generator_url.len()
+    }
+
     /// The labels.
     pub fn labels(&self) -> Pairs<'a> {
         Pairs::of(self.labels)

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::alert::Alert;
-use super::alert_set::{Kept, Verdict};
+use super::alert_set::Kept;
 use super::change::{Change, GroupId, StoredGroup};
 use super::engine::{Engine, Options};
 use super::label::Fingerprint;
 use super::look::fingerprints;
 use super::note::{Note, line_diff};
 use super::outbox::{Delivery, Reason, Thread, Told, ToldAlert};
-use super::policy::Policy;
+use super::policy::{Policy, RouteIdx};
+use super::state::State;
 use super::view::Grace;
 use crate::time::Timestamp;
 
@@ -20,6 +21,31 @@ pub(super) type StoredGroups = BTreeMap<GroupId, Arc<StoredGroup>>;
 
 /// How often threads whose group is gone are looked at.
 const ORPHAN_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The alerts that stood in a group before other rules came, by the ids of the routes that there were.
+struct Pending(BTreeMap<Arc<str>, BTreeSet<Fingerprint>>);
+
+impl Pending {
+    fn of(state: &State) -> Self {
+        let mut by_route: BTreeMap<_, BTreeSet<Fingerprint>> =
+            state.policy.routes.iter().map(|route| (Arc::clone(&route.id), BTreeSet::new())).collect();
+        for (_, group) in state.groups.iter() {
+            if let Some(members) = by_route.get_mut(&group.id().route_id) {
+                members.extend(group.members.iter().copied());
+            }
+        }
+        Self(by_route)
+    }
+
+    /// Whether what is over is still to be told by a route: it stood in a group of it, or, where there was no such route,
+    /// in any.
+    fn has(&self, route: &str, alert: Fingerprint) -> bool {
+        match self.0.get(route) {
+            Some(members) => members.contains(&alert),
+            None => self.0.values().any(|members| members.contains(&alert)),
+        }
+    }
+}
 
 impl Engine {
     /// The engine as it was when the last of `changes` was stored, at `last`. What ran out since then is not taken for
@@ -142,8 +168,7 @@ impl Engine {
     /// told that it fires.
     pub(super) fn reload(&mut self, now: Timestamp, policy: Arc<Policy>, hash: String, text: String) {
         let before: Vec<_> = self.state.groups.iter().map(|(_, group)| Arc::clone(&group.stored)).collect();
-        let members: BTreeSet<Fingerprint> =
-            self.state.groups.iter().flat_map(|(_, group)| group.members.iter().copied()).collect();
+        let pending = Pending::of(&self.state);
         self.lower_what_is_nobodys(now, &policy);
         self.state.put_policy(policy, &mut self.log);
         self.adopt_names();
@@ -155,9 +180,10 @@ impl Engine {
             drop(self.state.judge(kept));
             // Alertmanager groups anew what is over as well, as long as it is kept.
             let all = !self.options.resolved_while_muted;
-            let owed = self.told_firing(fingerprint, &verdict);
-            if all || owed || members.contains(&fingerprint) || !self.state.grace.resolved(&alert, now) {
-                for route in &verdict.routes {
+            let fires = !self.state.grace.resolved(&alert, now);
+            for route in &verdict.routes {
+                let pends = || pending.has(&self.state.policy.route(*route).id, fingerprint);
+                if all || fires || pends() || self.told_firing(&alert, *route) {
                     self.join(now, *route, fingerprint, &alert);
                 }
             }
@@ -209,7 +235,7 @@ impl Engine {
                 // What was over before the group was made is of an earlier one, which has told it.
                 let latest = kept.alert.ends_at.max(kept.alert.updated_at);
                 let untold = known.is_some_and(|group| latest > flushed && latest >= group.created_at);
-                if over && !untold && !self.told_firing(kept.fingerprint, &kept.verdict) {
+                if over && !untold && !self.told_firing(&kept.alert, *route) {
                     continue;
                 }
                 if let (None, Some(known)) = (self.state.groups.find(*route, labels.packed()), known) {
@@ -221,18 +247,17 @@ impl Engine {
         self.find_orphans(now);
     }
 
-    /// Whether some thread of the alert's groups was told that it fires, and not yet that it is over.
-    fn told_firing(&self, alert: Fingerprint, verdict: &Verdict) -> bool {
-        let Some(kept) = self.state.alerts.get(alert) else { return false };
-        verdict.routes.iter().any(|index| {
-            let route = self.state.policy.route(*index);
-            let group_key: Arc<str> = Arc::from(route.group_key(&route.group_labels(&kept.alert.labels)));
-            let receiver = Arc::clone(&self.state.policy.receiver_of(route).name);
-            let from = Thread { group_key, receiver, kind: Arc::from(""), index: 0 };
-            let same = |thread: &Thread| thread.group_key == from.group_key && thread.receiver == from.receiver;
-            let threads = self.state.ledger.from(&from).take_while(|(thread, _)| same(thread));
-            threads.into_iter().any(|(_, told)| told.fires(alert))
-        })
+    /// Whether some thread of the alert's group on a route was told that it fires, and not yet that it is over. What another
+    /// receiver is owed is no reason to tell this one again.
+    fn told_firing(&self, alert: &Alert, route: RouteIdx) -> bool {
+        let route = self.state.policy.route(route);
+        let group_key: Arc<str> = Arc::from(route.group_key(&route.group_labels(&alert.labels)));
+        let receiver = Arc::clone(&self.state.policy.receiver_of(route).name);
+        let from = Thread { group_key, receiver, kind: Arc::from(""), index: 0 };
+        let same = |thread: &Thread| thread.group_key == from.group_key && thread.receiver == from.receiver;
+        let mut threads = self.state.ledger.from(&from).take_while(|(thread, _)| same(thread));
+        let fingerprint = alert.fingerprint();
+        threads.any(|(_, told)| told.fires(fingerprint))
     }
 
     /// Begins to look after threads that were told of alerts whose group the rules no longer make.

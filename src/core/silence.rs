@@ -61,6 +61,11 @@ impl Silence {
         self.starts_at.min(self.updated_at)
     }
 
+    /// About how many bytes its patterns take.
+    pub fn memory(&self) -> usize {
+        self.matchers.iter().map(Matcher::memory).sum()
+    }
+
     /// Whether all matchers match; an absent label is an empty one.
     pub fn matches(&self, labels: &LabelSet) -> bool {
         self.matchers.iter().all(|matcher| matcher.matches(labels.value(&matcher.name)))
@@ -136,19 +141,31 @@ pub struct Silences {
     /// Made when it is first needed after a change; the silences in the order in which they were made, in which
     /// Alertmanager names them.
     index: OnceLock<(MatcherIndex, Vec<Arc<Silence>>)>,
+    /// About how many bytes the patterns of all take.
+    memory: usize,
 }
 
 impl Silences {
     /// Puts a silence in; gives back the one it replaces.
     pub fn insert(&mut self, id: SilenceId, silence: Arc<Silence>) -> Option<Arc<Silence>> {
         self.index.take();
-        self.by_id.insert(id, silence)
+        self.memory += silence.memory();
+        let old = self.by_id.insert(id, silence);
+        self.memory -= old.as_ref().map_or(0, |old| old.memory());
+        old
     }
 
     /// Takes a silence out.
     pub fn remove(&mut self, id: &SilenceId) -> Option<Arc<Silence>> {
         self.index.take();
-        self.by_id.remove(id)
+        let old = self.by_id.remove(id)?;
+        self.memory -= old.memory();
+        Some(old)
+    }
+
+    /// About how many bytes the patterns of all of them take.
+    pub fn memory(&self) -> usize {
+        self.memory
     }
 
     /// The silences that hold at `now` and match, the one that was made first at first.

@@ -1,6 +1,7 @@
 //! Making, changing and ending silences.
 
 use super::engine::Engine;
+use super::matcher::Matcher;
 use super::silence::{Silence, SilenceDraft, SilenceId, SilenceRefused, SilenceState};
 use crate::time::Timestamp;
 
@@ -23,6 +24,12 @@ impl Engine {
         let (count, limit) = (self.state.silences.len(), self.options.max_silences);
         if in_place.is_none() && limit > 0 && count >= limit {
             return Err(SilenceRefused::TooMany { count, limit });
+        }
+        let needs: usize = draft.matchers.iter().map(Matcher::memory).sum();
+        let (freed, most) = (in_place.map_or(0, |old| old.memory()), self.options.max_silence_memory);
+        if needs > freed && self.state.silences.memory() + needs - freed > most {
+            let sentence = format!("the regular expressions of all silences may take {most} bytes, compiled");
+            return Err(SilenceRefused::Invalid(sentence));
         }
         if let Some(old) = old.filter(|old| old.id != id) {
             self.end(now, &old);

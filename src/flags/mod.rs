@@ -121,6 +121,8 @@ pub struct Limits {
     pub annotation_value: usize,
     /// `--limits.alerts`
     pub alerts: usize,
+    /// `--limits.alert-bytes`
+    pub alert_bytes: usize,
     /// `--limits.outbox`
     pub outbox: usize,
     /// `--limits.connections`
@@ -307,6 +309,7 @@ impl Values {
             label_value: bytes("limits.label-value"),
             annotation_value: bytes("limits.annotation-value"),
             alerts: at_least_one("limits.alerts")?,
+            alert_bytes: bytes("limits.alert-bytes"),
             outbox: at_least_one("limits.outbox")?,
             connections: at_least_one("limits.connections")?,
         })

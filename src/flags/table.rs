@@ -160,6 +160,7 @@ pub const FLAGS: &[FlagSpec] = &[
     flag("limits.label-value", Size, "16KiB", Obeyed, "The longest value of a label."),
     flag("limits.annotation-value", Size, "256KiB", Obeyed, "The longest value of an annotation."),
     flag("limits.alerts", Number, "2000000", Obeyed, "The most alerts at a time; what comes beyond gets a 503."),
+    flag("limits.alert-bytes", Size, "1GiB", Obeyed, "The most bytes of text of all alerts together; likewise."),
     flag("limits.outbox", Number, "1000000", Obeyed, "The most notifications that wait to be delivered."),
     flag("limits.connections", Number, "4096", Obeyed, "The most connections at a time."),
     flag(

@@ -13,6 +13,7 @@ pub mod alerts_body;
 mod andon;
 pub mod body;
 mod guard;
+mod idle;
 pub mod json_read;
 mod mail_link;
 mod media_type;

@@ -2,13 +2,15 @@
 //!
 //! A client that is slow or silent costs one connection and nothing else, and not for ever: headers must arrive in 5
 //! seconds, an answer of which nothing is read for 30 ends its connection ([`super::patience`]), connections
-//! are counted, and beyond the limit a few more are told to come again, or that Andon is healthy, so that many clients do
+//! are counted, and where there are too many the one that has been idle for longest makes room ([`super::idle`]). Where all are
+//! busy, a few more are told to come again, or that Andon is healthy, so that many clients do
 //! not get a healthy process killed; beyond these new ones wait unaccepted. On stop nothing new is accepted, idle connections close,
 //! and what is being answered has 10 seconds to end.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -23,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use super::idle::{Idle, Seat};
 use super::patience::Patient;
 use super::request_line::Encoding;
 use crate::metrics::Metrics;
@@ -35,6 +38,10 @@ pub(super) const READ_TIME: Duration = Duration::from_secs(30);
 const DRAIN: Duration = Duration::from_secs(10);
 /// How many connections beyond the limit are answered all the same: with health, or with 503.
 const BEYOND: usize = 64;
+/// In how long the header of a request must arrive there.
+const BEYOND_HEADER_TIME: Duration = Duration::from_millis(500);
+/// How long a connection that makes room may take to go.
+const GOING: Duration = Duration::from_millis(50);
 /// How long to wait after `accept` failed, as it does when file descriptors run out.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
@@ -48,7 +55,7 @@ pub async fn serve(
     stop: CancellationToken,
 ) {
     let connections = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
-    let beyond = Arc::new(Semaphore::new(BEYOND));
+    let (beyond, idle) = (Arc::new(Semaphore::new(BEYOND)), Arc::<Idle>::default());
     let (tracker, abort) = (TaskTracker::new(), CancellationToken::new());
     let (mut accepting, stop) = (JoinSet::new(), stop.child_token());
     for listener in listeners {
@@ -57,6 +64,7 @@ pub async fn serve(
             metrics: Arc::clone(&metrics),
             connections: Arc::clone(&connections),
             beyond: Arc::clone(&beyond),
+            idle: Arc::clone(&idle),
             tracker: tracker.clone(),
             stop: stop.clone(),
             abort: abort.clone(),
@@ -88,6 +96,7 @@ struct Shared {
     metrics: Arc<Metrics>,
     connections: Arc<Semaphore>,
     beyond: Arc<Semaphore>,
+    idle: Arc<Idle>,
     tracker: TaskTracker,
     stop: CancellationToken,
     abort: CancellationToken,
@@ -101,12 +110,28 @@ pub struct Crowded;
 impl Shared {
     /// Leave for one more connection, and whether it is beyond the limit. The semaphores are never closed.
     async fn permit(&self) -> Option<(OwnedSemaphorePermit, bool)> {
-        let (within, beyond) = (Arc::clone(&self.connections), Arc::clone(&self.beyond));
-        tokio::select! {
-            biased;
-            permit = within.acquire_owned() => Some((permit.ok()?, false)),
-            permit = beyond.acquire_owned() => Some((permit.ok()?, true)),
+        loop {
+            let (within, beyond) = (Arc::clone(&self.connections), Arc::clone(&self.beyond));
+            tokio::select! {
+                biased;
+                permit = within.acquire_owned() => return Some((permit.ok()?, false)),
+                permit = beyond.acquire_owned() => return Some((permit.ok()?, true)),
+                () = tokio::time::sleep(GOING) => drop(self.idle.make_room()),
+            }
         }
+    }
+
+    /// A place within the limit for a connection that was accepted beyond it, if there is one by now or one that is idle
+    /// makes room.
+    async fn room(&self) -> Option<OwnedSemaphorePermit> {
+        let within = Arc::clone(&self.connections);
+        if let Ok(permit) = Arc::clone(&within).try_acquire_owned() {
+            return Some(permit);
+        }
+        if !self.idle.make_room() {
+            return None;
+        }
+        tokio::time::timeout(GOING, within.acquire_owned()).await.ok()?.ok()
     }
 }
 
@@ -115,10 +140,9 @@ async fn accept(listener: TcpListener, shared: Shared) {
         let next = async {
             let (permit, crowded) = shared.permit().await?;
             let accepted = listener.accept().await;
-            // There may be room by now.
-            match Arc::clone(&shared.connections).try_acquire_owned() {
-                Ok(permit) if crowded => Some((permit, false, accepted)),
-                _ => Some((permit, crowded, accepted)),
+            match if crowded { shared.room().await } else { None } {
+                Some(permit) => Some((permit, false, accepted)),
+                None => Some((permit, crowded, accepted)),
             }
         };
         let (permit, crowded, accepted) = tokio::select! {
@@ -149,26 +173,40 @@ async fn connection(stream: TcpStream, peer: SocketAddr, crowded: bool, shared: 
     // An answer is one write; waiting for more to send would only delay it. Failing at that is harmless.
     let _ = stream.set_nodelay(true);
     let router = shared.router;
+    // Beyond the limit there is nothing to make room for: these have little time.
+    let seat = (!crowded).then(|| Arc::new(shared.idle.seat()));
+    let (sits, asked) = (seat.clone(), Arc::new(AtomicBool::new(false)));
+    let was_asked = Arc::clone(&asked);
     let service = tower::service_fn(move |request: hyper::Request<Incoming>| {
+        was_asked.store(true, Ordering::Relaxed);
+        let sits = sits.clone();
+        sits.as_deref().inspect(|seat| seat.busy());
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
         if crowded {
             request.extensions_mut().insert(Crowded);
         }
         let router = router.clone();
-        async move { Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {})) }
+        async move {
+            let answer = router.oneshot(request).await.unwrap_or_else(|never| match never {});
+            sits.as_deref().inspect(|seat| seat.idle());
+            Ok::<_, Infallible>(answer)
+        }
     });
     let stream = Encoding::new(Patient::new(stream, READ_TIME));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIME)
+        .header_read_timeout(if crowded { BEYOND_HEADER_TIME } else { HEADER_TIME })
         .keep_alive(!crowded)
         .title_case_headers(true)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
-        () = shared.stop.cancelled() => {
+        () = until_it_is_to_end(&shared.stop, seat.as_deref()) => {
+            if !shared.stop.is_cancelled() && !asked.load(Ordering::Relaxed) {
+                return;
+            }
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 ended = &mut connection => ended,
@@ -178,6 +216,17 @@ async fn connection(stream: TcpStream, peer: SocketAddr, crowded: bool, shared: 
     };
     if let Err(error) = ended {
         tracing::debug!(%error, %peer, "a connection ended early");
+    }
+}
+
+/// Until the service stops, or another connection needs the place.
+async fn until_it_is_to_end(stop: &CancellationToken, seat: Option<&Seat>) {
+    match seat {
+        Some(seat) => tokio::select! {
+            () = stop.cancelled() => {}
+            () = seat.told_to_go() => {}
+        },
+        None => stop.cancelled().await,
     }
 }
 

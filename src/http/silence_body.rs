@@ -8,7 +8,7 @@ use super::reply::FrameworkError;
 use super::times;
 use crate::core::label::LabelSet;
 use crate::core::label_name;
-use crate::core::matcher::pattern::{Anchored, Pattern, PatternError};
+use crate::core::matcher::pattern::{Anchored, Pattern, PatternError, Room};
 use crate::core::matcher::{Matcher, Mode, Op};
 use crate::core::quote::Quoted;
 use crate::time::Timestamp;
@@ -102,7 +102,7 @@ pub fn validate(posted: &PostedSilence, mode: Mode, now: Timestamp) -> Result<Ve
         return Err("Failed to create silence: end time can't be in the past".into());
     }
     let mut matchers = Vec::with_capacity(posted.matchers.len());
-    let mut may_be_empty = true;
+    let (mut may_be_empty, mut room) = (true, Room::default());
     for (index, matcher) in posted.matchers.iter().enumerate() {
         let invalid = |why: String| format!("invalid silence: invalid label matcher {index} in set 0: {why}");
         let PostedMatcher { name, value, op } = matcher;
@@ -122,7 +122,7 @@ pub fn validate(posted: &PostedSilence, mode: Mode, now: Timestamp) -> Result<Ve
             Op::Regex => Pattern::compile(value, Anchored::No).map_err(bad_pattern)?.matches(""),
             Op::NotRegex => Pattern::compile(value, Anchored::No).map(|_| false).map_err(bad_pattern)?,
         };
-        matchers.push(Matcher::new(name.as_str(), *op, value.as_str()).map_err(bad_pattern)?);
+        matchers.push(Matcher::within(&mut room, name.as_str(), *op, value.as_str()).map_err(bad_pattern)?);
     }
     if may_be_empty {
         let rule = "at least one matcher must not match the empty string";

@@ -1,6 +1,7 @@
 //! What somebody wants to see: matchers as they are typed in Alertmanager's page, kept in the URL.
 
 use crate::core::label::LabelSet;
+use crate::core::matcher::pattern::Room;
 use crate::core::matcher::{Matcher, Mode, list_string, parse_matchers};
 
 /// The longest filter that is read.
@@ -17,15 +18,16 @@ pub struct Filter {
 impl Filter {
     /// From the values of `filter`: each is one matcher or a list of them, with braces or without.
     pub fn read<'a>(mode: Mode, typed: impl Iterator<Item = &'a str>) -> Self {
-        let mut filter = Self::default();
+        let (mut filter, mut room) = (Self::default(), Room::default());
         for text in typed.map(str::trim).filter(|text| !matches!(*text, "" | "{}")) {
             let read = if text.len() > LONGEST {
                 Err(format!("a filter may have {LONGEST} bytes, this one has {}", text.len()))
             } else {
-                parse_matchers(mode, text).map_err(|error| error.to_string())
+                let read = parse_matchers(mode, text).map_err(|error| error.to_string());
+                read.and_then(|(read, _)| room.take_all(&read).map(|()| read).map_err(|error| error.to_string()))
             };
             match read {
-                Ok((matchers, _)) => filter.matchers.extend(matchers),
+                Ok(matchers) => filter.matchers.extend(matchers),
                 Err(why) => drop(filter.wrong.get_or_insert_with(|| (text.chars().take(LONGEST).collect(), why))),
             }
         }

@@ -92,6 +92,7 @@ fn defaults() {
         label_value: 16 << 10,
         annotation_value: 256 << 10,
         alerts: 2_000_000,
+        alert_bytes: 1 << 30,
         outbox: 1_000_000,
         connections: 4_096,
     };

@@ -17,7 +17,7 @@ use crate::support::random::budget;
 use crate::support::webhook::Webhook;
 use crate::support::{skip, until};
 
-const SECOND: Duration = Duration::from_secs(1);
+pub const SECOND: Duration = Duration::from_secs(1);
 
 /// Accepts connections and never says anything; keeps them open.
 struct Silent(String);
@@ -33,16 +33,16 @@ impl Silent {
     }
 }
 
-fn post(andon: &Andon, name: &str) -> Message {
+pub fn post(andon: &Andon, name: &str) -> Message {
     let alert = json!([{"labels": {"alertname": name}, "startsAt": Clock::System.now().to_string()}]);
     andon.request("POST", "/api/v2/alerts", &alert.to_string())
 }
 
-fn is_told(webhook: &Webhook, name: &str) -> bool {
+pub fn is_told(webhook: &Webhook, name: &str) -> bool {
     webhook.told().iter().any(|told| told.json()["groupLabels"]["alertname"] == name)
 }
 
-fn healthy(andon: &Andon) {
+pub fn healthy(andon: &Andon) {
     let began = Instant::now();
     for path in ["/-/healthy", "/-/ready"] {
         assert_eq!(andon.get(path).status(), 200, "{path}");
@@ -51,7 +51,7 @@ fn healthy(andon: &Andon) {
 }
 
 /// A root that tells two receivers, each group at once.
-fn config(first: &str, second: &str) -> String {
+pub fn config(first: &str, second: &str) -> String {
     format!(
         "route:\n  receiver: first\n  group_by: [alertname]\n  group_wait: 0s\n  group_interval: 1s\n  routes:\n  \
          - {{receiver: first, continue: true}}\n  - {{receiver: second}}\n\
@@ -59,7 +59,7 @@ fn config(first: &str, second: &str) -> String {
     )
 }
 
-fn webhook_to(address: &str) -> String {
+pub fn webhook_to(address: &str) -> String {
     format!("webhook_configs: [{{url: 'http://{address}/'}}]")
 }
 
@@ -423,30 +423,6 @@ fn memory_does_not_grow_with_time() {
     healthy(&andon);
 }
 
-#[test]
-fn without_a_free_file_descriptor_it_waits_and_goes_on() {
-    let well = Webhook::start();
-    let place = Place::with_config(&config(&webhook_to(&well.address()), "webhook_configs: []"));
-    let command = place.command(&[]);
-    let mut limited = Command::new("sh");
-    limited.args(["-c", "ulimit -n 100 && exec \"$0\" \"$@\""]).arg(command.get_program()).args(command.get_args());
-    let andon = Andon::start(limited);
-    assert_eq!(post(&andon, "Before").status(), 200);
-    let held: Vec<_> = (0..300).map(|_| TcpStream::connect(andon.address())).collect();
-    until(20 * SECOND, "there is none left", || {
-        andon.log().contains("a connection could not be accepted").then_some(())
-    });
-    drop(held);
-    until(20 * SECOND, "it takes alerts again", || {
-        let answer = Client::connect(andon.address()).and_then(|mut client| client.request("GET", "/-/healthy", ""));
-        answer.is_ok_and(|answer| answer.status() == 200).then_some(())
-    });
-    assert_eq!(post(&andon, "After").status(), 200);
-    for name in ["Before", "After"] {
-        until(90 * SECOND, "it is told", || is_told(&well, name).then_some(()));
-    }
-}
-
 /// Forty groups wait for a receiver that is away for longer than its circuit takes to open, and a restart comes in between.
 #[test]
 fn what_waited_through_an_outage_and_a_restart_is_told_in_a_few_messages() {
@@ -476,25 +452,6 @@ fn what_waited_through_an_outage_and_a_restart_is_told_in_a_few_messages() {
     assert!(named <= 5, "{named} messages");
     assert!(late.told().iter().any(|told| told.json()["groupLabels"]["digest"].is_string()));
     assert_eq!(andon.stop().code(), Some(0));
-}
-
-#[test]
-fn more_connections_than_there_may_be_leave_health_alone() {
-    let place = Place::with_config(&config("webhook_configs: []", "webhook_configs: []"));
-    let andon = place.start(&["--limits.connections=20"]);
-    let mut held: Vec<_> = (0..40).filter_map(|_| Client::connect(andon.address()).ok()).collect();
-    for client in held.iter_mut().take(20) {
-        assert_eq!(client.request("GET", "/-/healthy", "").map(|answer| answer.status()).ok(), Some(200));
-    }
-    healthy(&andon);
-    for client in held.iter_mut().skip(30) {
-        let refused = client.request("GET", "/api/v2/alerts", "").expect("it is answered");
-        assert_eq!((refused.status(), refused.header("retry-after")), (503, Some("1")), "{}", refused.body);
-        assert!(refused.body.contains("there are too many connections"), "{}", refused.body);
-        assert!(client.request("GET", "/-/healthy", "").is_err(), "the connection is closed");
-    }
-    drop(held);
-    until(5 * SECOND, "there is room again", || (andon.get("/api/v2/alerts").status() == 200).then_some(()));
 }
 
 /// What the process has in memory.

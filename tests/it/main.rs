@@ -15,6 +15,7 @@ mod e2e_prometheus;
 mod flags;
 mod history;
 mod hostile;
+mod hostile_connections;
 mod hostile_input;
 mod inbox;
 mod layering;

@@ -17,7 +17,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use self::pattern::PatternError;
-use self::pattern::{Anchored, Pattern};
+use self::pattern::{Anchored, Pattern, Room};
 use super::quote::Quoted;
 
 /// How a matcher compares.
@@ -100,6 +100,26 @@ impl Matcher {
         let value = value.into();
         let pattern = if op.is_regex() { Some(Arc::new(Pattern::compile(&value, Anchored::Yes)?)) } else { None };
         Ok(Self { name: name.into(), op, value, pattern })
+    }
+
+    /// The same, with what is left of the room that it shares with others.
+    ///
+    /// # Errors
+    /// Likewise, or if there is not so much room.
+    pub fn within(
+        room: &mut Room,
+        name: impl Into<Arc<str>>,
+        op: Op,
+        value: impl Into<Arc<str>>,
+    ) -> Result<Self, PatternError> {
+        let matcher = Self::new(name, op, value)?;
+        room.take(matcher.memory())?;
+        Ok(matcher)
+    }
+
+    /// About how many bytes its pattern takes.
+    pub fn memory(&self) -> usize {
+        self.pattern.as_ref().map_or(0, |pattern| pattern.memory())
     }
 
     /// Whether the matcher accepts the value; an absent label is an empty one.
@@ -222,12 +242,23 @@ struct Parts {
 /// What one grammar made of an input: the matchers up to the first error of syntax, and that error.
 type Read = (Vec<Parts>, Option<MatcherError>);
 
+impl Room {
+    /// Takes what all of them take.
+    ///
+    /// # Errors
+    /// [`PatternError::TooLargeTogether`] if there is not so much left.
+    pub fn take_all(&mut self, matchers: &[Matcher]) -> Result<(), PatternError> {
+        matchers.iter().try_for_each(|matcher| self.take(matcher.memory()))
+    }
+}
+
 /// Compiles what was read. The first error counts, of whichever sort.
 fn compile(read: Read, error_of: fn(PatternError) -> MatcherError) -> Result<Vec<Matcher>, MatcherError> {
     let (parts, error) = read;
+    let mut room = Room::default();
     let matchers = parts
         .into_iter()
-        .map(|Parts { name, op, value }| Matcher::new(name, op, value).map_err(error_of))
+        .map(|Parts { name, op, value }| Matcher::within(&mut room, name, op, value).map_err(error_of))
         .collect::<Result<Vec<_>, _>>()?;
     error.map_or(Ok(matchers), Err)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::play::*;
 use crate::core::change::{Actor, Change};
-use crate::core::engine::{Input, Options, ROOM};
+use crate::core::engine::{Input, Options, Output, ROOM};
 use crate::core::ingest::Batch;
 use crate::core::outbox::Outcome;
 
@@ -16,14 +16,14 @@ fn down(world: &mut World) {
 }
 
 /// So many alerts, each with a group of its own and an annotation of so many bytes.
-fn fire(world: &mut World, count: usize, bytes: usize) {
+fn fire(world: &mut World, count: usize, bytes: usize) -> Output {
     let (mut batch, text) = (Batch::default(), "x".repeat(bytes));
     for number in 0..count {
         let (name, ends_at) = (format!("Alert{number:05}"), world.now.after(36_000 * SECOND));
         let mut labels = vec![("alertname", name.as_str()), ("severity", "info")];
         batch.push(&mut labels, &mut vec![("log", text.as_str())], "", world.now, ends_at).unwrap();
     }
-    world.input(Input::Alerts(Actor::Sender("test".into()), batch));
+    world.input(Input::Alerts(Actor::Sender("test".into()), batch))
 }
 
 fn buried(changes: &[Change]) -> usize {
@@ -165,4 +165,18 @@ fn an_order_that_many_alerts_join_at_once_is_stored_once() {
     assert_eq!((stored(&world), order.revision, order.is_failing()), (3, 3, false));
     world.crash(Duration::ZERO);
     assert_eq!(world.only_order(), order, "a restart finds it so");
+}
+
+#[test]
+fn alerts_may_have_so_much_text_and_those_that_are_known_go_on() {
+    let mut world = World::with(policy(), Options { max_alert_bytes: 2_000, ..Options::default() });
+    let mut taken = |count, bytes| !matches!(fire(&mut world, count, bytes), Output::Full(_));
+    assert!(taken(3, 600));
+    assert!(!taken(4, 600), "one more is too much");
+    assert!(!taken(3, 700), "so are longer texts of the same");
+    assert!(taken(3, 600) && taken(3, 500), "what is known comes again, with as much or less");
+    assert!(taken(3, 300) && taken(4, 350));
+    let view = world.engine.view();
+    assert_eq!(view.alerts.len(), 4);
+    assert_eq!(view.alerts.text(), view.alerts.iter().map(|kept| kept.alert.text()).sum::<usize>());
 }

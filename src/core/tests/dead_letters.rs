@@ -5,6 +5,7 @@ use crate::core::change::{Actor, Change};
 use crate::core::dead_letters::{DeadLetterCommand, DeadLetterDone, DeadLetterRefused};
 use crate::core::engine::{Input, Output};
 use crate::core::outbox::{DeliveryId, Outcome};
+use crate::core::policy::{Policy, RouteIdx};
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -335,4 +336,39 @@ fn what_was_never_told_firing_is_told_as_new_though_its_end_was_refused_too() {
     heard.extend(told(&mut world));
     let first = "first notification firing=[a] resolved=[]";
     assert_eq!(heard, [&format!("{first} (refused)"), first]);
+}
+
+/// `hook` and `chat` have a group each for the same alerts. `Disk a` is over: `hook` has been told, `chat` refuses to be. Now
+/// `Disk b` fires.
+fn with_an_end_that_one_of_two_refused() -> (World, Policy) {
+    let mut rules = policy();
+    rules.receivers.push(receiver("chat", "slack", true));
+    let [mut to_hook, mut to_chat] = [route(vec![], 0, &["alertname"]), route(vec![], 1, &["alertname"])];
+    (to_hook.id, to_hook.continues, to_chat.id) = ("hook".into(), true, "chat".into());
+    rules.routes[0].children = vec![RouteIdx(1), RouteIdx(2)];
+    rules.routes.extend([to_hook, to_chat]);
+    let mut world = World::new(rules.clone());
+    lasts(&mut world, &["Disk a"], true, 2);
+    world.receivers.0.insert("chat".into(), vec![refused(); 2]);
+    lasts(&mut world, &["Disk a"], false, 6);
+    let over = "{alertname=\"Disk\"}: all alerts resolved firing=[] resolved=[a]";
+    let heard = world.lines().join("\n");
+    assert!(heard.contains(&format!("hook {over}")) && heard.contains(&format!("chat {over} (refused)")), "{heard}");
+    lasts(&mut world, &["Disk b"], true, 0);
+    (world, rules)
+}
+
+#[test]
+fn what_one_receiver_is_owed_another_is_not_told_again_after_a_restart_or_reload() {
+    let restart: fn(&mut World, Policy) = |world, _| world.crash(SECOND);
+    let reload: fn(&mut World, Policy) = |world, rules| world.reload(rules);
+    for again in [restart, reload] {
+        let (mut world, rules) = with_an_end_that_one_of_two_refused();
+        again(&mut world, rules);
+        lasts(&mut world, &["Disk b"], true, 20);
+        let heard = world.lines();
+        let to = |who: &str| heard.iter().filter(|line| line.contains(who)).cloned().collect::<Vec<_>>().join("\n");
+        assert!(to("hook").ends_with("first notification firing=[b] resolved=[]"), "{heard:?}");
+        assert!(to("chat").contains("resolved=[a]"), "{heard:?}");
+    }
 }

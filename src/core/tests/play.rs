@@ -43,7 +43,7 @@ pub struct World {
     pub store_fails: bool,
     /// Whether somebody else hands out what is due.
     pub hold_back: bool,
-    silences: u128,
+    pub silences: u128,
     /// How many rows each message stood for.
     pub messages: Vec<usize>,
     /// Rows on their way, and whether one is being sent.

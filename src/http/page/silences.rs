@@ -10,6 +10,7 @@ use super::scene::{Problem, Scene};
 use super::{AppState, done};
 use crate::config::duration;
 use crate::core::label::{Fingerprint, LabelSet};
+use crate::core::matcher::pattern::Room;
 use crate::core::matcher::{Matcher, Mode, parse_matchers};
 use crate::core::outbox::group_key_hash;
 use crate::core::silence::{SilenceId, SilenceState};
@@ -198,10 +199,11 @@ pub fn end(from: Timestamp, text: &str) -> Result<Timestamp, String> {
 
 /// One matcher, or a list of them, on each line.
 fn read_matchers(mode: Mode, text: &str) -> Result<Vec<Matcher>, String> {
-    let mut matchers = Vec::new();
+    let (mut matchers, mut room) = (Vec::new(), Room::default());
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let (read, _) = parse_matchers(mode, line.trim())
-            .map_err(|error| format!("Matchers, line {}: {error}. Write name=\"value\".", number + 1))?;
+        let wrong = |error: String| format!("Matchers, line {}: {error}. Write name=\"value\".", number + 1);
+        let (read, _) = parse_matchers(mode, line.trim()).map_err(|error| wrong(error.to_string()))?;
+        room.take_all(&read).map_err(|error| wrong(error.to_string()))?;
         matchers.extend(read);
     }
     if matchers.is_empty() {

@@ -5,9 +5,11 @@ use http::StatusCode;
 
 use crate::core::alert_set::Kept;
 use crate::core::label::LabelSet;
-use crate::core::matcher::{Matcher, Mode, Op, parse_matcher};
+use crate::core::matcher::pattern::Room;
+use crate::core::matcher::{Matcher, MatcherError, Mode, Op, parse_matcher};
 use crate::core::pair_bits::PairBits;
 use crate::core::policy::{Policy, Receiver, ReceiverIdx};
+use crate::driver::aside;
 use crate::http::query::Query;
 use crate::http::reply::json_error;
 
@@ -36,8 +38,7 @@ impl LabelFilter {
     /// # Errors
     /// The parser's sentence.
     pub fn of(query: &Query, mode: Mode) -> Result<Self, BadQuery> {
-        let matchers = query.all("filter").map(|input| parse_matcher(mode, input));
-        let matchers: Vec<_> = matchers.collect::<Result<_, _>>().map_err(|error| BadQuery(error.to_string()))?;
+        let matchers = matchers(query, "filter", mode).map_err(|error| BadQuery(error.to_string()))?;
         // An empty value is met by an alert without the label.
         let must_have = matchers.iter().filter(|matcher| matcher.op == Op::Equal && !matcher.value.is_empty());
         let pairs = must_have.fold(PairBits::default(), |bits, matcher| bits.with(&matcher.name, &matcher.value));
@@ -98,10 +99,20 @@ impl ReceiverFilter {
 /// # Errors
 /// The parser's sentence.
 pub fn receiver_matchers(query: &Query, mode: Mode) -> Result<Vec<Matcher>, BadQuery> {
-    let matchers = query.all("receiver_matchers").map(|input| parse_matcher(mode, input));
-    matchers
-        .collect::<Result<_, _>>()
+    matchers(query, "receiver_matchers", mode)
         .map_err(|error| BadQuery(format!("failed to parse receiver_matchers param: {error}")))
+}
+
+/// The values of a parameter. A regular expression may take a while to compile, and all of them have one room.
+fn matchers(query: &Query, name: &str, mode: Mode) -> Result<Vec<Matcher>, MatcherError> {
+    let parse = || {
+        let mut room = Room::default();
+        let mut within =
+            |matcher: Matcher| room.take(matcher.memory()).map(|()| matcher).map_err(MatcherError::Pattern);
+        query.all(name).map(|input| parse_matcher(mode, input)).map(|parsed| parsed.and_then(&mut within)).collect()
+    };
+    let long = query.all(name).any(|input| input.contains('~'));
+    if long { aside(parse) } else { parse() }
 }
 
 /// Whether all matchers accept the receiver's labels.

@@ -11,7 +11,7 @@ use super::filter::LabelFilter;
 use super::shown::{write_list, write_time};
 use crate::core::change::Actor;
 use crate::core::silence::{Silence, SilenceDraft, SilenceId, SilenceRefused, SilenceState};
-use crate::driver::Unavailable;
+use crate::driver::{Unavailable, aside};
 use crate::http::query::Query;
 use crate::http::reply::FrameworkError;
 use crate::http::silence_body::{PostedSilence, parse_silence, validate};
@@ -137,7 +137,9 @@ pub async fn post(state: &AppState, address: String, body: &[u8]) -> Response {
 /// Why it was not stored.
 pub async fn store(state: &AppState, address: String, posted: PostedSilence) -> Result<SilenceId, NotStored> {
     let bad = |message| NotStored::Refused(StatusCode::BAD_REQUEST, message);
-    let matchers = validate(&posted, state.mode, state.clock.now()).map_err(bad)?;
+    let compiled = || validate(&posted, state.mode, state.clock.now());
+    let long = posted.matchers.iter().any(|matcher| matcher.op.is_regex());
+    let matchers = if long { aside(compiled) } else { compiled() }.map_err(bad)?;
     let id = known_form(&posted.id).map_err(|refused| (StatusCode::NOT_FOUND, refused))?;
     let draft = SilenceDraft {
         id,

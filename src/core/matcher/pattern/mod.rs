@@ -19,6 +19,8 @@ use regex_syntax::hir::{Hir, HirKind, Look};
 pub const MAX_LEN: usize = 4096;
 /// The largest compiled pattern, in bytes.
 pub const MAX_COMPILED: usize = 1 << 20;
+/// What the patterns of one list, one silence or one request may compile to together, in bytes.
+pub const MAX_TOGETHER: usize = 8 << 20;
 /// How deeply a pattern may nest. Go allows 1000 levels; compiling recurses, and a thread's stack must bear it.
 pub const MAX_NESTING: u32 = 250;
 
@@ -47,6 +49,32 @@ pub enum PatternError {
     /// It compiles to more than [`MAX_COMPILED`].
     #[error("error parsing regexp: expression too large: compiled, it may have {MAX_COMPILED} bytes")]
     TooLarge,
+    /// With others it compiles to more than [`MAX_TOGETHER`].
+    #[error(
+        "error parsing regexp: expressions too large: compiled, all of them together may have {MAX_TOGETHER} bytes"
+    )]
+    TooLargeTogether,
+}
+
+/// How much of [`MAX_TOGETHER`] is left: a short text may be a pattern of a megabyte, and a request holds many.
+#[derive(Debug)]
+pub struct Room(usize);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(MAX_TOGETHER)
+    }
+}
+
+impl Room {
+    /// Takes so many bytes.
+    ///
+    /// # Errors
+    /// [`PatternError::TooLargeTogether`] if there are not so many left.
+    pub fn take(&mut self, bytes: usize) -> Result<(), PatternError> {
+        self.0 = self.0.checked_sub(bytes).ok_or(PatternError::TooLargeTogether)?;
+        Ok(())
+    }
 }
 
 /// Whether a pattern must match the whole text.
@@ -129,6 +157,14 @@ impl Pattern {
         match &self.test {
             Test::OneOf(texts) => texts.binary_search_by(|one| (**one).cmp(text)).is_ok(),
             Test::Search(regex) => regex.is_match(text),
+        }
+    }
+
+    /// About how many bytes it takes.
+    pub fn memory(&self) -> usize {
+        match &self.test {
+            Test::OneOf(texts) => texts.iter().map(|text| text.len() + size_of::<Box<str>>()).sum(),
+            Test::Search(regex) => regex.memory_usage(),
         }
     }
 
