@@ -68,6 +68,10 @@ fn look(loose: &Path, strict: &Path, whole: &State) -> Result<(), String> {
     if state != *whole && damage.is_none() {
         return Err("something is missing and nothing is said".into());
     }
+    let said = damage.as_deref().unwrap_or_default();
+    if let Some(aside) = set_aside(loose).iter().find(|name| !said.contains(*name)) {
+        return Err(format!("{aside} is set aside, and said is only {said:?}"));
+    }
     if let Some(resurrected) = state.alerts.keys().find(|id| !whole.alerts.contains_key(*id)) {
         return Err(format!("{resurrected} was never there"));
     }
@@ -86,6 +90,12 @@ fn look(loose: &Path, strict: &Path, whole: &State) -> Result<(), String> {
         return Err(format!("the next start has something else: entry {last:?} after {seq:?}"));
     }
     Ok(())
+}
+
+/// The names of what was found damaged, without what is added to them when they are set aside.
+fn set_aside(folder: &Path) -> Vec<String> {
+    let names = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").file_name());
+    names.filter_map(|name| name.to_string_lossy().split_once(".damaged-").map(|(name, _)| name.to_owned())).collect()
 }
 
 /// How the names of the kinds of files begin.
@@ -160,7 +170,8 @@ impl Files {
 fn any<'a>(files: &'a [PathBuf], random: &mut Random, is: impl Fn(&str) -> bool) -> &'a Path {
     let such: Vec<_> = files.iter().filter(|file| is(&file.to_string_lossy())).collect();
     assert!(!such.is_empty(), "{files:?} are not of every kind");
-    such[random.below(such.len() as u64) as usize]
+    // The last is the newest, which counts most.
+    such[(random.below(such.len() as u64) as usize).max(random.below(such.len() as u64) as usize)]
 }
 
 /// The store's files that hold something of the state, relative to its folder. The key of mail links is none: the state does not

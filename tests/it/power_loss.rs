@@ -290,7 +290,7 @@ fn holds(folder: &Path, expected: &[What]) -> Result<(), String> {
         return Err(format!("it is taken for damaged: {damage}"));
     }
     let now = Clock::System.now();
-    let is_over = |id: &String| state.alerts.get(id) == Some(&true);
+    let is_over = |id: &str| state.is_over(id);
     let believes = |hook: usize, alert: &str| {
         let group_key = group_key(alert);
         let of = |thread: &Thread| thread.index as usize == hook && *thread.group_key == *group_key;
@@ -300,9 +300,9 @@ fn holds(folder: &Path, expected: &[What]) -> Result<(), String> {
     let waits = |name: &String| waiting.contains(name);
     let missing = expected.iter().find(|what| match what {
         What::Fires(id) => !state.alerts.contains_key(id),
-        What::Over(id) => state.alerts.get(id) != Some(&true),
+        What::Over(id) => !is_over(id),
         What::Silence(id) => !state.silences.contains_key(id),
-        What::SilenceEnded(id) => state.silences.get(id).is_none_or(|ends_at| *ends_at > now),
+        What::SilenceEnded(id) => state.silences.get(id).is_none_or(|silence| silence.ends_at > now),
         What::TakenOn(id) => !state.taken_on.contains(&*group_key(id)) && !is_over(id),
         // A newer state of the thread may have taken its place.
         What::Told { hook, name, alert, firing: true } => !waits(name) && !believes(*hook, alert) && !is_over(alert),
