@@ -159,6 +159,20 @@ fn a_journal_that_is_gone_is_damage() {
     assert!(loaded.damage.unwrap().contains("the journal is missing"));
 }
 
+/// Also where nothing else knows of the entries that are gone.
+#[test]
+fn a_journal_that_ends_before_the_checkpoint_is_damage() {
+    let folder = with_entries(4);
+    open(&folder).checkpoint(second(1), &mut [gone(7)].into_iter()).unwrap();
+    tamper(&folder, |db| [3, 4].into_iter().for_each(|seq| drop(db.remove(part(seq, 0)).unwrap())));
+    fs::remove_file(folder.path().join("acknowledged")).unwrap();
+    let damage = "the journal ends at entry 2, before the checkpoint at 4";
+    let refused = SledStore::open(folder.path(), strict()).unwrap().load().unwrap_err();
+    assert_eq!(refused.to_string(), format!("the store is damaged: {damage}"));
+    let loaded = open(&folder).load().unwrap();
+    assert_eq!((numbers(&loaded), loaded.damage.as_deref()), (vec![7], Some(damage)));
+}
+
 #[test]
 fn a_damaged_checkpoint_costs_nothing_since_there_is_one_before_it() {
     let folder = with_entries(2);
