@@ -313,7 +313,8 @@ impl Store for SledStore {
         self.body = body;
         appended.map_err(|trouble| self.failed(&trouble))?;
         self.witness.note(seq);
-        let checkpoint_at = state.checkpoint_at.unwrap_or(at);
+        // One that was made by a clock that was put back since does not keep the next away for as long.
+        let checkpoint_at = state.checkpoint_at.map_or(at, |made_at| made_at.min(at));
         let old = at.since(checkpoint_at) >= CHECKPOINT_INTERVAL;
         let checkpoint_due = old || self.state.is_some_and(|state| state.checkpoint_due);
         let (checkpoint_at, position) = (Some(checkpoint_at), state.position + length);
