@@ -43,7 +43,7 @@ use commit::LAZY;
 pub(crate) use handle::Request;
 pub use handle::{AckResult, Handle, Health, Unavailable};
 use handle::{Answer, Gathering};
-use jump::{Jump, jump};
+use jump::{Jump, Looks};
 use past::Reading;
 pub use past::{Cursor, HistoryPage, HistoryQuery, ViewThen};
 use unsettled::{Report, Unsettled};
@@ -99,8 +99,7 @@ pub struct Driver {
     /// Before this moment a failing store is left alone, but for requests.
     retry_at: Timestamp,
     checkpoints: Checkpoints,
-    /// The last look at both clocks.
-    looked: (Timestamp, tokio::time::Instant),
+    looks: Looks,
     /// By how much the clock was put back, which the engine does not know yet.
     put_back: Duration,
     /// By how much it leapt forward, or how long nobody was there before the start, which the engine does not know yet.
@@ -158,7 +157,7 @@ impl Driver {
             failing: false,
             retry_at: Timestamp::ZERO,
             checkpoints: Checkpoints::default(),
-            looked: (now, tokio::time::Instant::now()),
+            looks: Looks::new(now),
             put_back: Duration::ZERO,
             away: loaded.last.map_or(Duration::ZERO, |last| now.since(last)),
             sized_at: std::time::Instant::now(),
@@ -388,16 +387,14 @@ impl Driver {
     /// The moment of what comes while others are decided: an alert that ended just before it was sent is over, and would
     /// fire once more at the moment at which the others came. A leap of the clock is the next look's business.
     fn later(&self, now: Timestamp) -> Timestamp {
-        let later = self.clock.now();
-        let (looked, instant) = self.looked;
-        now.max(later.min(looked.after(instant.elapsed())))
+        now.max(self.clock.now().min(self.looks.expected()))
     }
 
     /// The present moment; a wall clock that jumped forward, or a machine that slept, is an outage.
     fn look_at_clocks(&mut self) -> Timestamp {
-        let (now, instant) = (self.clock.now(), tokio::time::Instant::now());
-        let (before, before_instant) = std::mem::replace(&mut self.looked, (now, instant));
-        match jump(before, now, instant.duration_since(before_instant)) {
+        let now = self.clock.now();
+        let (before, jump) = self.looks.look(now);
+        match jump {
             Some(Jump::Forward(by)) => {
                 tracing::warn!(seconds = by.as_secs(), "The clock jumped forward: nothing runs out for a while");
                 self.away += by;

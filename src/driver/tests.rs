@@ -51,7 +51,7 @@ pub(super) fn start_under(policy: Policy, store: Box<dyn Store>, clock: Clock) -
     Service { handle, rows, stop, running }
 }
 
-fn alert(name: &str, ends_in: Duration, clock: Clock) -> Batch {
+pub(super) fn alert(name: &str, ends_in: Duration, clock: Clock) -> Batch {
     let mut batch = Batch::default();
     let ends_at = clock.now().after(ends_in);
     batch.push(&mut vec![("alertname", name)], &mut vec![], "", Timestamp::new(1_800_000_000, 0), ends_at).unwrap();

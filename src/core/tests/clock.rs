@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use super::play::*;
+use crate::core::change::Actor;
 use crate::core::engine::Input;
+use crate::core::ingest::Batch;
 use crate::core::outbox::Outcome;
+use crate::time::Timestamp;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -94,6 +97,56 @@ fn small_steps_of_the_clock_change_nothing() {
         world.pass(30 * SECOND);
     }
     assert_eq!(world.lines().len(), 1);
+}
+
+/// Prometheus, whose clock shows something else: what it sends ends in four minutes by that.
+fn post_by(world: &mut World, its_now: Timestamp, started: Timestamp, firing: bool) {
+    let mut batch = Batch::default();
+    let ends_at = if firing { its_now.after(240 * SECOND) } else { its_now };
+    batch.push(&mut pairs("Disk a"), &mut vec![], "", started, ends_at).unwrap();
+    world.input(Input::Alerts(Actor::Sender("test".into()), batch));
+}
+
+/// Plays an alert that fires for half an hour, sent each minute by a sender whose clock differs by so many seconds. Says
+/// what was told, and when it was over.
+fn told_by(differs: i64) -> (Vec<String>, u64) {
+    let mut world = World::new(policy());
+    world.pass(3_600 * SECOND);
+    let its_now = |now: Timestamp| {
+        let by = Duration::from_secs(differs.unsigned_abs());
+        if differs < 0 { now.before(by) } else { now.after(by) }
+    };
+    let started = its_now(world.now);
+    for _ in 0..30 {
+        let now = its_now(world.now);
+        post_by(&mut world, now, started, true);
+        world.pass(60 * SECOND);
+    }
+    let over = world.minutes(world.now);
+    for _ in 0..30 {
+        let now = its_now(world.now);
+        post_by(&mut world, now.before((now.since(started)).saturating_sub(1_800 * SECOND)), started, false);
+        world.pass(60 * SECOND);
+    }
+    (world.lines(), over)
+}
+
+/// What it sends begins and ends by its clock, as with Alertmanager. So where that is ahead the end is told later by as much.
+#[test]
+fn a_sender_whose_clock_differs_is_heard_as_long_as_what_it_sends_holds() {
+    //  by how many seconds, and how many minutes after the end it is told at the latest: the next flush
+    for (differs, within) in [(600, 11), (200, 6), (30, 6), (0, 1), (-30, 1), (-170, 6)] {
+        let (lines, over) = told_by(differs);
+        let [fires, ends] = lines.as_slice() else { panic!("{differs}: {lines:?}") };
+        assert!(fires.starts_with("60:") && fires.ends_with("firing=[a] resolved=[]"), "{differs}: {lines:?}");
+        assert!(ends.ends_with("firing=[] resolved=[a]"), "{differs}: {lines:?}");
+        let minute: u64 = ends.split(':').next().unwrap().parse().unwrap();
+        assert!((over..over + within).contains(&minute), "{differs}: over after {over} minutes, {lines:?}");
+    }
+    // What holds for no longer than it takes to arrive is over: nothing says that it is not.
+    for differs in [-240, -600] {
+        assert_eq!(told_by(differs).0, Vec::<String>::new(), "{differs}");
+    }
 }
 
 /// The store fails, and the clock, which was ahead, is put back meanwhile: what ran out since the outage began does not
