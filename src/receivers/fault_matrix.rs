@@ -56,6 +56,8 @@ enum Then {
     Reset,
     /// A byte now and then, without an end.
     Drip,
+    /// These bytes, one now and then: what would be a good answer takes longer than an attempt may.
+    Slowly(&'static str),
     /// Bytes as fast as they are taken, without an end.
     Flood,
     /// A gzip stream that grows to 160 times its size where it is unpacked, without an end.
@@ -66,7 +68,7 @@ const KINDS: [&str; 4] = ["webhook", "pagerduty", "slack webhook", "slack app"];
 
 fn table() -> Vec<(&'static str, Fault, [End; 4])> {
     use End::{Again, Refused, Taken};
-    use Then::{Bomb, Close, Drip, Flood, Hang, Reset};
+    use Then::{Bomb, Close, Drip, Flood, Hang, Reset, Slowly};
     let same = |end| [end; 4];
     let again = same(Again(None));
     let answer = Fault::Answer;
@@ -79,7 +81,9 @@ fn table() -> Vec<(&'static str, Fault, [End; 4])> {
         ("bad certificate", Fault::BadCertificate, again),
         ("hangs before the header", answer("", Hang), again),
         ("hangs in the header", answer("HTTP/1.1 200 OK\r\nContent-Le", Hang), again),
-        ("slow bytes before the body", answer("HTTP/1.1 200 OK\r\nX-Slow: ", Drip), again),
+        ("a slow status line", answer("", Slowly("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")), again),
+        ("slow headers", answer("HTTP/1.1 200 OK\r\n", Slowly("Content-Length: 2\r\n\r\nok")), again),
+        ("a slow header without an end", answer("HTTP/1.1 200 OK\r\nX-Slow: ", Drip), again),
         ("closes before the answer", answer("", Close), again),
         ("resets before the answer", answer("", Reset), again),
         ("no HTTP", answer("220 smtp.example ESMTP\r\n", Close), again),
@@ -262,7 +266,8 @@ impl Server {
             Fault::BadCertificate => server.url = url("https", start_tls(certificate_of_nobody()).0),
             Fault::Answer(bytes, then) => {
                 server.url = url("http", server.listen(bytes, then).await);
-                let hangs = matches!(then, Then::Hang | Then::Drip) && !bytes.ends_with("\r\n\r\n");
+                let slow = matches!(then, Then::Hang | Then::Drip | Then::Slowly(_));
+                let hangs = slow && !bytes.ends_with("\r\n\r\n");
                 server.timeout = if hangs { SHORT } else { PATIENT };
             }
         }
@@ -295,6 +300,14 @@ async fn answer(mut stream: TcpStream, bytes: &str, then: Then) -> std::io::Resu
             stream.write_all(b"x").await?;
             tokio::time::sleep(SHORT / 10).await;
         },
+        Then::Slowly(bytes) => {
+            // Longer than an attempt, by a good deal: nobody's scheduling decides.
+            for byte in bytes.bytes() {
+                tokio::time::sleep(SHORT / 10).await;
+                stream.write_all(&[byte]).await?;
+            }
+            stream.shutdown().await
+        }
         Then::Flood => loop {
             stream.write_all(&[b'x'; 16 << 10]).await?;
         },

@@ -6,7 +6,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
@@ -71,7 +71,7 @@ struct Shared {
 }
 
 impl MailServer {
-    /// Listens. `rule` is asked about `greeting`, each command and each end of a mail (`.`).
+    /// Listens. `rule` is asked about `greeting`, each command, each end of a mail (`.`) and each TLS `handshake`.
     pub(crate) async fn start(offers: Offers, rule: impl Fn(&str) -> Option<Fault> + Send + Sync + 'static) -> Self {
         Self::start_with(offers, rule, certificates(false)).await
     }
@@ -137,6 +137,28 @@ fn certificates(expired: bool) -> (String, TlsAcceptor) {
     (ca_pem, TlsAcceptor::from(Arc::new(config)))
 }
 
+/// What comes instead of the server's part of a handshake, once the client has begun its own.
+async fn no_handshake(mut stream: Box<dyn Stream>, fault: Fault) -> std::io::Result<()> {
+    stream.read_u8().await?;
+    match fault {
+        Fault::Close => return Ok(()),
+        Fault::Say(text) => stream.write_all(text.as_bytes()).await?,
+        Fault::Endless => stream.write_all(&[b'x'; 10 << 20]).await?,
+        Fault::Hang => {}
+        Fault::Drip => {
+            // The beginning of a record of 16 KiB, so that each byte may be one of a good handshake.
+            stream.write_all(&[0x16, 3, 3, 0x40, 0]).await?;
+            loop {
+                stream.flush().await?;
+                tokio::time::sleep(DRIP).await;
+                stream.write_all(&[2]).await?;
+            }
+        }
+    }
+    stream.flush().await?;
+    std::future::pending().await
+}
+
 impl Shared {
     async fn serve(&self, stream: Box<dyn Stream>) {
         let place = {
@@ -144,13 +166,14 @@ impl Shared {
             seen.push(Seen::default());
             seen.len() - 1
         };
-        if self.offers.implicit_tls {
-            let Ok(stream) = self.tls.accept(stream).await else { return };
-            self.talk(Box::new(stream), place, true).await;
-        } else if let Some(stream) = self.talk(stream, place, false).await {
-            let Ok(stream) = self.tls.accept(stream).await else { return };
-            self.talk(Box::new(stream), place, true).await;
+        let clear = if self.offers.implicit_tls { Some(stream) } else { self.talk(stream, place, false).await };
+        let Some(clear) = clear else { return };
+        if let Some(fault) = (self.rule)("handshake") {
+            // Whoever is hung up on is no matter.
+            return drop(no_handshake(clear, fault).await);
         }
+        let Ok(stream) = self.tls.accept(clear).await else { return };
+        self.talk(Box::new(stream), place, true).await;
     }
 
     /// Ends with the stream if it is to be encrypted now.

@@ -70,6 +70,40 @@ async fn every_step_may_fail_in_every_way() {
     join_all(attempts).await;
 }
 
+#[tokio::test]
+async fn a_handshake_may_fail_in_every_way() {
+    let faults = [
+        (Fault::Hang, ""),
+        (Fault::Drip, ""),
+        (Fault::Close, "the server closed the connection"),
+        (Fault::Say("554 5.7.1 no TLS here\r\n"), "received corrupt message"),
+        (Fault::Endless, "received corrupt message"),
+    ];
+    let (mut waiting, mut attempts) = (Vec::new(), Vec::new());
+    for (offers, names) in [(STARTTLS, "send STARTTLS command: "), (TLS, "establish TLS connection to server: ")] {
+        for (fault, says) in faults {
+            let server = MailServer::start(offers, move |line| (line == "handshake").then_some(fault)).await;
+            let endless = matches!(fault, Fault::Hang | Fault::Drip);
+            let all = if endless { &mut waiting } else { &mut attempts };
+            all.push(async move {
+                let force_implicit_tls = Some(offers.implicit_tls);
+                let config = EmailConfig { require_tls: true, force_implicit_tls, ..config(&server) };
+                let result = send(&config, if endless { SHORT } else { PATIENT }).await;
+                let what = format!("{names}{fault:?}: {result:?}");
+                assert_eq!(verdict(&result), Verdict::Again(None), "{what}");
+                let error = result.unwrap_err();
+                assert_eq!(error.failure() == FailureReason::Timeout, endless, "{what}");
+                let begins = if endless { "no answer within 2s: the TLS handshake" } else { names };
+                assert!(error.to_string().starts_with(begins) && error.to_string().contains(says), "{what}");
+                assert!(server.mails().is_empty(), "{what}");
+            });
+        }
+    }
+    assert_eq!(waiting.len() + attempts.len(), 10);
+    join_all(waiting).await;
+    join_all(attempts).await;
+}
+
 /// What is wrong before the server says anything.
 #[derive(Clone, Copy, Debug)]
 enum Silent {
