@@ -230,6 +230,14 @@ impl Receivers {
         self.insert_limited(receiver, kind, timeout, sender, None);
     }
 
+    /// Has what a test wrote send in the place of a receiver's integrations, under settings that a reload finds unchanged.
+    #[cfg(test)]
+    pub(crate) fn replace(&mut self, receiver: &str, sender: impl Fn() -> Box<dyn Sender>) {
+        for integration in self.by_name.get_mut(receiver).into_iter().flatten() {
+            Arc::get_mut(integration).expect("nobody has it yet").sender = sender();
+        }
+    }
+
     /// Likewise, with a bucket.
     #[cfg(test)]
     pub(crate) fn insert_limited(

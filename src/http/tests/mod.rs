@@ -8,6 +8,7 @@ mod limits;
 mod mail_links;
 mod order_metrics;
 mod pages;
+mod reloads;
 mod routing;
 mod server;
 mod silences;
