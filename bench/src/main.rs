@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 use arguments::Arguments;
 use scenarios::{Run, Scenario};
-use table::Row;
+use table::{Load, Row};
 
 fn main() -> ExitCode {
     match Arguments::read().and_then(|arguments| run(&arguments)) {
@@ -41,31 +41,41 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         return history::run(arguments);
     }
     let wanted = |scenario: &&Scenario| scenario.name.contains(&arguments.only);
-    let mut rows = Vec::new();
+    let (mut rows, mut loads) = (Vec::new(), Vec::new());
     for scenario in scenarios::ALL.iter().filter(wanted) {
-        rows.extend(compare(arguments, scenario)?);
+        let (measured, load) = compare(arguments, scenario)?;
+        rows.extend(measured);
+        loads.push(load);
     }
     table::print(&rows);
+    table::print_loads(&loads);
     let json = &arguments.json;
-    std::fs::write(json, table::json(&rows)).map_err(|error| format!("{}: {error}", json.display()))
+    std::fs::write(json, table::json(&rows, &loads)).map_err(|error| format!("{}: {error}", json.display()))
 }
 
-/// Runs a scenario with both programs in turn.
-fn compare(arguments: &Arguments, scenario: &Scenario) -> Result<Vec<Row>, String> {
+/// Runs a scenario with both programs in turn. Says as well what the load itself took, which has the same machine.
+fn compare(arguments: &Arguments, scenario: &Scenario) -> Result<(Vec<Row>, Load), String> {
     let row = |measure| Row { measure, andon: Vec::new(), peer: Vec::new() };
     let mut rows: Vec<Row> = scenario.measures.iter().map(row).collect();
+    let mut load = Load { scenario: scenario.name, andon: Vec::new(), peer: Vec::new() };
     for number in 1..=arguments.runs {
         for program in std::iter::once(&arguments.andon).chain(&arguments.peer) {
-            let ours = server::cpu_of("self")?;
+            let before = (server::cpu_of("self")?, server::cpu_of_ended()?);
             let values = (scenario.run)(&Run { program, quick: arguments.quick });
             let values = values.map_err(|error| format!("{}, {}: {error}", scenario.name, program.display()))?;
-            let ours = server::cpu_of("self")? - ours;
-            eprintln!("{} {number}: {} {values:.3?} (load: {ours:.1} s)", scenario.name, program.display());
+            let (ours, its) = (server::cpu_of("self")? - before.0, server::cpu_of_ended()? - before.1);
+            eprintln!(
+                "{} {number}: {} {values:.3?} (load: {ours:.1} s, server: {its:.1} s)",
+                scenario.name,
+                program.display()
+            );
+            let loads = if *program == arguments.andon { &mut load.andon } else { &mut load.peer };
+            loads.push((ours, its));
             for row in &mut rows {
                 let side = if *program == arguments.andon { &mut row.andon } else { &mut row.peer };
                 side.extend(values.iter().filter(|(key, _)| *key == row.measure.key).map(|(_, value)| *value));
             }
         }
     }
-    Ok(rows)
+    Ok((rows, load))
 }

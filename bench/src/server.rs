@@ -91,12 +91,22 @@ impl Server {
 
 /// Seconds of processor time of a process; `self` is this one.
 pub fn cpu_of(process: &str) -> Result<f64, String> {
+    cpu_in(process, 14)
+}
+
+/// Seconds of processor time of all servers that have ended so far.
+pub fn cpu_of_ended() -> Result<f64, String> {
+    cpu_in("self", 16)
+}
+
+/// What stands in two fields after each other: the time in user and in kernel.
+fn cpu_in(process: &str, field: usize) -> Result<f64, String> {
     let path = format!("/proc/{process}/stat");
     let stat = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
     // The name in brackets may hold anything; after it come the fields from the third on.
     let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
     let ticks = |field: usize| fields.get(field - 3).and_then(|text| text.parse::<f64>().ok());
-    let (user, kernel) = ticks(14).zip(ticks(15)).ok_or_else(|| format!("{path} cannot be read"))?;
+    let (user, kernel) = ticks(field).zip(ticks(field + 1)).ok_or_else(|| format!("{path} cannot be read"))?;
     Ok((user + kernel) / TICKS)
 }
 

@@ -12,6 +12,25 @@ pub struct Row {
     pub peer: Vec<f64>,
 }
 
+/// What the load took beside the servers in a scenario, in the order of the runs: seconds of processor time of the load,
+/// and of the server from its start to its end.
+pub struct Load {
+    /// The scenario's name.
+    pub scenario: &'static str,
+    /// Beside Andon.
+    pub andon: Vec<(f64, f64)>,
+    /// Beside the peer, if there is one.
+    pub peer: Vec<(f64, f64)>,
+}
+
+impl Load {
+    /// Medians of the load and of the server.
+    fn medians(runs: &[(f64, f64)]) -> Option<(f64, f64)> {
+        let of = |value: fn(&(f64, f64)) -> f64| median(&runs.iter().map(value).collect::<Vec<_>>());
+        of(|run| run.0).zip(of(|run| run.1))
+    }
+}
+
 /// The middle of the values; of two middle ones the mean.
 pub fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
@@ -67,6 +86,17 @@ pub fn print(rows: &[Row]) {
     }
 }
 
+/// Prints what the load took as a Markdown table.
+pub fn print_loads(loads: &[Load]) {
+    println!("\n| CPU of the load: of the server beside it | Andon | peer |\n|---|---:|---:|");
+    for load in loads {
+        let shown = |runs: &[(f64, f64)]| {
+            Load::medians(runs).map(|(load, server)| format!("{load:.2}: {server:.2} s")).unwrap_or_default()
+        };
+        println!("| {} | {} | {} |", load.scenario, shown(&load.andon), shown(&load.peer));
+    }
+}
+
 fn with_unit(value: f64, unit: &str) -> String {
     let digits = if value >= 100.0 || value.fract() == 0.0 {
         0
@@ -79,7 +109,7 @@ fn with_unit(value: f64, unit: &str) -> String {
 }
 
 /// All values of all runs as one JSON document.
-pub fn json(rows: &[Row]) -> String {
+pub fn json(rows: &[Row], loads: &[Load]) -> String {
     let list = |values: &[f64]| values.iter().map(|value| format!("{value:.4}")).collect::<Vec<_>>().join(",");
     let number = |value: Option<f64>| value.map_or_else(|| "null".to_owned(), |value| format!("{value:.4}"));
     let measures = rows.iter().map(|row| {
@@ -94,5 +124,14 @@ pub fn json(rows: &[Row]) -> String {
              \"goal\":\"{goal}\",\"reached\":{reached}}}"
         )
     });
-    format!("{{\"measures\":[\n{}\n]}}\n", measures.collect::<Vec<_>>().join(",\n"))
+    let side = |runs: &[(f64, f64)]| {
+        let of = |value: fn(&(f64, f64)) -> f64| list(&runs.iter().map(value).collect::<Vec<_>>());
+        format!("{{\"load\":[{}],\"server\":[{}]}}", of(|run| run.0), of(|run| run.1))
+    };
+    let loads = loads.iter().map(|load| {
+        let (scenario, andon, peer) = (load.scenario, side(&load.andon), side(&load.peer));
+        format!("{{\"scenario\":\"{scenario}\",\"andon\":{andon},\"peer\":{peer}}}")
+    });
+    let (measures, loads) = (measures.collect::<Vec<_>>().join(",\n"), loads.collect::<Vec<_>>().join(",\n"));
+    format!("{{\"measures\":[\n{measures}\n],\"cpu_seconds\":[\n{loads}\n]}}\n")
 }
